@@ -1,0 +1,65 @@
+# Generated clips (tools/generate_clips.py), small enough for two CPU cores.
+# Ground-truth boxes; `bbox_file` and `bbox_score_thr` of a detector's boxes
+# can be set on the command line.
+codec = dict(
+    type='UDPHeatmap', input_size=(64, 96), heatmap_size=(16, 24), sigma=1.)
+
+offsets = (-2, -1, 0, 1, 2)
+
+dataset_type = 'PoseTrack18SequenceDataset'
+data_root = 'work_dirs/demo/clips/'
+
+train_pipeline = [
+    dict(type='LoadFrameSequence'),
+    dict(type='GetBBoxCenterScale', padding=1.25),
+    dict(type='RandomFlip', direction='horizontal'),
+    dict(
+        type='RandomBBoxTransform',
+        shift_factor=0.1,
+        scale_factor=(0.75, 1.25),
+        rotate_factor=30.),
+    dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True),
+    dict(type='GenerateTarget', encoder=codec),
+    dict(type='PackPoseSequenceInputs')
+]
+val_pipeline = [
+    dict(type='LoadFrameSequence'),
+    dict(type='GetBBoxCenterScale', padding=1.25),
+    dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True),
+    dict(type='PackPoseSequenceInputs')
+]
+
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='annotations/synthetic_train.json',
+        data_prefix=dict(img=''),
+        offsets=offsets,
+        pipeline=train_pipeline))
+val_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='annotations/synthetic_val.json',
+        data_prefix=dict(img=''),
+        offsets=offsets,
+        test_mode=True,
+        pipeline=val_pipeline))
+test_dataloader = val_dataloader
+
+val_evaluator = dict(
+    type='PoseTrackMetric',
+    ann_file=data_root + 'annotations/synthetic_val.json',
+    score_mode='keypoint_bbox',
+    box_source='gt')
+test_evaluator = val_evaluator

@@ -1,0 +1,50 @@
+"""TDMI (Feng et al., CVPR 2023) as an MMPose 1.x plugin.
+
+A config needs one line to use it::
+
+    custom_imports = dict(
+        imports=['mmpose_tdmi'], allow_failed_imports=False)
+
+Importing the package checks the installed versions, lets torch load the
+checkpoints that MMEngine's Runner writes, and registers the package's classes
+with MMPose.
+"""
+import sys
+
+from .version import __version__
+
+__all__ = ['__version__']
+
+
+def _runs_doctor() -> bool:
+    """Whether this import is the first step of ``-m mmpose_tdmi.doctor``.
+
+    Python imports a module's package before the module itself, and the doctor
+    must run on a broken stack, too. While the package is being imported for
+    ``-m``, Python keeps ``sys.argv[0]`` at ``'-m'``. Which module was asked
+    for is known since Python 3.10; before, any module of this package run
+    with ``-m`` is taken for the doctor.
+    """
+    if getattr(sys, 'argv', [''])[:1] != ['-m']:
+        return False
+    return 'mmpose_tdmi.doctor' in getattr(sys, 'orig_argv',
+                                           ['mmpose_tdmi.doctor'])
+
+
+def _register() -> None:
+    """Make everything known to the host, if the host works.
+
+    Raises:
+        BrokenStackError: If the installed packages cannot work together.
+    """
+    from . import stack
+    stack.require()
+
+    from .utils.checkpoint_safety import allow_runner_checkpoints
+    allow_runner_checkpoints()
+
+    from . import datasets, evaluation, models  # noqa: F401
+
+
+if not _runs_doctor():
+    _register()

@@ -1,0 +1,63 @@
+"""Packing of clips: the stock packing, with the clip's own keys added.
+
+Shape shorthand: T frames of a clip, H x W pixels of the model's input.
+"""
+from typing import Optional, Sequence
+
+from mmpose.datasets.transforms import PackPoseInputs
+from mmpose.registry import TRANSFORMS
+
+from mmpose_tdmi.structures import CLIP_META_KEYS
+
+
+@TRANSFORMS.register_module()
+class PackPoseSequenceInputs(PackPoseInputs):
+    """Pack a clip for the model.
+
+    The stock packing stacks the list of frames in ``img`` to ``inputs``
+    (T, 3, H, W); what this class adds are the clip's keys
+    (:data:`~mmpose_tdmi.structures.CLIP_META_KEYS`) among the sample's
+    ``metainfo``, and a check of the clip.
+
+    Args:
+        meta_keys (Sequence[str], optional): The keys to keep as metainfo.
+            Defaults to None, the host's keys and the clip's.
+        pack_transformed (bool): As in
+            :class:`mmpose.datasets.transforms.PackPoseInputs`. Defaults to
+            False.
+
+    Raises:
+        ValueError: If ``img`` is not a clip of as many frames as the
+            sample's ``frame_offsets`` name.
+    """
+
+    def __init__(self,
+                 meta_keys: Optional[Sequence[str]] = None,
+                 pack_transformed: bool = False) -> None:
+        super().__init__(pack_transformed=pack_transformed)
+        # the host's own default keys are what its __init__ has just set
+        self.meta_keys = tuple(
+            (*self.meta_keys,
+             *CLIP_META_KEYS) if meta_keys is None else meta_keys)
+
+    def transform(self, results: dict) -> dict:
+        """Pack the sample.
+
+        Args:
+            results (dict): The sample, with the clip's frames in ``img``.
+
+        Returns:
+            dict: ``inputs`` (Tensor, (T, 3, H, W)) and ``data_samples``
+            (:class:`mmpose.structures.PoseDataSample`).
+        """
+        offsets = results.get('frame_offsets', ())
+        frames = results.get('img')
+        if not isinstance(frames, (list, tuple)) or (len(frames) !=
+                                                     len(offsets)):
+            found = (f'{len(frames)} frames' if isinstance(
+                frames, (list, tuple)) else type(frames).__name__)
+            raise ValueError(
+                f'expected img to be a clip of T = {len(offsets)} frames '
+                f'(frame_offsets {tuple(offsets)}), got {found} for '
+                f'{results.get("img_path")!r}')
+        return super().transform(results)

@@ -1,0 +1,95 @@
+"""Says what is installed, what is wrong, and how to mend it.
+
+Usage: ``python -m mmpose_tdmi.doctor``. The exit status is 1 if anything is
+wrong. It works on an installation on which the package itself cannot be
+imported.
+"""
+import argparse
+import platform
+import sys
+import traceback
+from typing import List, Optional
+
+import mmpose_tdmi
+from mmpose_tdmi import stack
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Entry point.
+
+    Args:
+        argv (List[str], optional): Command line. Defaults to ``sys.argv``.
+
+    Returns:
+        int: Exit status.
+    """
+    parser = argparse.ArgumentParser(
+        prog='python -m mmpose_tdmi.doctor',
+        description='Check the installation.')
+    parser.add_argument(
+        '--quiet', action='store_true', help='say nothing if all is well')
+    args = parser.parse_args(argv)
+
+    facts = stack.probe()
+    problems = stack.find_problems(facts)
+    if not any(problem.fatal for problem in problems):
+        problems += import_problems()
+    if problems or not args.quiet:
+        print(table(facts))
+        print(report(problems))
+    return 1 if problems else 0
+
+
+def import_problems() -> List[stack.Problem]:
+    """Do what importing the package does.
+
+    Returns:
+        List[Problem]: What went wrong, if anything.
+    """
+    problems = stack.load_problems()
+    if problems:
+        return problems
+    try:
+        mmpose_tdmi._register()
+    except Exception:
+        return [
+            stack.Problem(
+                f'import mmpose_tdmi fails:\n{traceback.format_exc(limit=-5)}',
+                'scripts/setup.sh  (makes a fresh environment in .venv)')
+        ]
+    return []
+
+
+def table(facts: stack.Stack) -> str:
+    """The versions, one line each.
+
+    Args:
+        facts (Stack): What is installed.
+
+    Returns:
+        str: The table.
+    """
+    rows = [('python', platform.python_version())]
+    rows += [(name, facts.versions[name]) for name in stack.DISTRIBUTIONS
+             if name in facts.versions]
+    return '\n'.join(f'{name:32} {version}' for name, version in rows)
+
+
+def report(problems: List[stack.Problem]) -> str:
+    """What is wrong, in words.
+
+    Args:
+        problems (List[Problem]): What the checks found.
+
+    Returns:
+        str: The report.
+    """
+    if not problems:
+        return 'Nothing is wrong.'
+    count = 'One thing is' if len(problems) == 1 else \
+        f'{len(problems)} things are'
+    return f'{count} wrong:\n{stack.describe(problems)}'
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,4 @@
+"""Metrics that the Runner's evaluator builds by name."""
+from .posetrack_metric import PoseTrackMetric
+
+__all__ = ['PoseTrackMetric']

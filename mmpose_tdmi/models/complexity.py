@@ -1,0 +1,98 @@
+"""Parameters and multiply-accumulates of a model, module by module.
+
+The model is run on fake tensors (shapes without numbers), so that the count
+takes no time and no memory, under PyTorch's own operator counter. Deformable
+convolutions run in the ``grid_sample`` form for it, whose matrix product is
+counted: as many multiply-accumulates as a plain convolution. Sampling,
+normalisation, activations and resizing are not counted, as is usual.
+
+Shape shorthand: T frames of a clip, H x W input pixels.
+"""
+from dataclasses import dataclass
+from typing import Dict, List, Tuple
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from .layers import DeformableConv2d
+
+
+@dataclass(frozen=True)
+class ModuleCount:
+    """What one module costs.
+
+    Attributes:
+        name (str): The module's name in the model; ``''`` is the model.
+        params (int): Its parameters, frozen ones included.
+        trainable (int): Those of them that are trained.
+        macs (int): Multiply-accumulates for one clip.
+    """
+    name: str
+    params: int
+    trainable: int
+    macs: int
+
+
+def count_model(model: nn.Module,
+                shape: Tuple[int, int],
+                num_frames: int = 1,
+                channels: int = 3,
+                depth: int = 2) -> List[ModuleCount]:
+    """Count a pose estimator for one clip.
+
+    Args:
+        model (nn.Module): A pose estimator; it is left in eval mode.
+        shape (tuple[int, int]): (H, W) of the crops.
+        num_frames (int): T. Defaults to 1.
+        channels (int): Channels of the crops. Defaults to 3.
+        depth (int): How deep modules are listed. Defaults to 2.
+
+    Returns:
+        list[ModuleCount]: The model, then its modules in order.
+    """
+    model.eval()
+    backends: Dict[DeformableConv2d, str] = {
+        module: module.backend
+        for module in model.modules() if isinstance(module, DeformableConv2d)
+    }
+    counter = FlopCounterMode(display=False, depth=None)
+    try:
+        for module in backends:
+            module.backend = 'grid_sample'
+        with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+            clip = torch.empty(num_frames, channels, *shape)
+            with counter:
+                model(clip, None, mode='tensor')
+    finally:
+        for module, backend in backends.items():
+            module.backend = backend
+
+    root = type(model).__name__
+    # containers and modules whose methods are called directly have no entry
+    # of their own
+    called = {
+        name: sum(by_operator.values())
+        for name, by_operator in counter.get_flop_counts().items()
+    }
+
+    def flops(name: str, module: nn.Module) -> int:
+        own = called.get(f'{root}.{name}' if name else root)
+        if own is not None:
+            return own
+        return sum(
+            flops(f'{name}.{child}' if name else child, submodule)
+            for child, submodule in module.named_children())
+
+    counts = []
+    for name, module in model.named_modules():
+        if name and name.count('.') >= depth:
+            continue
+        parameters = list(module.parameters())
+        counts.append(
+            ModuleCount(
+                name, sum(x.numel() for x in parameters),
+                sum(x.numel() for x in parameters if x.requires_grad),
+                flops(name, module) // 2))
+    return counts

@@ -1,0 +1,122 @@
+"""The visual feature of TDMI-ST: one map for the whole clip.
+
+Section 4.2 says only that TDMI-ST replaces the key frame's visual feature
+with "the spatiotemporal feature of the input sequence". This is its authors'
+design, with the options that they do not share with our default (sigmoid on
+the modulation, zero start of the offsets) as switches:
+
+- s: residual blocks on the supporting frames' maps in time order;
+- c: a residual block on the concatenation of s and the key frame's map;
+- two deformable convolutions in turn on c, each steered by its own input;
+- a third on s, steered by their result; a fourth on that, steered by itself;
+- residual blocks on the concatenation of the key frame's map and the result.
+
+Shape shorthand: B clips, T frames, C channels, H x W feature cells.
+"""
+from typing import Mapping, Optional
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmpose_tdmi.structures import FrameWindow
+from ..layers import ResidualChain, SteeredDeformableConv2d
+from ..layers.checks import merge_options
+
+#: The options of the config key ``spatiotemporal`` with their defaults.
+SPATIOTEMPORAL_DEFAULTS = dict(
+    backend='auto',
+    groups=12,
+    mask='sigmoid',
+    dilation=3,
+    offset_dilation=3,
+    offset_init='zeros',
+    num_supporting_blocks=2,
+    num_context_blocks=1,
+    num_output_blocks=3)
+
+
+class SpatiotemporalFeature(BaseModule):
+    """Supporting frames' maps, aligned to the key frame and fused with it.
+
+    Args:
+        channels (int): C, of each frame's map and of the result.
+        window (FrameWindow): The clip's frames.
+        options (Mapping, optional): See :data:`SPATIOTEMPORAL_DEFAULTS`:
+            ``backend``, ``groups``, ``mask``, ``offset_init``, ``dilation``
+            (of the deformable kernels) and ``offset_dilation`` (of the
+            convolutions that estimate) as in the temporal difference neck's
+            modulation, and the numbers of residual blocks on the supporting
+            maps, for c, and at the end.
+        skip_projection (str): As :class:`ResidualChain`'s.
+        norm_cfg (dict, optional): As :class:`ResidualChain`'s.
+        with_cp (bool): As :class:`ResidualChain`'s.
+
+    Raises:
+        ValueError: If the window has no supporting frame or an option is
+            invalid.
+    """
+
+    def __init__(self,
+                 channels: int,
+                 window: FrameWindow,
+                 options: Optional[Mapping] = None,
+                 skip_projection: str = 'needed',
+                 norm_cfg: Optional[dict] = None,
+                 with_cp: bool = False) -> None:
+        super().__init__()
+        if window.num_frames < 2:
+            raise ValueError(
+                "visual='spatiotemporal' needs offsets with at least one "
+                f'supporting frame, got {window.offsets}')
+        options = merge_options('spatiotemporal', options,
+                                SPATIOTEMPORAL_DEFAULTS)
+        self.window = window
+        common = dict(
+            skip_projection=skip_projection,
+            norm_cfg=norm_cfg,
+            with_cp=with_cp)
+        self.supporting_blocks = ResidualChain(
+            (window.num_frames - 1) * channels, channels,
+            options.pop('num_supporting_blocks'), **common)
+        self.context_blocks = ResidualChain(2 * channels, channels,
+                                            options.pop('num_context_blocks'),
+                                            **common)
+        self.output_blocks = ResidualChain(2 * channels, channels,
+                                           options.pop('num_output_blocks'),
+                                           **common)
+        self.context_deform1 = SteeredDeformableConv2d(channels, **options)
+        self.context_deform2 = SteeredDeformableConv2d(channels, **options)
+        self.align_deform1 = SteeredDeformableConv2d(channels, **options)
+        self.align_deform2 = SteeredDeformableConv2d(channels, **options)
+
+    def forward(self, sequence: Tensor) -> Tensor:
+        """The clip's visual feature.
+
+        Args:
+            sequence (Tensor): The frames' maps in time order, (B, T, C, H,
+                W).
+
+        Returns:
+            Tensor: (B, C, H, W).
+
+        Raises:
+            ValueError: If the sequence does not have the window's T.
+        """
+        num_frames = self.window.num_frames
+        if sequence.shape[1] != num_frames:
+            raise ValueError(
+                f'the head is configured for offsets {self.window.offsets}, '
+                f'T = {num_frames}, but the neck gives sequences of '
+                f'{sequence.shape[1]} frames')
+        place = self.window.key
+        key = sequence[:, place]
+        supporting = self.supporting_blocks(
+            torch.cat((sequence[:, :place], sequence[:, place + 1:]),
+                      dim=1).flatten(1, 2))
+        context = self.context_blocks(torch.cat((supporting, key), dim=1))
+        context = self.context_deform1(context, context)
+        context = self.context_deform2(context, context)
+        aligned = self.align_deform1(supporting, context)
+        aligned = self.align_deform2(aligned, aligned)
+        return self.output_blocks(torch.cat((key, aligned), dim=1))

@@ -1,0 +1,11 @@
+"""Building blocks that several of the paper's boxes share."""
+from .deformable import DeformableConv2d
+from .deformable_estimator import (DeformableEstimator,
+                                   SteeredDeformableConv2d)
+from .grid_sample_deform import deform_conv2d_grid_sample
+from .residual import ResidualChain
+
+__all__ = [
+    'DeformableConv2d', 'DeformableEstimator', 'ResidualChain',
+    'SteeredDeformableConv2d', 'deform_conv2d_grid_sample'
+]

@@ -1,0 +1,2 @@
+"""The package's version, readable without importing the package."""
+__version__ = '0.1.0'

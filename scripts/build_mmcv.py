@@ -1,0 +1,313 @@
+#!/usr/bin/env python
+"""Build mmcv's CPU operators in minutes, cache the wheel and install it.
+
+Run it with the Python of the environment that is to receive mmcv; torch must
+already be installed there::
+
+    .venv/bin/python scripts/build_mmcv.py
+
+What happens, in this order:
+
+1. mmcv with working operators is installed already: nothing to do.
+2. A wheel for this Python and torch is in the cache: it is installed.
+3. Otherwise the sources are taken from PyPI, grouped into a few large
+   translation units (see ``mmcv_units.py``) and built. Should that fail, the
+   ordinary build follows, which takes about 20 minutes on two cores.
+
+Where torch sees a GPU, the ordinary CUDA build is made instead.
+"""
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+from typing import Dict, List, Optional
+
+import mmcv_units
+from wheel_cache import cache_folder, store, wheel_key
+
+MMCV_VERSION = '2.1.0'
+JOBS = 2
+# Variables with which mmcv's setup.py would build for other devices.
+DEVICE_SWITCHES = ('FORCE_CUDA', 'FORCE_MLU', 'FORCE_MPS', 'FORCE_NPU',
+                   'MMCV_WITH_DIOPI')
+CHECK = ('import torch, mmcv, mmcv.ops; '
+         'assert mmcv.__version__ == {version!r}, mmcv.__version__; '
+         'boxes = torch.tensor([[0., 0., 9., 9.], [0., 0., 9., 8.]]); '
+         'kept = mmcv.ops.nms(boxes, torch.tensor([.9, .8]), 0.5)[1]; '
+         'assert kept.tolist() == [0], kept')
+
+
+class BuildError(RuntimeError):
+    """mmcv could not be built or installed."""
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Entry point.
+
+    Args:
+        argv (List[str], optional): Command line. Defaults to ``sys.argv``.
+
+    Returns:
+        int: Exit status.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__.partition('\n')[0])
+    parser.add_argument(
+        '--cuda', choices=('auto', 'on', 'off'), default='auto',
+        help='build the CUDA operators: auto = when torch sees a GPU')
+    parser.add_argument(
+        '--ordinary', action='store_true',
+        help="mmcv's own build, one compiler run per source file")
+    parser.add_argument(
+        '--no-cache', action='store_true',
+        help='build anew even if mmcv is installed or a wheel is cached')
+    args = parser.parse_args(argv)
+    try:
+        install(args.cuda, args.ordinary, not args.no_cache)
+    except (BuildError, mmcv_units.SourceLayoutError) as error:
+        print(f'build_mmcv: {error}', file=sys.stderr)
+        return 1
+    return 0
+
+
+def install(cuda: str, ordinary: bool, use_cache: bool) -> None:
+    """Get a working mmcv into the running Python's environment.
+
+    Args:
+        cuda (str): ``'auto'``, ``'on'`` or ``'off'``.
+        ordinary (bool): Skip the grouped build.
+        use_cache (bool): Accept an installed mmcv or a cached wheel.
+    """
+    torch = import_torch()
+    with_cuda = cuda == 'on' or (cuda == 'auto' and torch.cuda.is_available())
+    shelf = cache_folder() / wheel_key(torch.__version__, with_cuda)
+    if use_cache and works():
+        print(f'mmcv {MMCV_VERSION} with its operators is installed')
+        return
+    for wheel in sorted(shelf.glob('mmcv-*.whl')) if use_cache else ():
+        print(f'installing the cached {wheel}')
+        pip_install(wheel)
+        if works():
+            return
+        print('the cached wheel does not work here: building anew')
+        wheel.unlink()
+    if with_cuda:
+        require_nvcc()
+    require_compiler()
+    with tempfile.TemporaryDirectory(prefix='mmcv-build-') as folder:
+        wheel = build(Path(folder), torch, with_cuda, ordinary)
+        pip_install(wheel)
+        problem = probe()
+        if problem:
+            raise BuildError(f'{wheel.name} was built but fails:\n{problem}')
+        store(wheel, shelf)
+
+
+def build(folder: Path, torch, with_cuda: bool, ordinary: bool) -> Path:
+    """Build the wheel, grouped if possible, otherwise the ordinary way.
+
+    Args:
+        folder (Path): Empty scratch folder.
+        torch (module): The installed torch.
+        with_cuda (bool): Build the CUDA operators.
+        ordinary (bool): Skip the grouped build.
+
+    Returns:
+        Path: The wheel.
+    """
+    sdist = download(folder)
+    if not (ordinary or with_cuda):
+        print(f'building mmcv {MMCV_VERSION} in a few large units '
+              f'({JOBS} jobs, about 2 minutes on 2 cores)')
+        try:
+            root = unpack(sdist, folder / 'grouped')
+            patch(root, torch, grouped=True)
+            return run_build(root, with_cuda=False)
+        except (BuildError, mmcv_units.SourceLayoutError) as error:
+            print(f'the grouped build failed: {error}\n'
+                  'falling back to the ordinary build (about 20 minutes on '
+                  '2 cores)', flush=True)
+    root = unpack(sdist, folder / 'ordinary')
+    patch(root, torch, grouped=False)
+    return run_build(root, with_cuda)
+
+
+def patch(root: Path, torch, grouped: bool) -> None:
+    """Adapt mmcv's ``setup.py`` to the installed torch.
+
+    Args:
+        root (Path): Unpacked sdist.
+        torch (module): The installed torch.
+        grouped (bool): Compile large translation units.
+    """
+    header = Path(torch.__file__).parent / 'include' / 'ATen' / 'ATen.h'
+    standard = mmcv_units.required_cxx_standard(
+        header.read_text(encoding='utf-8'))
+    setup = root / 'setup.py'
+    text = mmcv_units.patch_cxx_standard(
+        setup.read_text(encoding='utf-8'), standard)
+    if grouped:
+        text = mmcv_units.patch_units(text, mmcv_units.write_units(root))
+    setup.write_text(text, encoding='utf-8')
+
+
+def run_build(root: Path, with_cuda: bool) -> Path:
+    """Run ``pip wheel`` on a patched tree.
+
+    Args:
+        root (Path): Patched sdist.
+        with_cuda (bool): Build the CUDA operators.
+
+    Returns:
+        Path: The wheel.
+    """
+    dist = root / 'dist'
+    env = clean_env()
+    env.update(MMCV_WITH_OPS='1')
+    env.setdefault('MAX_JOBS', str(JOBS))
+    if with_cuda:
+        env['FORCE_CUDA'] = '1'
+    else:
+        # torch from PyPI may be a CUDA build on a machine without a GPU.
+        env['CUDA_VISIBLE_DEVICES'] = ''
+    start = time.time()
+    run(pip('wheel', '--no-deps', '--no-build-isolation', '-w', dist, root),
+        env, 'building mmcv')
+    wheels = list(dist.glob('mmcv-*.whl'))
+    if len(wheels) != 1:
+        raise BuildError(f'expected one mmcv wheel in {dist}, got {wheels}')
+    print(f'built {wheels[0].name} in {time.time() - start:.0f} s')
+    return wheels[0]
+
+
+def download(folder: Path) -> Path:
+    """Take mmcv's sdist from the cache or from PyPI.
+
+    Args:
+        folder (Path): Scratch folder to download into.
+
+    Returns:
+        Path: ``mmcv-<version>.tar.gz``.
+    """
+    name = f'mmcv-{MMCV_VERSION}.tar.gz'
+    cached = cache_folder() / name
+    if not cached.exists():
+        print(f'downloading {name} from PyPI')
+        # pip reads the sdist's metadata by running its setup.py, which
+        # needs the setuptools of this environment (pkg_resources).
+        env = dict(clean_env(), MMCV_WITH_OPS='1')
+        run(pip('download', '--no-deps', '--no-build-isolation',
+                '--no-binary', 'mmcv', '-d', folder,
+                f'mmcv=={MMCV_VERSION}'), env, 'downloading mmcv')
+        store(folder / name, cached.parent)
+    return cached
+
+
+def unpack(sdist: Path, folder: Path) -> Path:
+    """Unpack the sdist.
+
+    Args:
+        sdist (Path): The archive.
+        folder (Path): Where to.
+
+    Returns:
+        Path: The source tree's root.
+    """
+    folder.mkdir()
+    try:
+        with tarfile.open(sdist) as archive:
+            archive.extractall(folder)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        sdist.unlink()
+        raise BuildError(f'{sdist} was not a readable archive and has been '
+                         f'deleted, run again: {error}') from error
+    return folder / f'mmcv-{MMCV_VERSION}'
+
+
+def import_torch():
+    """Import torch with a clear error where it is missing."""
+    try:
+        import torch
+    except ImportError as error:
+        raise BuildError(
+            f'{sys.executable} cannot import torch: {error}. Install torch '
+            'and torchvision first.') from error
+    return torch
+
+
+def require_compiler() -> None:
+    """Check that a C++ compiler and Python's headers are there."""
+    compiler = os.environ.get('CXX', 'g++').split()[0]
+    if not (shutil.which(compiler) or shutil.which('c++')):
+        raise BuildError(f'no C++ compiler ({compiler}) found; on Debian or '
+                         'Ubuntu: sudo apt-get install g++')
+    header = Path(sysconfig.get_paths()['include']) / 'Python.h'
+    if not header.exists():
+        raise BuildError(f"Python's headers are missing ({header}); on "
+                         'Debian or Ubuntu: sudo apt-get install python3-dev')
+
+
+def require_nvcc() -> None:
+    """Check that the CUDA compiler is there."""
+    from torch.utils.cpp_extension import CUDA_HOME
+    if not CUDA_HOME:
+        raise BuildError(
+            'torch sees a GPU but there is no CUDA toolkit (nvcc) to build '
+            "mmcv's operators with. Either install the toolkit, or take a "
+            f'prebuilt wheel (mim install mmcv=={MMCV_VERSION}), or build '
+            'for the CPU only: build_mmcv.py --cuda off')
+
+
+def probe() -> str:
+    """Try the installed mmcv in a process of its own.
+
+    Returns:
+        str: What went wrong, empty if it works.
+    """
+    done = subprocess.run(
+        [sys.executable, '-c', CHECK.format(version=MMCV_VERSION)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=clean_env(), cwd=tempfile.gettempdir())
+    return done.stdout.strip() if done.returncode else ''
+
+
+def works() -> bool:
+    """Whether the wanted mmcv is installed and its operators run."""
+    return not probe()
+
+
+def pip_install(wheel: Path) -> None:
+    """Install a wheel over whatever mmcv is there."""
+    run(pip('install', '--no-deps', '--force-reinstall', wheel),
+        clean_env(), 'installing mmcv')
+
+
+def clean_env() -> Dict[str, str]:
+    """The environment without other Pythons' paths and device switches."""
+    dropped = DEVICE_SWITCHES + ('PYTHONPATH', 'PYTHONHOME')
+    return {k: v for k, v in os.environ.items() if k not in dropped}
+
+
+def pip(*args) -> List[str]:
+    """A pip command line for the running Python."""
+    return [sys.executable, '-m', 'pip', *map(str, args)]
+
+
+def run(command: List[str], env: Dict[str, str], what: str) -> None:
+    """Run a command quietly and show the end of its output if it fails."""
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True,
+                          errors='replace')
+    if done.returncode:
+        tail = '\n'.join(done.stdout.splitlines()[-40:])
+        raise BuildError(f'{what} failed ({" ".join(command)}):\n{tail}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,3 @@
+# Sourced: keeps other Pythons' packages and pip's personal settings out.
+unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX
+export PYTHONNOUSERSITE=1 PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1

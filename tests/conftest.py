@@ -1,0 +1,45 @@
+"""Fixtures shared by all tests."""
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure() -> None:
+    """Keep torch from starting one thread per core of a shared machine."""
+    torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+
+@pytest.fixture(autouse=True)
+def seeds() -> int:
+    """Start every test from the same random state."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+    return 0
+
+
+@pytest.fixture(scope='session')
+def repository() -> Path:
+    """The repository's root."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope='session')
+def shared_clips() -> Path:
+    """Folder of real clips, which are not part of the repository.
+
+    It is looked for in ``$MMPOSE_TDMI_CLIPS``, then beside the repository in
+    ``shared/clips``; tests that need it are skipped where it is absent.
+    """
+    named = os.environ.get('MMPOSE_TDMI_CLIPS')
+    folder = Path(named) if named else REPOSITORY.parent / 'shared' / 'clips'
+    if not folder.is_dir():
+        pytest.skip(f'needs real clips in {folder}; set MMPOSE_TDMI_CLIPS to '
+                    'the folder that holds them')
+    return folder

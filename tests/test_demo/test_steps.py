@@ -1,0 +1,55 @@
+"""Steps run once, continue after a failure, and say what went wrong."""
+import sys
+
+import pytest
+
+from mmpose_tdmi.demo.steps import Step, StepFailed, run_steps
+
+
+def _append(file, text):
+    code = f'open({str(file)!r}, "a").write({text!r})'
+    return (sys.executable, '-c', code)
+
+
+def test_a_finished_step_is_not_run_again(tmp_path):
+    output = tmp_path / 'out.txt'
+    steps = [Step('one', 'One', (_append(output, '1'), )),
+             Step('two', 'Two', (_append(output, '2'), ))]
+    first = run_steps(steps, tmp_path)
+    second = run_steps(steps, tmp_path)
+    assert output.read_text() == '12'
+    # a skipped step keeps the time that it took when it ran
+    assert [r.seconds for r in second] == [
+        pytest.approx(r.seconds, abs=0.06) for r in first]
+
+
+def test_a_failure_names_the_command_and_its_log_and_is_resumed(tmp_path):
+    output, gate = tmp_path / 'out.txt', tmp_path / 'gate'
+    code = (f'import os, sys\nprint("the gate is shut")\n'
+            f'sys.exit(0 if os.path.exists({str(gate)!r}) else 3)')
+    steps = [Step('one', 'One', (_append(output, '1'), )),
+             Step('gate', 'Gate', ((sys.executable, '-c', code), )),
+             Step('two', 'Two', (_append(output, '2'), ))]
+    with pytest.raises(StepFailed, match='(?s)Gate.*status 3.*gate.log.*'
+                       'the gate is shut'):
+        run_steps(steps, tmp_path)
+    gate.touch()
+    run_steps(steps, tmp_path)
+    assert output.read_text() == '12'
+
+
+def test_a_step_done_with_other_commands_is_refused(tmp_path):
+    output = tmp_path / 'out.txt'
+    run_steps([Step('one', 'One', (_append(output, '1'), ))], tmp_path)
+    with pytest.raises(StepFailed, match='other commands'):
+        run_steps([Step('one', 'One', (_append(output, 'x'), ))], tmp_path)
+    assert output.read_text() == '1'
+
+
+def test_the_tools_of_this_python_come_first(tmp_path):
+    output = tmp_path / 'path.txt'
+    code = (f'import os; open({str(output)!r}, "w").write('
+            'os.environ["PATH"].split(os.pathsep)[0])')
+    run_steps([Step('path', 'Path', ((sys.executable, '-c', code), ))],
+              tmp_path)
+    assert output.read_text() == sys.executable.rpartition('/')[0]

@@ -1,0 +1,266 @@
+"""The Runner's PoseTrack metric."""
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import MessageHub
+
+from mmpose.registry import METRICS
+from mmpose_tdmi.evaluation import PoseTrackMetric
+from mmpose_tdmi.evaluation.functional import (PoseFrame, joint_columns,
+                                               load_posetrack_annotations,
+                                               poseval_ap)
+
+NAMES = [
+    'nose', 'head_bottom', 'head_top', 'left_ear', 'right_ear',
+    'left_shoulder', 'right_shoulder', 'left_elbow', 'right_elbow',
+    'left_wrist', 'right_wrist', 'left_hip', 'right_hip', 'left_knee',
+    'right_knee', 'left_ankle', 'right_ankle'
+]
+META = dict(dataset_name='toy', keypoint_id2name=dict(enumerate(NAMES)))
+
+
+def pose(seed):
+    return np.random.default_rng(seed).uniform(0, 500, (17, 2))
+
+
+@pytest.fixture
+def ann_file(tmp_path):
+    """Two videos with two frames each, one person in each."""
+    ids = [100, 101, 200, 201]
+    value = dict(
+        images=[
+            dict(
+                id=i,
+                file_name=f'images/val/00000{i // 100}_toy/{i % 100:06d}.jpg')
+            for i in ids
+        ],
+        annotations=[
+            dict(
+                id=i * 100,
+                image_id=i,
+                keypoints=np.concatenate(
+                    [pose(i), np.ones((17, 1))], axis=1).ravel().tolist(),
+                bbox_head=[0, 0, 30, 40]) for i in ids
+        ],
+        categories=[dict(id=1, name='person', keypoints=NAMES)])
+    path = tmp_path / 'toy_val.json'
+    path.write_text(json.dumps(value))
+    return path
+
+
+def sample(img_id, keypoints=None, sample_id=None, score=1., box_score=1.):
+    keypoints = pose(img_id) if keypoints is None else keypoints
+    return dict(
+        id=img_id if sample_id is None else sample_id,
+        img_id=img_id,
+        pred_instances=dict(
+            keypoints=keypoints[None].astype(np.float32),
+            keypoint_scores=np.full((1, 17), score, np.float32)),
+        gt_instances=dict(bbox_scores=np.array([box_score], np.float32)))
+
+
+def metric(ann_file, **kwargs):
+    result = METRICS.build(
+        dict(type='PoseTrackMetric', ann_file=str(ann_file), **kwargs))
+    result.dataset_meta = META
+    return result
+
+
+def test_perfect_prediction_through_the_evaluators_interface(ann_file):
+    m = metric(ann_file)
+    samples = [sample(i) for i in (201, 100, 101, 200)]
+    m.process(None, samples[:3])
+    m.process(None, samples[3:])
+    result = m.evaluate(4)
+    assert result == {
+        f'posetrack/{name}': 100.
+        for name in ('Head', 'Shoulder', 'Elbow', 'Wrist', 'Hip', 'Knee',
+                     'Ankle', 'mAP')
+    }
+
+
+def test_tensors_and_pred_instances_box_scores(ann_file):
+    m = metric(ann_file)
+    for i in (100, 101, 200, 201):
+        s = sample(i)
+        s['pred_instances'] = {
+            key: torch.from_numpy(value)
+            for key, value in s['pred_instances'].items()
+        }
+        s['pred_instances']['bbox_scores'] = torch.ones(1)
+        del s['gt_instances']
+        m.process(None, [s])
+    assert m.evaluate(4)['posetrack/mAP'] == 100
+
+
+def test_unpredicted_frames_count_as_missed(ann_file):
+    m = metric(ann_file)
+    m.process(None, [sample(100)])
+    assert m.evaluate(1)['posetrack/mAP'] == 25
+
+
+@pytest.mark.parametrize('mode, expected', [('keypoint_bbox', 25.),
+                                            ('keypoint', 12.5)])
+def test_score_modes_rank_differently(ann_file, mode, expected):
+    m = metric(ann_file, score_mode=mode)
+    m.process(None, [
+        sample(100, score=.6, box_score=.9),
+        sample(101, keypoints=pose(101) + 900, score=.8, box_score=.3)
+    ])
+    assert m.evaluate(2)['posetrack/mAP'] == pytest.approx(expected)
+
+
+def test_repeated_sample_counts_once_and_order_does_not_matter(ann_file):
+    def evaluate(samples):
+        m = metric(ann_file)
+        m.process(None, samples)
+        return m.evaluate(len(samples))['posetrack/mAP']
+
+    # equal scores: what decides is the order by sample id, not of arrival
+    samples = [
+        sample(100, sample_id=1),
+        sample(100, keypoints=pose(9) + 900, sample_id=0),
+        sample(100, keypoints=pose(8) + 900, sample_id=2)
+    ]
+    assert evaluate(samples) == pytest.approx(12.5)
+    assert evaluate(samples[::-1]) == pytest.approx(12.5)
+    assert evaluate(samples + [sample(100, sample_id=1)]) == evaluate(samples)
+
+
+def test_unknown_image_ids_are_an_error_that_names_them(ann_file):
+    m = metric(ann_file)
+    m.process(None, [sample(100), sample(7), sample(8)])
+    with pytest.raises(ValueError, match=r'2 image ids .*toy_val.json.*'
+                       r'\[7, 8\].*\[100, 101, 200\]'):
+        m.evaluate(3)
+
+
+def test_no_predictions_are_an_error(ann_file):
+    with pytest.raises(ValueError, match='no predictions'):
+        metric(ann_file).compute_metrics([])
+
+
+@pytest.mark.parametrize('field', ['keypoints', 'keypoint_scores'])
+def test_predictions_that_are_not_finite(ann_file, field):
+    bad = sample(100)
+    bad['pred_instances'][field][0, 3] = np.nan
+    with pytest.raises(ValueError, match='image id 100.*not finite'):
+        metric(ann_file).process(None, [bad])
+
+
+def test_missing_or_misshapen_fields(ann_file):
+    bad = sample(100)
+    bad['gt_instances'] = {}
+    with pytest.raises(ValueError, match='no bbox_scores'):
+        metric(ann_file).process(None, [bad])
+    bad = sample(100)
+    bad['gt_instances']['bbox_scores'] = np.ones(2)
+    with pytest.raises(ValueError, match=r'expected \(1,\)'):
+        metric(ann_file).process(None, [bad])
+    bad = sample(100)
+    bad['pred_instances']['keypoint_scores'] = np.ones((1, 15))
+    with pytest.raises(ValueError, match='do not fit'):
+        metric(ann_file).process(None, [bad])
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="got 'bbox'"):
+        PoseTrackMetric(score_mode='bbox')
+    with pytest.raises(ValueError, match='needs out_dir'):
+        PoseTrackMetric(format_only=True)
+
+
+def test_annotation_file_of_the_dataset(ann_file):
+    m = PoseTrackMetric()
+    m.dataset_meta = META
+    m.process(None, [sample(100)])
+    hub = MessageHub.get_current_instance()
+    hub.update_info('toy_ann_file', str(ann_file))
+    try:
+        assert m.evaluate(1)['posetrack/mAP'] == 25
+    finally:
+        hub.pop_info('toy_ann_file')
+    with pytest.raises(ValueError, match='no ann_file'):
+        m.compute_metrics(m.results)
+
+
+def test_box_source_is_recorded(ann_file):
+    hub = MessageHub.get_current_instance()
+
+    def recorded(meta, **kwargs):
+        m = metric(ann_file, **kwargs)
+        m.dataset_meta = dict(META, **meta)
+        m.process(None, [sample(100)])
+        m.evaluate(1)
+        return hub.get_info('posetrack/box_source')
+
+    assert recorded({}) == 'not stated'
+    assert recorded(dict(box_source='gt')) == 'gt'
+    assert recorded(dict(box_source='gt'), box_source='a.json') == 'a.json'
+
+
+def test_official_prediction_files(ann_file, tmp_path):
+    out = tmp_path / 'predictions'
+    m = metric(ann_file, out_dir=str(out), format_only=True)
+    m.process(None, [
+        sample(201, sample_id=2),
+        sample(201, sample_id=1, score=.5, box_score=.5)
+    ])
+    assert m.evaluate(2) == {}
+    assert sorted(p.name for p in out.iterdir()) == [
+        '000001_toy.json', '000002_toy.json'
+    ]
+    # every frame of a video is listed, also of one without predictions
+    empty = json.loads((out / '000001_toy.json').read_text())
+    assert [i['id'] for i in empty['images']] == [100, 101]
+    assert empty['annotations'] == []
+    full = json.loads((out / '000002_toy.json').read_text())
+    assert full['categories'][0]['keypoints'] == NAMES
+    first, second = full['annotations']
+    assert (first['image_id'], first['track_id']) == (201, 0)
+    assert second['track_id'] == 1
+    assert first['scores'] == [0.25] * 17
+    keypoints = np.array(second['keypoints']).reshape(17, 3)
+    np.testing.assert_allclose(keypoints[:, :2], pose(201), rtol=1e-6)
+    assert (keypoints[:, 2] == 1).all()
+
+
+def test_real_frames_with_jitter(shared_clips):
+    """Perfect is 100; jitter within, around and beyond the hit radius."""
+    path = shared_clips / 'posetrack18/annotations/test_posetrack18_val.json'
+    content = json.loads(path.read_text())
+
+    def evaluate(jitter):
+        m = metric(path)
+        for ann in content['annotations']:
+            keypoints = np.array(ann['keypoints']).reshape(17, 3)[:, :2]
+            head = np.linalg.norm(ann['bbox_head'][2:]) * 0.6
+            angle = np.random.default_rng(ann['id']).uniform(0, 7, 17)
+            step = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+            m.process(None, [
+                sample(
+                    ann['image_id'],
+                    keypoints + jitter * head * step,
+                    sample_id=ann['id'])
+            ])
+        return m.evaluate(14)
+
+    # unannotated joints are predicted too and are false positives, so that
+    # a perfect prediction of the others is below 100 with equal scores
+    exact, near, far = evaluate(0.), evaluate(.45), evaluate(.55)
+    # jitter carries a joint or two across the border of an ignore region
+    assert near['posetrack/mAP'] == pytest.approx(
+        exact['posetrack/mAP'], abs=3)
+    assert 70 < exact['posetrack/mAP'] < 100
+    assert far['posetrack/mAP'] < 2
+
+    annotated = load_posetrack_annotations(path)
+    ideal = poseval_ap(
+        PoseFrame(f.keypoints, f.present, f.head_boxes, f.keypoints,
+                  f.present, np.ones(f.present.shape), f.ignore_regions)
+        for f in annotated.values())
+    assert ideal.mean == 100
+    assert (joint_columns(NAMES, 'test') == np.arange(17)[
+        [16, 14, 12, 11, 13, 15, 10, 8, 6, 5, 7, 9, 1, 0, 2]]).all()

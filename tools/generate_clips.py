@@ -1,0 +1,122 @@
+"""Generate PoseTrack18-format clips with exactly known poses.
+
+Example::
+
+    python tools/generate_clips.py data/synthetic --train 40 --val 10
+    python tools/generate_clips.py --benchmark
+
+A run that was interrupted goes on where it was. Other settings need another
+folder, or --overwrite.
+"""
+import argparse
+import time
+from pathlib import Path
+
+import cv2
+
+from mmpose_tdmi.synthetic import (PRESETS, ClipSettings, generate,
+                                   make_scene)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('out', type=Path, nargs='?', help='folder to write to')
+    parser.add_argument(
+        '--train', type=int, default=40, help='training videos (default 40)')
+    parser.add_argument(
+        '--val', type=int, default=10, help='validation videos (default 10)')
+    parser.add_argument(
+        '--frames', type=int, default=12, help='frames per video (default 12)')
+    parser.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        default=(640, 480),
+        metavar=('WIDTH', 'HEIGHT'))
+    parser.add_argument(
+        '--difficulty', choices=list(PRESETS), default='default')
+    for knob, text in (('occlusion', 'objects in front of people'),
+                       ('blur', 'exposure time'),
+                       ('speed', 'speed of people, things and camera'),
+                       ('crowd', 'number and closeness of people')):
+        parser.add_argument(
+            f'--{knob}',
+            type=float,
+            help=f'{text}, 0 to 1 (default: by difficulty)')
+    parser.add_argument(
+        '--label-every', type=int, help='label every n-th frame (default 1)')
+    parser.add_argument(
+        '--label-margin',
+        type=int,
+        help='frames at either end without labels (default 2)')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--workers', type=int, default=1, help='processes (default 1)')
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='throw away clips of other settings in the folder')
+    parser.add_argument(
+        '--benchmark',
+        action='store_true',
+        help='write nothing; print frames per second on one core')
+    args = parser.parse_args()
+    if args.out is None and not args.benchmark:
+        parser.error('give a folder to write to, or --benchmark')
+    return args
+
+
+def benchmark(settings: ClipSettings, seed: int, videos: int = 8) -> None:
+    """Print how fast frames are drawn and encoded, scene set-up included."""
+    cv2.setNumThreads(1)
+    set_up = draw = 0.0
+    for number in range(videos):
+        start = time.process_time()
+        scene = make_scene(settings, seed, 'train', number)
+        set_up += time.process_time() - start
+        start = time.process_time()
+        for frame in scene.frames():
+            cv2.imencode('.jpg', frame.image,
+                         [cv2.IMWRITE_JPEG_QUALITY, scene.quality])
+        draw += time.process_time() - start
+    frames = videos * settings.frames
+    print(f'{settings.width}x{settings.height}, {videos} videos of '
+          f'{settings.frames} frames, one core (CPU time):')
+    print(f'  set-up    {1000 * set_up / videos:7.1f} ms per video')
+    print(f'  drawing   {1000 * draw / frames:7.1f} ms per frame')
+    print(f'  together  {frames / (set_up + draw):7.1f} frames per second')
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        settings = ClipSettings.preset(
+            args.difficulty,
+            width=args.size[0],
+            height=args.size[1],
+            frames=args.frames,
+            occlusion=args.occlusion,
+            blur=args.blur,
+            speed=args.speed,
+            crowd=args.crowd,
+            label_every=args.label_every,
+            label_margin=args.label_margin)
+        if args.benchmark:
+            benchmark(settings, args.seed)
+            return
+        merged = generate(
+            args.out,
+            settings,
+            dict(train=args.train, val=args.val),
+            seed=args.seed,
+            workers=args.workers,
+            overwrite=args.overwrite,
+            progress=True)
+    except ValueError as error:
+        raise SystemExit(f'error: {error}') from error
+    for split, path in merged.items():
+        print(f'{split}: {path}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,11 @@
+#!/usr/bin/env python
+"""Test a model: MMPose's own testing tool, all its options included.
+
+::
+
+    python tools/test.py CONFIG CHECKPOINT [--out FILE] [--show-dir DIR] ...
+"""
+from mmpose_tdmi.utils.host_tools import run_host_tool
+
+if __name__ == '__main__':
+    run_host_tool('test.py')
