@@ -18,10 +18,8 @@ Where torch sees a GPU, the ordinary CUDA build is made instead.
 """
 import argparse
 import os
-import shutil
 import subprocess
 import sys
-import sysconfig
 import tarfile
 import tempfile
 import time
@@ -29,6 +27,8 @@ from pathlib import Path
 from typing import Dict, List, Optional
 
 import mmcv_units
+from toolchain import (BuildError, import_torch, require_compiler,
+                       require_nvcc)
 from wheel_cache import cache_folder, store, wheel_key
 
 MMCV_VERSION = '2.1.0'
@@ -41,10 +41,6 @@ CHECK = ('import torch, mmcv, mmcv.ops; '
          'boxes = torch.tensor([[0., 0., 9., 9.], [0., 0., 9., 8.]]); '
          'kept = mmcv.ops.nms(boxes, torch.tensor([.9, .8]), 0.5)[1]; '
          'assert kept.tolist() == [0], kept')
-
-
-class BuildError(RuntimeError):
-    """mmcv could not be built or installed."""
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -87,13 +83,13 @@ def install(cuda: str, ordinary: bool, use_cache: bool) -> None:
     torch = import_torch()
     with_cuda = cuda == 'on' or (cuda == 'auto' and torch.cuda.is_available())
     shelf = cache_folder() / wheel_key(torch.__version__, with_cuda)
-    if use_cache and works():
+    if use_cache and not probe():
         print(f'mmcv {MMCV_VERSION} with its operators is installed')
         return
     for wheel in sorted(shelf.glob('mmcv-*.whl')) if use_cache else ():
         print(f'installing the cached {wheel}')
         pip_install(wheel)
-        if works():
+        if not probe():
             return
         print('the cached wheel does not work here: building anew')
         wheel.unlink()
@@ -230,40 +226,6 @@ def unpack(sdist: Path, folder: Path) -> Path:
     return folder / f'mmcv-{MMCV_VERSION}'
 
 
-def import_torch():
-    """Import torch with a clear error where it is missing."""
-    try:
-        import torch
-    except ImportError as error:
-        raise BuildError(
-            f'{sys.executable} cannot import torch: {error}. Install torch '
-            'and torchvision first.') from error
-    return torch
-
-
-def require_compiler() -> None:
-    """Check that a C++ compiler and Python's headers are there."""
-    compiler = os.environ.get('CXX', 'g++').split()[0]
-    if not (shutil.which(compiler) or shutil.which('c++')):
-        raise BuildError(f'no C++ compiler ({compiler}) found; on Debian or '
-                         'Ubuntu: sudo apt-get install g++')
-    header = Path(sysconfig.get_paths()['include']) / 'Python.h'
-    if not header.exists():
-        raise BuildError(f"Python's headers are missing ({header}); on "
-                         'Debian or Ubuntu: sudo apt-get install python3-dev')
-
-
-def require_nvcc() -> None:
-    """Check that the CUDA compiler is there."""
-    from torch.utils.cpp_extension import CUDA_HOME
-    if not CUDA_HOME:
-        raise BuildError(
-            'torch sees a GPU but there is no CUDA toolkit (nvcc) to build '
-            "mmcv's operators with. Either install the toolkit, or take a "
-            f'prebuilt wheel (mim install mmcv=={MMCV_VERSION}), or build '
-            'for the CPU only: build_mmcv.py --cuda off')
-
-
 def probe() -> str:
     """Try the installed mmcv in a process of its own.
 
@@ -277,15 +239,11 @@ def probe() -> str:
     return done.stdout.strip() if done.returncode else ''
 
 
-def works() -> bool:
-    """Whether the wanted mmcv is installed and its operators run."""
-    return not probe()
-
-
 def pip_install(wheel: Path) -> None:
-    """Install a wheel over whatever mmcv is there."""
-    run(pip('install', '--no-deps', '--force-reinstall', wheel),
-        clean_env(), 'installing mmcv')
+    """Install a wheel over whatever mmcv, or mmcv-lite, is there."""
+    run(pip('uninstall', '--yes', 'mmcv', 'mmcv-lite'), clean_env(),
+        'removing the old mmcv')
+    run(pip('install', '--no-deps', wheel), clean_env(), 'installing mmcv')
 
 
 def clean_env() -> Dict[str, str]:

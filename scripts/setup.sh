@@ -22,7 +22,7 @@ fingerprint() {
     pwd
     cat requirements.txt requirements/*.txt setup.py mmpose_tdmi/version.py \
         scripts/setup.sh scripts/build_mmcv.py scripts/mmcv_units.py \
-        scripts/wheel_cache.py | cksum
+        scripts/toolchain.py scripts/wheel_cache.py | cksum
 }
 
 supported() {

@@ -299,9 +299,8 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         return instances, images
 
     def _get_topdown_data_infos(self, instance_list: List[dict]) -> List[dict]:
-        without_area = sum(
-            (info['bbox'][0, 2:] <= info['bbox'][0, :2]).any()
-            for info in instance_list)
+        without_area = sum((info['bbox'][0, 2:] <= info['bbox'][0, :2]).any()
+                           for info in instance_list)
         if without_area:
             print_log(
                 f'{self.ann_file}: {without_area} of {len(instance_list)} '

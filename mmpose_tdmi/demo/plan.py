@@ -2,14 +2,44 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import List, Optional, Sequence
 
-from .steps import Step
+from mmengine.config import Config
+
+from mmpose_tdmi.synthetic.generator import video_name
+
+from .steps import Command, Step
 
 #: The repository's root: the demo runs from a checkout.
 ROOT = Path(__file__).resolve().parents[2]
 
-_CONFIGS = ROOT / 'configs' / 'tdmi' / 'synthetic'
+#: Box sources that the models are tested with, and what the report calls
+#: them.
+BOX_SOURCES = {'gt': 'ground truth', 'det': 'detector'}
+
+
+@dataclass(frozen=True)
+class DemoModel:
+    """A model that the demo trains and tests.
+
+    Args:
+        name (str): Short identifier, also the name of its work folder.
+        title (str): What the report calls it.
+        config (Path): Its config.
+    """
+    name: str
+    title: str
+    config: Path
+
+
+SINGLE_FRAME = DemoModel(
+    'single_frame', 'single frame', ROOT / 'configs/tdmi/synthetic'
+    '/td-hm_hrnet-light_1xb32-24e_synthetic-96x64.py')
+TDMI = DemoModel(
+    'tdmi', 'TDMI', ROOT / 'configs/tdmi/synthetic'
+    '/tdmi_hrnet-light_1xb16-4e_synthetic-96x64.py')
+MODELS = (SINGLE_FRAME, TDMI)
+DETECTOR_CONFIG = ROOT / 'configs/detection/rtmdet_r18_synthetic.py'
 
 
 @dataclass(frozen=True)
@@ -20,14 +50,14 @@ class DemoSettings:
         folder (Path): Where everything goes.
         train_videos (int): Generated videos to train on.
         val_videos (int): Generated videos held out.
-        frames (int): Frames of each video.
+        frames (int): Frames of each.
         seed (int): Seed of the generator.
         video (Path, optional): The user's own video.
     """
     folder: Path
-    train_videos: int = 72
+    train_videos: int = 100
     val_videos: int = 12
-    frames: int = 16
+    frames: int = 12
     seed: int = 0
     video: Optional[Path] = None
 
@@ -37,52 +67,164 @@ class DemoSettings:
         return self.folder / 'clips'
 
     @property
-    def boxes(self) -> Path:
-        """Path: The detector's boxes on the held-out videos."""
-        return self.folder / 'detections_val.json'
-
-    @property
     def val_annotations(self) -> Path:
         """Path: Merged annotations of the held-out videos."""
         return self.clips / 'annotations' / 'synthetic_val.json'
 
+    @property
+    def detected_boxes(self) -> Path:
+        """Path: The detector's boxes on the held-out videos."""
+        return self.folder / 'boxes_val.json'
 
-@dataclass(frozen=True)
-class DemoModel:
-    """A model that the demo trains and tests.
+    @property
+    def detector_checkpoint(self) -> Path:
+        """Path: The trained detector."""
+        iters = Config.fromfile(str(DETECTOR_CONFIG)).train_cfg.max_iters
+        return self.folder / 'detector' / f'iter_{iters}.pth'
+
+    def checkpoint(self, model: DemoModel) -> Path:
+        """The checkpoint of a model's last epoch."""
+        epochs = Config.fromfile(str(model.config)).train_cfg.max_epochs
+        return self.folder / model.name / f'epoch_{epochs}.pth'
+
+    @property
+    def held_out_frames(self) -> Path:
+        """Path: The frames of the held-out video that is drawn."""
+        return self.clips / 'images' / 'val' / video_name('val', 0)
+
+    def drawn_video(self, name: str) -> Path:
+        """A video with skeletons."""
+        return self.folder / 'videos' / f'{name}.mp4'
+
+    def metrics(self, model: DemoModel, boxes: str) -> Path:
+        """The json with the figures of a test."""
+        return self.folder / 'results' / f'{model.name}_{boxes}.json'
+
+    def predictions(self, model: DemoModel, boxes: str) -> Path:
+        """The folder with the predictions of a test, a json a video."""
+        return self.folder / 'results' / f'{model.name}_{boxes}'
+
+
+def plan(settings: DemoSettings) -> List[Step]:
+    """All steps of the demo, in order.
 
     Args:
-        name (str): Short identifier, also the name of its work folder.
-        title (str): As the report calls it.
-        config (Path): Its config.
+        settings (DemoSettings): What to run it with.
+
+    Returns:
+        list[Step]: The steps.
     """
-    name: str
-    title: str
-    config: Path
+    steps = [
+        _generate(settings),
+        _train_detector(settings),
+        _detect(settings),
+        _train(settings, SINGLE_FRAME, 'Pretrain the single-frame model'),
+        _train(settings, TDMI, 'Train TDMI from it',
+               f'model.init_cfg.checkpoint={settings.checkpoint(SINGLE_FRAME)}'
+               ),
+    ]
+    steps += [
+        _test(settings, model, boxes) for model in MODELS
+        for boxes in BOX_SOURCES
+    ]
+    steps.append(_draw_held_out(settings))
+    if settings.video is not None:
+        steps.append(_draw_own(settings, settings.video))
+    return steps
 
 
-SINGLE_FRAME = DemoModel(
-    'single_frame', 'Single frame',
-    _CONFIGS / 'td-hm_hrnet-light_1xb32-24e_synthetic-96x64.py')
-TDMI = DemoModel('tdmi', 'TDMI (5 frames)',
-                 _CONFIGS / 'tdmi_hrnet-light_1xb16-4e_synthetic-96x64.py')
-MODELS = (SINGLE_FRAME, TDMI)
-DETECTOR_CONFIG = ROOT / 'configs' / 'detection' / 'DETECTOR'
-#: Box sources that the models are tested with, and how the report calls them.
-BOX_SOURCES = {'gt': 'ground-truth boxes', 'det': 'detected boxes'}
+def _generate(settings: DemoSettings) -> Step:
+    return Step('generate', 'Generate clips with known poses', (tool(
+        'generate_clips.py', settings.clips, '--train', settings.train_videos,
+        '--val', settings.val_videos, '--frames', settings.frames, '--seed',
+        settings.seed, '--workers', 2), ))
 
 
-def checkpoint(settings: DemoSettings, name: str) -> Path:
-    """The checkpoint that a finished training leaves under a fixed name."""
-    return settings.folder / name / 'final.pth'
+def _train_detector(settings: DemoSettings) -> Step:
+    root = f'{settings.clips}/'
+    return Step('detector', 'Train a small person detector', (mim(
+        'train', 'mmdet', DETECTOR_CONFIG, '--work-dir',
+        settings.folder / 'detector', '--resume', '--cfg-options',
+        f'train_dataloader.dataset.data_root={root}',
+        f'val_dataloader.dataset.data_root={root}',
+        f'val_evaluator.ann_file={settings.val_annotations}'), ))
 
 
-def metrics_file(settings: DemoSettings, model: str, boxes: str) -> Path:
-    """Where the figures of a test go."""
-    return settings.folder / 'results' / f'{model}_{boxes}.json'
+def _detect(settings: DemoSettings) -> Step:
+    return Step('detect', 'Detect people in the held-out videos', (tool(
+        'detect_persons.py', settings.val_annotations, DETECTOR_CONFIG,
+        settings.detector_checkpoint, '--img-root', settings.clips, '--out',
+        settings.detected_boxes), ))
 
 
-def predictions_folder(settings: DemoSettings, model: str,
-                       boxes: str) -> Path:
-    """Where the predictions of a test go, one json a video."""
-    return settings.folder / 'results' / f'{model}_{boxes}'
+def _train(settings: DemoSettings, model: DemoModel, title: str,
+           *options: str) -> Step:
+    return Step(model.name, title, (mim(
+        'train', 'mmpose', model.config, '--work-dir',
+        settings.folder / model.name, '--resume', '--no-validate',
+        '--cfg-options',
+        f'train_dataloader.dataset.data_root={settings.clips}/', *options), ))
+
+
+def _test(settings: DemoSettings, model: DemoModel, boxes: str) -> Step:
+    dataset = 'test_dataloader.dataset'
+    options = [
+        f'{dataset}.data_root={settings.clips}/',
+        f'test_evaluator.ann_file={settings.val_annotations}',
+        f'test_evaluator.out_dir={settings.predictions(model, boxes)}',
+        f'test_evaluator.box_source={boxes}'
+    ]
+    if boxes == 'det':
+        # relative to the data root unless absolute
+        options += [
+            f'{dataset}.bbox_file={settings.detected_boxes.resolve()}',
+            f'{dataset}.bbox_score_thr=0.2'
+        ]
+    return Step(
+        f'test_{model.name}_{boxes}',
+        f'Test {model.title}, boxes: {BOX_SOURCES[boxes]}',
+        (mim('test', 'mmpose', model.config, '--checkpoint',
+              settings.checkpoint(model), '--work-dir',
+              settings.folder / 'results' / 'logs', '--out',
+              settings.metrics(model, boxes), '--cfg-options', *options), ))
+
+
+def _draw_held_out(settings: DemoSettings) -> Step:
+    """Skeletons on one held-out video, with the detector's boxes."""
+    return Step(
+        'draw_held_out', 'Draw skeletons on a held-out video',
+        (_infer(settings, settings.held_out_frames, 'held_out', '--boxes',
+                settings.detected_boxes, '--ann-file',
+                settings.val_annotations), ))
+
+
+def _draw_own(settings: DemoSettings, video: Path) -> Step:
+    """Skeletons on the user's video, with the detector trained here."""
+    return Step(
+        f'draw_{own_name(video)}', f'Draw skeletons on {video.name}',
+        (_infer(settings, video, own_name(video), '--det-config',
+                DETECTOR_CONFIG, '--det-checkpoint',
+                settings.detector_checkpoint), ))
+
+
+def own_name(video: Path) -> str:
+    """What the outputs for the user's video are called."""
+    return f'own_{video.stem}'
+
+
+def _infer(settings: DemoSettings, source: Path, name: str,
+           *boxes: object) -> Command:
+    return tool('infer_video.py', source, TDMI.config,
+                 settings.checkpoint(TDMI), *boxes, '--name', name,
+                 '--out-dir', settings.folder / 'videos')
+
+
+def tool(name: str, *arguments: object) -> Command:
+    """The command that runs one of the repository's tools."""
+    return (sys.executable, str(ROOT / 'tools' / name),
+            *map(str, arguments))
+
+
+def mim(verb: str, package: str, *arguments: object) -> Command:
+    """A command of mim, OpenMMLab's command line."""
+    return ('mim', verb, package, *map(str, arguments))

@@ -5,7 +5,8 @@ Input is a folder with ``videos/<name>.<suffix>`` and
 with file names ``images/<name>/%06d.jpg`` counted from 0. Output is the data
 set: the extracted frames and three annotation files a video, in which all
 frames are listed but only those of the split are labelled: ``train`` (the
-first share of the labelled frames), ``test`` (the rest) and ``all``.
+first share of the labelled frames), ``test`` (the rest) and ``all``. The
+annotated boxes are also written as a detection file.
 """
 import copy
 import json
@@ -93,6 +94,7 @@ def prepare_video(item: LabelledVideo, out: Path, train_share: float) -> None:
                 cv2.imwrite(
                     str(temporary), frame, [cv2.IMWRITE_JPEG_QUALITY, 95])
 
+    write_json(boxes_file(out, item.name), _boxes(content))
     labelled = [im['id'] for im in content['images'] if im['is_labeled']]
     cut = round(train_share * len(labelled))
     if not 0 < cut < len(labelled):
@@ -107,9 +109,25 @@ def prepare_video(item: LabelledVideo, out: Path, train_share: float) -> None:
             [official], out, annotation_file(out, item.name, split))
 
 
+def boxes_file(out: Path, name: str) -> Path:
+    """Where the detection file with a video's annotated boxes is."""
+    return out / 'annotations' / f'{name}_boxes.json'
+
+
 def annotation_file(out: Path, name: str, split: str) -> Path:
     """Where the merged annotation of a video's split is."""
     return out / 'annotations' / f'{name}_{split}.json'
+
+
+def _boxes(content: dict) -> List[dict]:
+    """The annotated boxes as detections with a score of 1."""
+    return [
+        dict(
+            image_id=ann['image_id'],
+            category_id=1,
+            bbox=ann['bbox'],
+            score=1.0) for ann in content['annotations']
+    ]
 
 
 def _restrict(content: dict, kept: Set[int]) -> dict:

@@ -39,6 +39,10 @@ class Step:
     title: str
     commands: Tuple[Command, ...]
 
+    def lines(self) -> List[str]:
+        """The commands as one would type them."""
+        return [shlex.join(command) for command in self.commands]
+
 
 @dataclass(frozen=True)
 class StepRecord:
@@ -82,17 +86,13 @@ def _marker(step: Step, folder: Path) -> Path:
     return folder / 'steps' / f'{step.name}.json'
 
 
-def _as_lines(step: Step) -> List[str]:
-    return [shlex.join(command) for command in step.commands]
-
-
 def _done_in(step: Step, folder: Path) -> Optional[float]:
     """Seconds the step took when it was done, None if it is not."""
     marker = _marker(step, folder)
     if not marker.is_file():
         return None
     content = json.loads(marker.read_text(encoding='utf-8'))
-    if content['commands'] != _as_lines(step):
+    if content['commands'] != step.lines():
         raise StepFailed(
             f'"{step.title}" was done in {folder} with other commands '
             f'({marker}); choose another folder or remove this one')
@@ -105,7 +105,7 @@ def _run(step: Step, label: str, folder: Path) -> float:
     print(f'{label} ...', flush=True)
     begin = time.monotonic()
     with log.open('a', encoding='utf-8') as file:
-        for command, line in zip(step.commands, _as_lines(step)):
+        for command, line in zip(step.commands, step.lines()):
             print(f'    $ {line}', flush=True)
             file.write(f'$ {line}\n')
             file.flush()
@@ -122,7 +122,7 @@ def _run(step: Step, label: str, folder: Path) -> float:
     seconds = time.monotonic() - begin
     write_json(
         _marker(step, folder),
-        dict(commands=_as_lines(step), seconds=round(seconds, 1)))
+        dict(commands=step.lines(), seconds=round(seconds, 1)))
     print(f'    {seconds:.0f} s', flush=True)
     return seconds
 

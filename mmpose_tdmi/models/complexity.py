@@ -91,8 +91,7 @@ def count_model(model: nn.Module,
             continue
         parameters = list(module.parameters())
         counts.append(
-            ModuleCount(
-                name, sum(x.numel() for x in parameters),
-                sum(x.numel() for x in parameters if x.requires_grad),
-                flops(name, module) // 2))
+            ModuleCount(name, sum(x.numel() for x in parameters),
+                        sum(x.numel() for x in parameters if x.requires_grad),
+                        flops(name, module) // 2))
     return counts

@@ -136,11 +136,11 @@ def head_box(person: Person, track: Track, index: int, width: int,
 
 def _clipped(low: np.ndarray, high: np.ndarray, width: int,
              height: int) -> Optional[List[float]]:
-    low = np.clip(low, 0, (width, height))
-    high = np.clip(high, 0, (width, height))
+    low = np.round(np.clip(low, 0, (width, height)), 3)
+    high = np.round(np.clip(high, 0, (width, height)), 3)
     if (high - low).min() < 1:
         return None
-    return np.round([*low, *(high - low)], 3).tolist()
+    return [*low.tolist(), *np.round(high - low, 3).tolist()]
 
 
 def visible_region(labels: LabelMap,

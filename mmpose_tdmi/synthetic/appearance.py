@@ -135,7 +135,7 @@ class Appearance:
     def _plain(self, colour: Colour, length: float,
                radius: float) -> np.ndarray:
         return cloth(self._rng, self._cells(length + 2 * radius),
-                     self._cells(2 * radius), 'plain', (colour, colour), 9)
+                     self._cells(2 * radius), 'skin', (colour, colour), 9)
 
     def _put(self, name: str, texture: np.ndarray, radius: float,
              profile: Tuple[float, ...]) -> None:
@@ -166,12 +166,12 @@ class Appearance:
         self._put(
             f'{side}_upper_arm',
             self._sleeved(body.upper_arm, upper, outfit.sleeve, shirt, period),
-            upper, (0.85, 1.0, 0.95, 0.82, 0.78))
+            upper, (0.8, 0.97, 0.95, 0.84, 0.8))
         self._put(
             f'{side}_forearm',
             self._sleeved(body.forearm, lower, 0.93 * (outfit.sleeve - 1),
                           shirt, period), lower, (0.95, 1.0, 0.9, 0.72, 0.64))
-        radius = 0.025 * body.stature
+        radius = 0.023 * body.stature
         self._put(f'{side}_hand', self._plain(outfit.skin, body.hand, radius),
                   radius, (0.55, 0.85, 1.0, 0.95, 0.7))
 

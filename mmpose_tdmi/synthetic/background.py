@@ -135,7 +135,7 @@ def _floor(rng: np.random.Generator, image: np.ndarray, base: int,
         colour = np.float32([50, rng.uniform(95, 150), 75])
         shade = 1 + 0.25 * noise(rng, *shape, (8, 40, 160))
     else:
-        colour = _colour(rng, 90, 190, 0.35 if kind == 'tiles' else 0.5)
+        colour = _colour(rng, 90, 190, 0.3)
         size = rng.uniform(0.8, 2.2)
         if kind == 'tiles':
             grid = ((x / size % 1) < 0.05) | ((z / size % 1) < 0.06)
@@ -155,6 +155,9 @@ class Background:
     Args:
         rng (np.random.Generator): Source of randomness.
         camera (Camera): Gives image size and horizon.
+
+    Attributes:
+        kind (str): 'street', 'park', 'room' or 'hall'.
     """
 
     def __init__(self, rng: np.random.Generator, camera: Camera) -> None:
@@ -168,6 +171,7 @@ class Background:
                    camera.focal / DEPTH * camera.above_ground)
         base = min(base, height - 8)
         kind = str(rng.choice(['street', 'park', 'room', 'hall']))
+        self.kind = kind
         ramp = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
         if kind in ('street', 'park'):
             sky = np.float32([rng.uniform(190, 250), 205, 185])

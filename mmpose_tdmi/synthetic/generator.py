@@ -166,9 +166,12 @@ def generate(root: Union[str, Path],
             finally:
                 cv2.setNumThreads(threads)
         else:
-            with ProcessPoolExecutor(workers) as pool:
+            pool = ProcessPoolExecutor(workers)
+            try:
                 for _ in pool.map(_work, waiting):
                     bar.update()
+            finally:  # an interruption must not wait for all the others
+                pool.shutdown(cancel_futures=True)
     merged = {}
     for split, count in videos.items():
         if count:

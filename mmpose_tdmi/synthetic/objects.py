@@ -16,11 +16,12 @@ from .textures import cloth, noise
 #: the ground their lower edge is.
 KINDS = {
     'box': ((0.4, 0.9), (0.5, 1.1), (0.0, 0.0)),
-    'board': ((0.5, 1.1), (0.5, 0.9), (0.3, 1.0)),
+    'sign': ((0.5, 1.0), (1.3, 2.1), (0.0, 0.0)),
+    'screen': ((0.5, 1.1), (0.5, 0.9), (0.3, 1.0)),
     'post': ((0.09, 0.2), (2.2, 3.0), (0.0, 0.0)),
     'plant': ((0.5, 1.1), (0.7, 1.6), (0.0, 0.0)),
     'ball': ((0.22, 0.4), (0.22, 0.4), (0.3, 1.7)),
-    'umbrella': ((0.7, 1.0), (0.4, 0.55), (1.2, 1.7)),
+    'umbrella': ((0.8, 1.2), (1.8, 2.3), (0.0, 0.0)),
     'car': ((2.6, 3.6), (1.1, 1.5), (0.0, 0.0)),
 }
 _PATTERNS = ('plain', 'plain', 'hoops', 'stripes', 'checks', 'plaid', 'dots',
@@ -40,7 +41,13 @@ def _shape(rng: np.random.Generator, kind: str, height: int,
     if kind == 'ball':
         ellipse(0.5, 0.5, 0.46, 0.46)
     elif kind == 'umbrella':
-        ellipse(0.5, 0.98, 0.48, 0.92)
+        ellipse(0.5, 0.24, 0.48, 0.23)
+        cover[int(0.24 * height):] = 0
+        cover[:, int(0.47 * width):int(0.53 * width) + 1] = 1
+        cover[:int(0.01 * height)] = 0
+    elif kind == 'sign':
+        cover[2:int(0.4 * height), 2:width - 3] = 1
+        cover[:height - 3, int(0.46 * width):int(0.54 * width) + 1] = 1
     elif kind == 'car':
         ellipse(0.5, 0.45, 0.34, 0.42)
         cv2.rectangle(cover, (int(0.03 * width), int(0.42 * height)),
@@ -66,6 +73,8 @@ def _paint(rng: np.random.Generator, kind: str, height: int,
            width: int) -> np.ndarray:
     """(H, W, 3) float32 surface of a kind of thing."""
     colours = rng.uniform(25, 235, (2, 3)).astype(np.float32)
+    grey = colours.mean(axis=1, keepdims=True)
+    colours = grey + rng.uniform(0.25, 0.9) * (colours - grey)
     if kind == 'plant':
         leaf = np.float32([45, rng.uniform(80, 150), 60])
         out = leaf * (1 + 0.45 * noise(rng, height, width,
@@ -84,7 +93,10 @@ def _paint(rng: np.random.Generator, kind: str, height: int,
             v > 0.1)
         out = np.where(window, np.float32([80, 70, 60]), out)
         out = np.where(v > 0.7, 0.35 * out, out)
-    if kind in ('board', 'box'):
+    if kind in ('sign', 'umbrella'):
+        out = np.where(v > (0.4 if kind == 'sign' else 0.24),
+                       np.float32([70, 72, 75]), out)
+    if kind in ('screen', 'box'):
         edge = (np.abs(u) > 1 - 8 / width) | (np.abs(v - 0.5) >
                                               0.5 - 5 / height)
         out = np.where(edge, 0.55 * out, out)

@@ -2,7 +2,8 @@
 
 Shape shorthand: N times, J joints.
 """
-from typing import List, NamedTuple, Tuple, Union
+import math
+from typing import Dict, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -10,22 +11,21 @@ from .appearance import Appearance, Outfit
 from .camera import Camera
 from .motion import Motion
 from .render import Affine, LabelMap, Picture, along
-from .skeleton import JOINT_INDEX, JOINTS, Pose, Proportions
-from .skeleton import forward_kinematics
-from .sprites import Sprite
+from .skeleton import JOINT_INDEX, Pose, Proportions, forward_kinematics
+from .sprites import Ball, Sprite
 
 #: Flat parts: name, upper joint, lower joint, how far each is drawn nearer
 #: than its depth says (metres), and how far the sprite reaches past the
 #: joints (shares of its half width).
 _LIMBS = tuple(
-    (f'{side}_{name}', f'{side}_{upper}', f'{side}_{lower}', lift, before,
-     after)
+    (f'{side}_{name}', JOINT_INDEX[f'{side}_{upper}'],
+     JOINT_INDEX[f'{side}_{lower}'], lift, before, after)
     for side in ('left', 'right')
     for name, upper, lower, lift, before, after in (
-        ('upper_arm', 'shoulder', 'elbow', 0.075, 0.9, 0.75),
+        ('upper_arm', 'shoulder', 'elbow', 0.075, 0.8, 0.75),
         ('forearm', 'elbow', 'wrist', 0.085, 0.8, 0.35),
         ('hand', 'wrist', 'hand', 0.08, 0.35, 0.1),
-        ('thigh', 'hip', 'knee', 0.0, 0.7, 0.65),
+        ('thigh', 'hip', 'knee', -0.06, 0.7, 0.65),
         ('shin', 'knee', 'ankle', 0.005, 0.8, 0.5),
         ('foot', 'ankle', 'toe', 0.02, 0.9, 0.35)))
 
@@ -33,6 +33,10 @@ _LIMBS = tuple(
 PARTS = ('pelvis', 'trunk', 'neck', 'head', 'hair') + tuple(
     limb[0] for limb in _LIMBS)
 PART_LABEL = {name: index + 1 for index, name in enumerate(PARTS)}
+
+_PELVIS, _WAIST, _NECK_BASE, _HEAD_CENTRE, _HEAD_TOP = (
+    JOINT_INDEX[name]
+    for name in ('pelvis', 'waist', 'neck_base', 'head_centre', 'head_top'))
 
 
 class Track(NamedTuple):
@@ -59,7 +63,6 @@ class Person:
         start (tuple[float, float]): x and depth in metres at time 0.
         velocity (tuple[float, float]): Their change per second.
         camera (Camera): Decides the resolution of the sprites.
-        body (Proportions, optional): The measures. Default: drawn.
         background (bool): True for small passers-by far away, who are put
             into ignore regions instead of being annotated.
     """
@@ -110,29 +113,27 @@ class Person:
             canvas (Picture | LabelMap): Where to.
             track (Track): The person's way.
             index (int): Which time of the track.
-            views (Views): The turning parts.
+            views (Views): The turning parts, and the order of all parts.
             number (int): The person's number, for the labels.
         """
         base = number * LabelMap.PARTS
-        calls = self._limb_calls(track, index) + views.calls(track, index)
-        for _, name, sprite, mapping in sorted(
-                calls, key=lambda call: (-call[0], call[1])):
+        calls = self._limb_calls(track, index)
+        calls.update(views.calls(track, index))
+        for name in views.order:
+            sprite, mapping = calls[name]
             canvas.paste(sprite, mapping, base + PART_LABEL[name])
 
-    def _limb_calls(
-            self, track: Track,
-            index: int) -> List[Tuple[float, str, Sprite, Affine]]:
+    def _limb_calls(self, track: Track,
+                    index: int) -> Dict[str, Tuple[Sprite, Affine]]:
         pixels = track.pixels[index].tolist()
-        depths = track.pose.joints[index, :, 2].tolist()
         scale = float(track.scale[index])
-        calls = []
-        for name, upper, lower, lift, before, after in _LIMBS:
-            i, j = JOINT_INDEX[upper], JOINT_INDEX[lower]
+        calls = {}
+        for name, upper, lower, _, before, after in _LIMBS:
             radius = scale * self.looks.radius[name]
             sprite = self.looks.limbs[name]
-            calls.append((0.5 * (depths[i] + depths[j]) - lift, name, sprite,
-                          along(pixels[i], pixels[j], before * radius,
-                                after * radius, radius, sprite.size)))
+            calls[name] = (sprite,
+                           along(pixels[upper], pixels[lower], before * radius,
+                                 after * radius, radius, sprite.size))
         return calls
 
 
@@ -146,84 +147,94 @@ def _upright(axis: np.ndarray, rotation: np.ndarray) -> np.ndarray:
 class Views:
     """Head, trunk and pelvis, turned as they are at one time.
 
-    The views hold for a whole exposure; only their place is kept up to date.
+    They hold for a whole exposure; only their place is kept up to date. The
+    order of the parts holds as long, lest a limb be half in front.
+
+    Args:
+        person (Person): Whose.
+        track (Track): The person's way.
+        index (int): Which time of the track.
+
+    Attributes:
+        order (list[str]): Names of all parts, far ones first.
     """
 
     def __init__(self, person: Person, track: Track, index: int) -> None:
         self.person = person
         looks, pose = person.looks, track.pose
         pixels = track.pixels[index]
-        spine = pixels[JOINT_INDEX['pelvis']] - pixels[
-            JOINT_INDEX['neck_base']]
-        skull = pixels[JOINT_INDEX['head_centre']] - pixels[
-            JOINT_INDEX['head_top']]
+        spine = pixels[_PELVIS] - pixels[_NECK_BASE]
+        skull = pixels[_HEAD_CENTRE] - pixels[_HEAD_TOP]
         chest = _upright(spine, pose.chest[index])
         pelvis = _upright(spine, pose.pelvis[index])
         head = _upright(skull, pose.head[index])
         yaw, pelvis_yaw, head_yaw = (
             float(np.arctan2(r[0, 2], r[2, 2])) for r in (chest, pelvis, head))
-        self.trunk, self.trunk_width = looks.trunk.view(
-            yaw), looks.trunk.half_width(yaw)
-        self.pelvis, self.pelvis_width = looks.pelvis.view(
-            pelvis_yaw), looks.pelvis.half_width(pelvis_yaw)
-        self.head, self.head_width = looks.head.view(
-            head), looks.head.half_width(head_yaw)
+        self.trunk = looks.trunk.view(yaw)
+        self.trunk_width = looks.trunk.half_width(yaw)
+        self.pelvis = looks.pelvis.view(pelvis_yaw)
+        self.pelvis_width = looks.pelvis.half_width(pelvis_yaw)
+        self.head = looks.head.view(head)
+        self.head_width = looks.head.half_width(head_yaw)
         # seen from above or below, the skull's depth shows as height
         _, up, forward = looks.head.half_axes
         self.head_height = float(np.hypot(up * head[1, 1],
                                           forward * head[1, 2]))
 
+        self.order = self._order(pose.joints[index, :, 2].tolist(),
+                                 pose.head[index])
+
+    def _order(self, depth: List[float], head: np.ndarray) -> List[str]:
+        """Part names, far ones first, from the (J,) joints' depths."""
+        base, skull = depth[_NECK_BASE], depth[_HEAD_CENTRE]
+        parts = dict(
+            trunk=0.5 * (base + depth[_PELVIS]) - 0.045,
+            pelvis=depth[_PELVIS] - 0.03,
+            neck=base,
+            head=skull - 0.06)
+        if 'hair' in self.person.looks.limbs:
+            back = 0.75 * self.person.looks.head.half_axes[2]
+            parts['hair'] = skull + back * float(head[2, 2]) - 0.03
+        for name, upper, lower, lift, _, _ in _LIMBS:
+            parts[name] = 0.5 * (depth[upper] + depth[lower]) - lift
+        return sorted(parts, key=lambda name: (-parts[name], name))
+
     def calls(self, track: Track,
-              index: int) -> List[Tuple[float, str, Sprite, Affine]]:
-        """Draw calls: depth, part name, sprite, map."""
+              index: int) -> Dict[str, Tuple[Sprite, Affine]]:
+        """The turning parts' sprites and maps by name."""
         looks = self.person.looks
         scale = float(track.scale[index])
-        where = {
-            name: tuple(xy)
-            for name, xy in zip(JOINTS, track.pixels[index].tolist())
-        }
-        depth = dict(zip(JOINTS, track.pose.joints[index, :, 2].tolist()))
-        calls = []
+        pixels = track.pixels[index].tolist()
+        base, centre = pixels[_NECK_BASE], pixels[_HEAD_CENTRE]
+        calls = {}
 
-        def add(name: str, sprite: Sprite, start: Tuple[float, float],
-                end: Tuple[float, float], before: float, after: float,
-                half_width: float, near: float) -> None:
-            calls.append((near, name, sprite,
-                          along(start, end, scale * before, scale * after,
-                                scale * half_width, sprite.size)))
+        def add(name: str, sprite: Sprite, start: Sequence[float],
+                end: Sequence[float], before: float, after: float,
+                half_width: float) -> None:
+            calls[name] = (sprite,
+                           along(start, end, scale * before, scale * after,
+                                 scale * half_width, sprite.size))
 
-        middle = 0.5 * (depth['neck_base'] + depth['pelvis'])
-        add('trunk', self.trunk, where['neck_base'], where['pelvis'],
-            looks.trunk_before, looks.trunk_after, self.trunk_width,
-            middle - 0.045)
-        add('pelvis', self.pelvis, where['waist'], where['pelvis'], -0.04,
-            0.1, self.pelvis_width, depth['pelvis'] - 0.03)
-        add('neck', looks.limbs['neck'], where['head_centre'],
-            where['neck_base'], 0, 0.03, looks.radius['neck'],
-            depth['neck_base'] - 0.0)
-        centre, top = where['head_centre'], where['head_top']
+        add('trunk', self.trunk, base, pixels[_PELVIS], looks.trunk_before,
+            looks.trunk_after, self.trunk_width)
+        add('pelvis', self.pelvis, pixels[_WAIST], pixels[_PELVIS], -0.04,
+            0.1, self.pelvis_width)
+        add('neck', looks.limbs['neck'], centre, base, 0, 0.03,
+            looks.radius['neck'])
         # half a skull along the head's own axis, whatever its tilt
-        dx, dy = centre[0] - top[0], centre[1] - top[1]
-        length = max(float(np.hypot(dx, dy)), 1e-6)
-        half = 1.08 * self.head_height * scale
-        tip = (centre[0] - half * dx / length, centre[1] - half * dy / length)
-        chin = (centre[0] + half * dx / length, centre[1] + half * dy / length)
-        add('head', self.head, tip, chin, 0, 0, 1.08 * self.head_width,
-            depth['head_centre'] - 0.06)
+        dx, dy = (c - t for c, t in zip(centre, pixels[_HEAD_TOP]))
+        share = Ball.ROOM * self.head_height * scale / max(
+            math.hypot(dx, dy), 1e-6)
+        add('head', self.head, (centre[0] - share * dx,
+                                centre[1] - share * dy),
+            (centre[0] + share * dx, centre[1] + share * dy), 0, 0,
+            Ball.ROOM * self.head_width)
         if 'hair' in looks.limbs:
-            self._add_hair(add, track, index, centre, depth['head_centre'])
+            _, up, forward = looks.head.half_axes
+            ends = track.pose.head[index] @ np.array(
+                [[0, 0], [-0.5 * up, 1.7 * up], [0.75 * forward] * 2])
+            start, end = ((centre[0] + scale * x, centre[1] + scale * y)
+                          for x, y, _ in ends.T.tolist())
+            add('hair', looks.limbs['hair'], start, end, 0.03, 0.02,
+                looks.radius['hair'])
         return calls
-
-    def _add_hair(self, add, track: Track, index: int,
-                  centre: Tuple[float, float], depth: float) -> None:
-        looks, scale = self.person.looks, float(track.scale[index])
-        _, up, forward = looks.head.half_axes
-        rotation = track.pose.head[index]
-        ends = [
-            rotation @ np.array([0, y * up, 0.75 * forward])
-            for y in (-0.5, 1.7)
-        ]
-        start, end = ((centre[0] + scale * p[0], centre[1] + scale * p[1])
-                      for p in ends)
-        add('hair', looks.limbs['hair'], start, end, 0.03, 0.02,
-            looks.radius['hair'], depth + ends[0][2] - 0.03)

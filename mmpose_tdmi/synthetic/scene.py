@@ -2,7 +2,7 @@
 
 Shape shorthand: T frames, N sample times, H x W pixels.
 """
-from typing import Dict, List, NamedTuple, Tuple, Union
+from typing import Dict, Iterator, List, NamedTuple, Tuple, Union
 
 import cv2
 import numpy as np
@@ -84,7 +84,10 @@ class Scene:
         cover = np.zeros((24, 64), np.float32)
         cv2.ellipse(cover, ((31.5, 11.5), (48, 15), 0.0), 0.42, -1)
         cover = cv2.GaussianBlur(cover, (0, 0), 3)
-        self._shadow = Sprite.build(np.zeros((24, 64, 3), np.float32), cover)
+        self._shadows = [
+            Sprite.build(np.zeros((24, 64, 3), np.float32), cover)
+            for _ in self.people
+        ]
 
     def _place_people(self, rng: np.random.Generator) -> List[Person]:
         settings, camera = self.settings, self.camera
@@ -151,8 +154,10 @@ class Scene:
             depth = float(target.depth(np.array([when]))[0])
             x = target.start[0] + target.velocity[0] * when
             kind = str(
-                rng.choice(['box', 'board', 'post', 'plant', 'ball',
-                            'umbrella']))
+                rng.choice([
+                    'box', 'screen', 'sign', 'post', 'plant', 'ball',
+                    'umbrella'
+                ]))
             nearer = depth * float(rng.uniform(0.72, 0.93))
             # seen in front of the target from where the camera is
             x = x * nearer / depth + float(rng.normal(0, 0.15))
@@ -160,11 +165,13 @@ class Scene:
             speed = float(rng.normal(0, 1.6)) * pace * moving
             things.append(Thing(rng, kind, camera, nearer, (when, x), speed))
         for _ in range(int(rng.integers(1, 4))):  # behind everyone
-            kind = str(rng.choice(['car', 'plant', 'board', 'box', 'ball']))
+            kind = str(rng.choice(['plant', 'sign', 'box', 'ball']))
+            if self.background.kind == 'street' and rng.random() < 0.6:
+                kind = 'car'
             depth = float(rng.uniform(8.0, 12.0))
             span = 0.5 * settings.width * depth / camera.focal
             speed = float(rng.normal(0, 3.0)) * pace * (
-                kind in ('car', 'board', 'ball'))
+                kind in ('car', 'ball'))
             things.append(
                 Thing(rng, kind, camera, depth,
                       (0.5 * self.duration,
@@ -201,7 +208,7 @@ class Scene:
             at += number
         return np.concatenate(times), places
 
-    def frames(self):
+    def frames(self) -> Iterator[Frame]:
         """Draw the video.
 
         Yields:
@@ -211,6 +218,7 @@ class Scene:
         times, places = self._sample_times()
         similarity = self.camera.similarity(times)
         tracks = [person.track(self.camera, times) for person in self.people]
+        feet = [track.pixels[:, _FEET].mean(axis=1) for track in tracks]
         thing_tracks = [t.track(self.camera, times) for t in self.things]
         depths = [p.depth(times) for p in self.people]
         thing_depths = [t.depth(times) for t in self.things]
@@ -223,12 +231,13 @@ class Scene:
                 [(-d[index], 0, i) for i, d in enumerate(depths)] +
                 [(-d[index], 1, i) for i, d in enumerate(thing_depths)])
 
-            def draw(canvas, sample: int) -> None:
+            def draw(canvas: Union[Picture, LabelMap], sample: int) -> None:
                 for _, kind, i in order:
                     if kind:
                         self.things[i].draw(canvas, thing_tracks[i], sample)
                         continue
-                    self._draw_shadow(canvas, tracks[i], sample)
+                    self._draw_shadow(canvas, i, feet[i][sample],
+                                      float(tracks[i].scale[sample]))
                     self.people[i].draw(canvas, tracks[i], sample, views[i],
                                         i)
 
@@ -249,16 +258,14 @@ class Scene:
                 self._develop(total, len(samples), index), labels,
                 tracks, index)
 
-    def _draw_shadow(self, canvas: Union[Picture, LabelMap], track: Track,
-                     sample: int) -> None:
-        scale = float(track.scale[sample])
-        feet = track.pixels[sample, _FEET].mean(axis=0)
-        feet[1] += scale * 0.02
+    def _draw_shadow(self, canvas: Union[Picture, LabelMap], number: int,
+                     feet: np.ndarray, scale: float) -> None:
+        x, y = feet.tolist()
+        sprite = self._shadows[number]
         canvas.paste(
-            self._shadow,
-            along((feet[0], feet[1] - 0.1 * scale),
-                  (feet[0], feet[1] + 0.12 * scale), 0, 0, 0.42 * scale,
-                  self._shadow.size))
+            sprite,
+            along((x, y - 0.08 * scale), (x, y + 0.14 * scale), 0, 0,
+                  0.42 * scale, sprite.size))
 
     def _develop(self, total: np.ndarray, count: int,
                  index: int) -> np.ndarray:

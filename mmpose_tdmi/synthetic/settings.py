@@ -101,7 +101,7 @@ class ClipSettings:
     @property
     def mean_occluders(self) -> float:
         """float: Mean number of objects placed in front of people."""
-        return 4.5 * self.occlusion
+        return 5.5 * self.occlusion
 
     def labelled(self, frame: int) -> bool:
         """bool: Whether frame number ``frame`` (from 0) is labelled."""

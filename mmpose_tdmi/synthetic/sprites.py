@@ -69,14 +69,12 @@ def limb(texture: np.ndarray, profile: Sequence[float],
     half = cv2.GaussianBlur(half.astype(np.float32)[:, None], (1, 9), 2)[:, 0]
     near_end = np.minimum(v, height - v)
     inside = np.clip(1 - near_end / max(cap, 1), 0, 1)
-    half = (half * np.sqrt(np.clip(1 - inside**2, 0.0, 1)))[:, None]
-    relative = u / np.maximum(half, 1e-3)
-    cover = _edge(np.abs(u) - half, 2.2 * 2 / width)
-    # a lambertian tube lit from the left, with a soft contact shadow that
-    # sets it off from whatever is behind it
-    normal = np.clip(relative, -1, 1)
+    # a tube lit from the left; dark flanks set it off from what is behind,
+    # while the round ends are left unshaded so that joints show no seam
+    normal = np.clip(u / np.maximum(half[:, None], 1e-3), -1, 1)
     shade = 0.5 + 0.5 * np.sqrt(np.clip(1 - 0.92 * (normal + 0.25)**2, 0, 1))
-    shade *= 1 - 0.25 * inside[:, None]
+    half = (half * np.sqrt(np.clip(1 - inside**2, 0.0, 1)))[:, None]
+    cover = _edge(np.abs(u) - half, 2.2 * 2 / width)
     return Sprite.build(texture * shade[..., None], cover)
 
 
@@ -144,11 +142,14 @@ class Ball:
         size (int): Cells across the sprite.
     """
 
+    #: Half the sprite's size over half the head's: room for the soft edge.
+    ROOM = 1.08
+
     def __init__(self, texture: np.ndarray,
                  half_axes: Tuple[float, float, float], size: int) -> None:
         self.texture, self.half_axes = texture, half_axes
         grid = (np.arange(size, dtype=np.float32) + 0.5) * 2 / size - 1
-        grid = grid * 1.08  # room for the soft edge
+        grid = grid * self.ROOM
         x, y = np.meshgrid(grid, grid)
         radius = np.sqrt(x * x + y * y)
         self._cover = _edge(radius - 1, 2.2 * 2 / size)

@@ -49,7 +49,8 @@ def cloth(rng: np.random.Generator, height: int, width: int, pattern: str,
         height (int): H.
         width (int): W.
         pattern (str): 'plain', 'hoops' (across), 'stripes' (along),
-            'checks', 'plaid', 'dots', 'blocks', 'camouflage' or 'denim'.
+            'checks', 'plaid', 'dots', 'blocks', 'camouflage', 'denim', or
+            'skin' (plain without folds).
         colours (Sequence[Colour]): Base colour and second colour.
         period (float): Size of the pattern in cells.
 
@@ -60,7 +61,9 @@ def cloth(rng: np.random.Generator, height: int, width: int, pattern: str,
         ValueError: If the pattern is unknown.
     """
     base, second = (np.float32(c) for c in colours[:2])
-    folds = 1 + 0.1 * noise(rng, height, width, (4, 9))[..., None]
+    if pattern == 'skin':
+        return base * (1 + 0.03 * noise(rng, height, width, (4, ))[..., None])
+    folds = 1 + 0.09 * noise(rng, height, width, (4, 9))[..., None]
     if pattern == 'plain':
         return base * folds
     x = np.arange(width, dtype=np.float32)[None] / max(period, 2)
@@ -147,9 +150,9 @@ def face(rng: np.random.Generator, skin: Colour, hair: Colour, hair_style: str,
     image = np.ascontiguousarray(image, np.float32)
     brow = tuple(0.6 * c for c in hair)
     for side in (-1, 1):
-        _ellipse(image, at(22 * side, -4), (12, 7.5), dark)
-        _ellipse(image, at(22 * side, -2), (8.5, 4.6), (235, 238, 240))
-        _ellipse(image, at(22 * side, -2), (4.2, 4.6), (45, 40, 38))
+        _ellipse(image, at(22 * side, -4), (11, 6.5), dark)
+        _ellipse(image, at(22 * side, -2), (8, 3.8), (228, 232, 235))
+        _ellipse(image, at(22 * side, -2), (3.8, 4.0), (45, 40, 38))
         _ellipse(image, at(23 * side, -17), (12, 2.6), brow)
         _ellipse(image, at(40 * side, 22), (10, 8),
                  tuple(0.95 * s + 0.05 * v for s, v in zip(skin, lips)))

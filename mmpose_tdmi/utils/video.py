@@ -227,17 +227,16 @@ class VideoReader:
             return
         with av.open(self.path) as container:
             packets = [(packet.pts, packet.is_keyframe)
-                       for packet in container.demux(video=0)
-                       if packet.size and not packet.is_discard
-                       and not packet.is_corrupt]
+                       for packet in container.demux(video=0) if packet.size
+                       and not packet.is_discard and not packet.is_corrupt]
         self._num_frames = len(packets)
         stamps = [stamp for stamp, _ in packets]
         self._seek_points = []
         if None not in stamps and len(set(stamps)) == len(stamps):
             order = {stamp: i for i, stamp in enumerate(sorted(stamps))}
-            self._seek_points = sorted(
-                (order[stamp], stamp) for stamp, seekable in packets
-                if seekable)
+            self._seek_points = sorted((order[stamp], stamp)
+                                       for stamp, seekable in packets
+                                       if seekable)
 
     def _check_end(self, missing: int) -> None:
         """Raise if frame ``missing`` should exist by the file's header."""

@@ -88,8 +88,8 @@ def test_a_video_of_one_frame():
 
 
 @given(
-    st.sets(st.integers(0, 60), min_size=1),
-    st.sets(st.integers(-6, 6)), st.data())
+    st.sets(st.integers(0, 60), min_size=1), st.sets(st.integers(-6, 6)),
+    st.data())
 def test_any_clip(numbers, offsets, data):
     numbers = sorted(numbers)
     key = data.draw(st.sampled_from(numbers))
@@ -105,8 +105,10 @@ def test_any_clip(numbers, offsets, data):
             assert replaced or frame == target
         if policy == 'clamp':
             assert frames == sorted(frames)
-            distances = [abs(f - key - o * step)
-                         for f, o in zip(frames, window.offsets)]
+            distances = [
+                abs(f - key - o * step)
+                for f, o in zip(frames, window.offsets)
+            ]
             assert distances == [
                 min(abs(n - key - o * step) for n in numbers)
                 for o in window.offsets

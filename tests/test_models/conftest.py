@@ -15,6 +15,15 @@ def _scope():
     init_default_scope('mmpose')
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Maps this small are slower on two threads, much so on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def hrnet_extra():
     """Builds an ``extra`` of HRNet of a given width; light by default."""
@@ -29,7 +38,8 @@ def hrnet_extra():
                 num_blocks=(4 if full else 1, ),
                 num_channels=(stem, )),
             **{
-                f'stage{stage}': dict(
+                f'stage{stage}':
+                dict(
                     num_modules=modules if full else 1,
                     num_branches=stage,
                     block='BASIC',
@@ -79,8 +89,8 @@ def estimator_config(hrnet_extra):
                 mean=[123.675, 116.28, 103.53],
                 std=[58.395, 57.12, 57.375],
                 bgr_to_rgb=True),
-            backbone=backbone or dict(
-                type='MultiStageHRNet', extra=hrnet_extra()),
+            backbone=backbone
+            or dict(type='MultiStageHRNet', extra=hrnet_extra()),
             neck=dict(
                 type='TemporalDifferenceNeck',
                 in_channels=(8, ) * 4,

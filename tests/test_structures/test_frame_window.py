@@ -28,10 +28,9 @@ def test_causal_window():
     assert FrameWindow((-3, -2, -1, 0)).key == 3
 
 
-@pytest.mark.parametrize('offsets', [
-    (), (1, 2), (0, 0), (1, 0), (-1., 0), (False, 1), (0, True), ('0', ),
-    (-1, 0, 2, 1)
-])
+@pytest.mark.parametrize('offsets', [(), (1, 2), (0, 0), (1, 0), (-1., 0),
+                                     (False, 1), (0, True), ('0', ),
+                                     (-1, 0, 2, 1)])
 def test_bad_offsets_raise(offsets):
     with pytest.raises(ValueError, match='offsets must'):
         FrameWindow(offsets)

@@ -36,9 +36,9 @@ class PackPoseSequenceInputs(PackPoseInputs):
                  pack_transformed: bool = False) -> None:
         super().__init__(pack_transformed=pack_transformed)
         # the host's own default keys are what its __init__ has just set
-        self.meta_keys = tuple(
-            (*self.meta_keys,
-             *CLIP_META_KEYS) if meta_keys is None else meta_keys)
+        if meta_keys is None:
+            meta_keys = (*self.meta_keys, *CLIP_META_KEYS)
+        self.meta_keys = tuple(meta_keys)
 
     def transform(self, results: dict) -> dict:
         """Pack the sample.
@@ -50,12 +50,16 @@ class PackPoseSequenceInputs(PackPoseInputs):
             dict: ``inputs`` (Tensor, (T, 3, H, W)) and ``data_samples``
             (:class:`mmpose.structures.PoseDataSample`).
         """
-        offsets = results.get('frame_offsets', ())
+        offsets = results.get('frame_offsets')
+        if offsets is None:
+            raise ValueError(
+                'expected a clip with frame_offsets, as LoadFrameSequence '
+                f'gives it, for {results.get("img_path")!r}')
         frames = results.get('img')
-        if not isinstance(frames, (list, tuple)) or (len(frames) !=
-                                                     len(offsets)):
-            found = (f'{len(frames)} frames' if isinstance(
-                frames, (list, tuple)) else type(frames).__name__)
+        is_clip = isinstance(frames, (list, tuple))
+        if not is_clip or len(frames) != len(offsets):
+            found = (f'{len(frames)} frames'
+                     if is_clip else type(frames).__name__)
             raise ValueError(
                 f'expected img to be a clip of T = {len(offsets)} frames '
                 f'(frame_offsets {tuple(offsets)}), got {found} for '

@@ -51,9 +51,6 @@ class LoadFrameSequence(LoadImageFromFile):
           the clip came as arrays, frame_paths, where absent
 
     Args:
-        allow_truncated (bool): Whether to accept JPEG and PNG files that end
-            early, of which a decoder shows the missing part in grey. Defaults
-            to False.
         **kwargs: ``to_float32``, ``color_type``, ``imdecode_backend``,
             ``ignore_empty`` (a clip with an unreadable frame gives None,
             which makes the dataset draw another sample) and
@@ -67,9 +64,8 @@ class LoadFrameSequence(LoadImageFromFile):
             Each names the frame.
     """
 
-    def __init__(self, allow_truncated: bool = False, **kwargs) -> None:
+    def __init__(self, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.allow_truncated = allow_truncated
         self._reader: Optional[VideoReader] = None
 
     def transform(self, results: dict) -> Optional[dict]:
@@ -196,7 +192,7 @@ class LoadFrameSequence(LoadImageFromFile):
                 f'frame {path} is missing ({clip})') from error
         if not content:
             raise ValueError(f'frame {path} is an empty file ({clip})')
-        if not self.allow_truncated and _is_truncated(content):
+        if _is_truncated(content):
             raise ValueError(
                 f'frame {path} is truncated: the file ends, after '
                 f'{len(content)} bytes, before its image does ({clip})')
@@ -229,10 +225,6 @@ class LoadFrameSequence(LoadImageFromFile):
         # an open video cannot go to a worker process: it opens its own
         return {**self.__dict__, '_reader': None}
 
-    def __repr__(self) -> str:
-        return (f'{super().__repr__()[:-1]}, '
-                f'allow_truncated={self.allow_truncated})')
-
 
 def _unshared(frames: Sequence[np.ndarray]) -> List[np.ndarray]:
     """The frames, with an array of its own for each repeated one."""
@@ -260,7 +252,7 @@ def _size(frame: np.ndarray) -> str:
 def _is_truncated(content: bytes) -> bool:
     """Whether a JPEG or PNG file lacks its end marker.
 
-    Decoders show what there is of such a file, the rest in grey, with no
+    Some decoders show what there is of such a file, the rest in grey, with no
     error. JPEG: after the last start-of-scan marker there must be an
     end-of-image marker (entropy-coded data cannot contain one). PNG: the
     IEND chunk must be there.

@@ -9,7 +9,7 @@ Shape shorthand: T frames of a clip.
 """
 import random
 from copy import deepcopy
-from typing import Callable, Dict, List, Optional, Tuple, Union
+from typing import Callable, List, Optional, Tuple, Union
 
 import numpy as np
 import torch
@@ -47,18 +47,14 @@ class ShareRandomParams(TransformBroadcaster):
             transform drops a frame by giving None.
     """
 
-    def __init__(
-            self, transforms: List[Union[dict, Callable[[Dict],
-                                                        Dict]]]) -> None:
+    def __init__(self, transforms: List[Union[dict, Callable]]) -> None:
         # built here, so that MMPose's transforms are found in any scope
-        super().__init__(
-            [
-                TRANSFORMS.build(transform)
-                if isinstance(transform, dict) else transform
-                for transform in transforms
-            ],
-            mapping=dict(img='img'),
-            auto_remap=True)
+        built = [
+            TRANSFORMS.build(transform)
+            if isinstance(transform, dict) else transform
+            for transform in transforms
+        ]
+        super().__init__(built, mapping=dict(img='img'), auto_remap=True)
 
     def transform(self, results: dict) -> dict:
         """Apply the transforms to every frame.
@@ -78,6 +74,9 @@ class ShareRandomParams(TransformBroadcaster):
         for place, frame in enumerate(frames):
             _set_global_generators(start)
             transforms: Compose = deepcopy(self.transforms)
+            # some transforms write in place and need plain memory, which
+            # e.g. a flipped frame is not
+            frame = np.ascontiguousarray(frame)
             output: Optional[dict] = transforms({**results, 'img': frame})
             if output is None:
                 raise ValueError(

@@ -30,8 +30,7 @@ class ChannelAttention(BaseModule):
     def __init__(self, channels: int, hidden_channels: int) -> None:
         super().__init__()
         self.mlp = nn.Sequential(
-            nn.Linear(channels, hidden_channels),
-            nn.ReLU(inplace=True),
+            nn.Linear(channels, hidden_channels), nn.ReLU(inplace=True),
             nn.Linear(hidden_channels, channels))
 
     def forward(self, motion: Tensor) -> Tensor:

@@ -183,12 +183,11 @@ class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
         if self.spatiotemporal is not None:
             visual = self.spatiotemporal(feats.sequence)
         fused = self.aggregation(useful, visual, feats.key)
-        return DisentangledFeatures(feats.motion, useful, noisy, visual,
-                                    fused)
+        return DisentangledFeatures(feats.motion, useful, noisy, visual, fused)
 
     def forward(
-        self, feats: Union[TemporalFeatures, DisentangledFeatures]
-    ) -> Tensor:
+            self, feats: Union[TemporalFeatures,
+                               DisentangledFeatures]) -> Tensor:
         """Predict heatmaps.
 
         Args:

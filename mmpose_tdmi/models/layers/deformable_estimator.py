@@ -73,7 +73,8 @@ class DeformableEstimator(BaseModule):
             normal_init(self.mask_conv, std=0.001)
             return
         constant_init(self.offset_conv, 0)
-        constant_init(self.mask_conv, 0, bias=0 if self.mask == 'sigmoid' else 1)
+        constant_init(
+            self.mask_conv, 0, bias=0 if self.mask == 'sigmoid' else 1)
 
     def init_weights(self) -> None:
         """Initialise as ``offset_init`` says, whatever the parent's config."""

@@ -16,14 +16,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def deform_conv2d_grid_sample(x: Tensor,
-                              offset: Tensor,
-                              mask: Optional[Tensor],
-                              weight: Tensor,
-                              bias: Optional[Tensor] = None,
-                              stride: Tuple[int, int] = (1, 1),
-                              padding: Tuple[int, int] = (0, 0),
-                              dilation: Tuple[int, int] = (1, 1)) -> Tensor:
+def deform_conv2d_grid_sample(
+    x: Tensor,
+    offset: Tensor,
+    mask: Optional[Tensor],
+    weight: Tensor,
+    bias: Optional[Tensor] = None,
+    stride: Tuple[int, int] = (1, 1),
+    padding: Tuple[int, int] = (0, 0),
+    dilation: Tuple[int, int] = (1, 1)
+) -> Tensor:
     """Modulated deformable convolution with ungrouped weights.
 
     Args:
@@ -59,10 +61,9 @@ def deform_conv2d_grid_sample(x: Tensor,
     base_x = ((2 * base_x + 1) / width - 1)[:, None, :]
 
     offset = offset.reshape(num * groups, points, 2, out_height, out_width)
-    grid = torch.stack(
-        (torch.add(base_x, offset[:, :, 1], alpha=2 / width),
-         torch.add(base_y, offset[:, :, 0], alpha=2 / height)),
-        dim=-1)
+    grid = torch.stack((torch.add(base_x, offset[:, :, 1], alpha=2 / width),
+                        torch.add(base_y, offset[:, :, 0], alpha=2 / height)),
+                       dim=-1)
     samples = F.grid_sample(
         x.reshape(num * groups, channels // groups, height, width),
         grid.reshape(num * groups, points * out_height, out_width, 2),

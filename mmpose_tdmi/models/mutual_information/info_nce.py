@@ -22,10 +22,11 @@ from ..layers.precision import at_least_float32
 EPSILON = 1e-3
 
 
-def info_nce(x: Tensor,
-             y: Tensor,
-             temperature: float = 0.1,
-             grid: Tuple[int, int] = (8, 6)) -> Tensor:
+def info_nce(
+    x: Tensor,
+    y: Tensor,
+    temperature: float = 0.1,
+    grid: Tuple[int, int] = (8, 6)) -> Tensor:
     """InfoNCE estimate of I(x; y).
 
     Args:

@@ -28,7 +28,8 @@ class MutualInformationLoss(BaseModule):
     """alpha * L_MI, term by term.
 
     The result holds, for every term, ``loss_mi_<term>``, its share of the
-    objective (alpha * weight * coefficient * estimate): the host adds up
+    objective (alpha * weight * coefficient * estimate, for ``vsd`` per cell
+    or in nats as its ``reduction`` says): the host adds up
     every key with ``loss`` in it, so their sum is alpha * L_MI, counted
     once. Beside it stand ``mi_<term>``, the bare estimate, and ``mi_alpha``,
     which are logged and not added. The ``vsd`` estimator adds
@@ -72,8 +73,7 @@ class MutualInformationLoss(BaseModule):
                 raise ValueError(f'mi_loss.weights.{name} must be a finite '
                                  f'number >= 0, got {weight!r}')
         self.alpha = AlphaSchedule(alpha)
-        self.estimator = estimator_class(in_channels, num_keypoints,
-                                         **options)
+        self.estimator = estimator_class(in_channels, num_keypoints, **options)
 
     def forward(self, features: DisentangledFeatures, heatmaps: Tensor,
                 targets: Tensor, target_weights: Tensor,
@@ -94,13 +94,14 @@ class MutualInformationLoss(BaseModule):
         alpha = self.alpha.value()
         with torch.autocast(heatmaps.device.type, enabled=False):
             # the layers of the estimators do not take half precision here
-            features = DisentangledFeatures(
-                *(at_least_float32(x) for x in features))
+            features = DisentangledFeatures(*(at_least_float32(x)
+                                              for x in features))
             terms = self.estimator(features, heatmaps, target_weights)
+            scale = alpha * self.estimator.scale(heatmaps)
             losses = {}
             for name, estimate in terms.items():
                 factor = (
-                    alpha * self.weights[name] *
+                    scale * self.weights[name] *
                     self.estimator.COEFFICIENTS[name])
                 losses[f'loss_mi_{name}'] = factor * estimate
                 losses[f'mi_{name}'] = estimate.detach()

@@ -17,6 +17,7 @@ the others, see :attr:`ReleasedEstimator.COEFFICIENTS`.
 
 Shape shorthand: B clips, C channels, K keypoints, H x W cells, L = H * W.
 """
+import logging
 from typing import Dict, Optional
 
 import torch
@@ -79,7 +80,7 @@ class FrozenHeatmapLayer(nn.Conv2d):
                 'label terms is random unless a checkpoint of the whole '
                 'model is loaded',
                 logger='current',
-                level='WARNING')
+                level=logging.WARNING)
             return
         path = self.init_cfg['checkpoint']
         prefix = self.init_cfg.get('prefix', 'head.final_layer').rstrip('.')
@@ -129,6 +130,11 @@ class ReleasedEstimator(BaseModule):
         self.temperature = temperature
         self.label_layer = FrozenHeatmapLayer(in_channels, num_keypoints,
                                               label_init_cfg)
+
+    def scale(self, heatmaps: Tensor) -> float:
+        """What the terms are multiplied by in the objective: they are means
+        over cells as they are."""
+        return 1.
 
     def forward(self, features: DisentangledFeatures, heatmaps: Tensor,
                 target_weights: Tensor) -> Dict[str, Tensor]:

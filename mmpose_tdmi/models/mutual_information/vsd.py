@@ -25,6 +25,11 @@ VSD defines no term between features. The other two are
 - ``motion_useful``, maximised (Eq. 9): the InfoNCE lower bound of I(M; Mu),
   at most ln N. M is detached; the gradient reaches the encoder through Mu.
 
+The terms are in nats. The paper's heatmap loss is a mean over cells, some
+10^3 times smaller, and the authors' terms are such means, too; so that alpha
+= 1 weighs what it does in the paper, the objective is by default divided by
+the number of cells (``reduction='mean'``).
+
 Shape shorthand: B clips, C channels, K keypoints, H x W cells.
 """
 from typing import Callable, Dict, Sequence
@@ -34,10 +39,12 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ..disentanglement.features import DisentangledFeatures
-from ..layers.checks import check_positive
+from ..layers.checks import check_choice, check_positive
 from .distributions import (LOG_2, js_divergence, kl_divergence,
                             spatial_log_softmax)
 from .info_nce import info_nce
+
+REDUCTIONS = ('mean', 'sum')
 
 
 class VSDEstimator(BaseModule):
@@ -57,6 +64,11 @@ class VSDEstimator(BaseModule):
         nce_grid (Sequence[int]): InfoNCE's grid, (height, width). Defaults
             to ``(8, 6)``.
         probe_weight (float): Weight of the probes' losses. Defaults to 1.0.
+        reduction (str): How the terms count in the objective: ``'mean'``
+            (default) divides them by the cells of a map, which suits heatmap
+            losses that are means over cells, such as the mean squared error;
+            ``'sum'`` leaves them in nats, which suits
+            :class:`SpatialCrossEntropyLoss`. The bare terms stay in nats.
     """
 
     DEFAULTS = dict(
@@ -64,7 +76,8 @@ class VSDEstimator(BaseModule):
         label_temperature=0.05,
         nce_temperature=0.1,
         nce_grid=(8, 6),
-        probe_weight=1.0)
+        probe_weight=1.0,
+        reduction='mean')
 
     #: How often each term counts in the objective, and with which sign.
     COEFFICIENTS = dict(
@@ -80,12 +93,15 @@ class VSDEstimator(BaseModule):
                  label_temperature: float = 0.05,
                  nce_temperature: float = 0.1,
                  nce_grid: Sequence[int] = (8, 6),
-                 probe_weight: float = 1.0) -> None:
+                 probe_weight: float = 1.0,
+                 reduction: str = 'mean') -> None:
         super().__init__()
         check_positive('temperature', temperature)
         check_positive('label_temperature', label_temperature)
         check_positive('nce_temperature', nce_temperature)
         check_positive('probe_weight', probe_weight)
+        check_choice('reduction', reduction, REDUCTIONS)
+        self.reduction = reduction
         if len(nce_grid) != 2 or min(nce_grid) < 1:
             raise ValueError('nce_grid must be (height, width), both >= 1, '
                              f'got {nce_grid!r}')
@@ -96,6 +112,12 @@ class VSDEstimator(BaseModule):
         self.probe_weight = probe_weight
         self.useful_probe = nn.Conv2d(in_channels, num_keypoints, 1)
         self.visual_probe = nn.Conv2d(in_channels, num_keypoints, 1)
+
+    def scale(self, heatmaps: Tensor) -> float:
+        """What the terms are multiplied by in the objective."""
+        if self.reduction == 'sum':
+            return 1.
+        return 1 / (heatmaps.shape[-2] * heatmaps.shape[-1])
 
     def probe(self, features: DisentangledFeatures) -> Dict[str, Tensor]:
         """Heatmaps (B, K, H, W) that Mu and V, detached, predict."""

@@ -39,7 +39,6 @@ class StageAlignment(BaseModule):
         for x, projection in zip(maps, self.projections):
             x = projection(x)
             if tuple(x.shape[-2:]) != size:
-                x = resize(
-                    x, size=size, mode='bilinear', align_corners=False)
+                x = resize(x, size=size, mode='bilinear', align_corners=False)
             aligned.append(x)
         return aligned

@@ -106,14 +106,14 @@ class TemporalDifferenceNeck(BaseModule):
             with_cp=with_cp)
 
         self.pre_neck = None if pre_neck is None else MODELS.build(pre_neck)
-        self.used_stages = tuple(
-            sorted({*self.stages, self.visual_stage}))
+        self.used_stages = tuple(sorted({*self.stages, self.visual_stage}))
         self.alignment = StageAlignment(
             [self.in_channels[stage] for stage in self.used_stages],
             out_channels)
         self.intra_stage = ModuleDict({
-            str(stage): IntraStageFusion(out_channels, self.window.num_frames,
-                                         num_blocks[stage], **common)
+            str(stage):
+            IntraStageFusion(out_channels, self.window.num_frames,
+                             num_blocks[stage], **common)
             for stage in self.stages
         })
         self.modulation = None
@@ -121,8 +121,8 @@ class TemporalDifferenceNeck(BaseModule):
             modulation = merge_options('modulation', modulation,
                                        MODULATION_DEFAULTS)
             self.modulation = ModuleDict({
-                str(stage): SpatialModulation(out_channels, **modulation,
-                                              **common)
+                str(stage):
+                SpatialModulation(out_channels, **modulation, **common)
                 for stage in self.stages
             })
         if fusion == 'progressive':
@@ -153,8 +153,8 @@ class TemporalDifferenceNeck(BaseModule):
                 f'maps: stages are {-count} to {count - 1}')
         return stage % count
 
-    def _resolve_stages(
-            self, stages: Optional[Sequence[int]]) -> Tuple[int, ...]:
+    def _resolve_stages(self,
+                        stages: Optional[Sequence[int]]) -> Tuple[int, ...]:
         if stages is None:
             return tuple(range(len(self.in_channels)))
         resolved = tuple(

@@ -49,8 +49,8 @@ def test_one_sample_per_clip_with_the_shapes_of_its_own_clip():
     found = build(num_frames=5, pad_size_divisor=4)(data)
     assert found['inputs'].shape == (10, 3, 8, 12)
     samples = found['data_samples']
-    assert [x.img_path for x in samples
-            ] == ['clip0/000002.jpg', 'clip1/000002.jpg']
+    assert [x.img_path
+            for x in samples] == ['clip0/000002.jpg', 'clip1/000002.jpg']
     assert [x.pad_shape for x in samples] == [(8, 8), (8, 12)]
     assert [x.batch_input_shape for x in samples] == [(8, 12)] * 2
     # the padding is zero and at the lower right

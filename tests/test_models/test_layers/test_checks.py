@@ -16,8 +16,9 @@ def test_merge_options_names_the_unknown_option_and_the_known_ones():
         merge_options('modulation', 3, dict(groups=12))
 
 
-@pytest.mark.parametrize('value', [0, -1., float('inf'), float('nan'), True,
-                                   None, '1'])
+@pytest.mark.parametrize(
+    'value',
+    [0, -1., float('inf'), float('nan'), True, None, '1'])
 def test_check_positive(value):
     with pytest.raises(ValueError, match='temperature'):
         check_positive('temperature', value)

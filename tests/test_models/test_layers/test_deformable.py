@@ -8,7 +8,12 @@ from mmpose_tdmi.models.layers import (DeformableConv2d,
 BACKENDS = ('grid_sample', 'torchvision', 'mmcv')
 
 
-def inputs(num=2, channels=8, groups=4, size=(9, 7), scale=3., points=9,
+def inputs(num=2,
+           channels=8,
+           groups=4,
+           size=(9, 7),
+           scale=3.,
+           points=9,
            dtype=torch.float32):
     """A map, offsets that also leave it, and a modulation."""
     x = torch.randn(num, channels, *size, dtype=dtype)
@@ -34,7 +39,11 @@ def test_zero_offset_and_unit_mask_is_a_plain_convolution(backend, dilation):
 @pytest.mark.parametrize('dilation', [1, 3])
 def test_backends_agree_in_values_and_gradients(backend, dilation):
     reference = DeformableConv2d(
-        12, 5, padding=dilation, dilation=dilation, groups=3,
+        12,
+        5,
+        padding=dilation,
+        dilation=dilation,
+        groups=3,
         backend='grid_sample')
     other = DeformableConv2d(
         12, 5, padding=dilation, dilation=dilation, groups=3, backend=backend)
@@ -45,8 +54,10 @@ def test_backends_agree_in_values_and_gradients(backend, dilation):
         leaves = [x.clone().requires_grad_() for x in tensors]
         out = layer(*leaves)
         (out * torch.linspace(0, 1, out.numel()).view_as(out)).sum().backward()
-        results.append([out.detach(), *(x.grad for x in leaves),
-                        *(x.grad for x in layer.parameters())])
+        results.append([
+            out.detach(), *(x.grad for x in leaves),
+            *(x.grad for x in layer.parameters())
+        ])
     for a, b in zip(*results):
         torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
 
@@ -67,8 +78,8 @@ def test_whole_cell_offsets_shift_the_input():
 
 
 def test_gradients_of_the_grid_sample_backend_in_float64():
-    x, offset, mask = inputs(1, 4, 2, (4, 3), 0.7, 9, torch.float64)
-    weight = torch.randn(3, 4, 3, 3, dtype=torch.float64)
+    x, offset, mask = inputs(1, 2, 2, (3, 2), 0.7, 9, torch.float64)
+    weight = torch.randn(2, 2, 3, 3, dtype=torch.float64)
     leaves = [t.requires_grad_() for t in (x, offset, mask, weight)]
 
     def run(x, offset, mask, weight):
@@ -79,7 +90,7 @@ def test_gradients_of_the_grid_sample_backend_in_float64():
 
 
 def test_double_backward_of_the_grid_sample_backend():
-    x, offset, mask = inputs(1, 2, 1, (3, 3), 0.4, 9, torch.float64)
+    x, offset, mask = inputs(1, 2, 1, (3, 2), 0.4, 9, torch.float64)
     weight = torch.randn(1, 2, 3, 3, dtype=torch.float64)
     leaves = [t.requires_grad_() for t in (x, offset, mask, weight)]
 
@@ -87,7 +98,7 @@ def test_double_backward_of_the_grid_sample_backend():
         return deform_conv2d_grid_sample(
             x, offset, mask, weight, padding=(1, 1))
 
-    assert torch.autograd.gradgradcheck(run, leaves)
+    assert torch.autograd.gradgradcheck(run, leaves, fast_mode=True)
 
 
 @pytest.mark.parametrize('backend', BACKENDS)
@@ -108,7 +119,9 @@ def test_grid_sample_backend_on_one_cell_wide_maps():
     reference = DeformableConv2d(8, 8, groups=4, backend='torchvision')
     reference.load_state_dict(layer.state_dict())
     torch.testing.assert_close(
-        layer(x, offset, mask), reference(x, offset, mask), atol=1e-5,
+        layer(x, offset, mask),
+        reference(x, offset, mask),
+        atol=1e-5,
         rtol=1e-4)
 
 

@@ -12,8 +12,8 @@ def test_zero_start_is_a_plain_convolution(mask, scale):
     layer = SteeredDeformableConv2d(8, groups=4, mask=mask)
     x = torch.randn(2, 8, 6, 5)
     found = layer(x, torch.randn_like(x))
-    expected = F.conv2d(x * scale, layer.conv.weight, layer.conv.bias,
-                        padding=1)
+    expected = F.conv2d(
+        x * scale, layer.conv.weight, layer.conv.bias, padding=1)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 

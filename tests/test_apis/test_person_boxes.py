@@ -1,0 +1,125 @@
+"""Which boxes are of which frame."""
+import json
+
+import pytest
+
+from mmpose_tdmi.apis import (DetectedBoxes, FileBoxes, PersonBox,
+                              PersonDetector, open_frames)
+
+
+def write(path, content):
+    path.write_text(json.dumps(content))
+    return path
+
+
+def box(image_id, x=10., **extra):
+    return dict(
+        image_id=image_id,
+        category_id=1,
+        bbox=[x, 20., 30., 40.],
+        score=.5,
+        **extra)
+
+
+def test_by_frame_index(clip, tmp_path):
+    path = write(tmp_path / 'b.json', [box(2), box(2, 50.), box(4)])
+    boxes = FileBoxes(path, open_frames(clip.video))
+    assert boxes(2, None) == [
+        PersonBox((10., 20., 40., 60.), .5, 0),
+        PersonBox((50., 20., 80., 60.), .5, 1)
+    ]
+    assert boxes(3, None) == []
+    assert [b.id for b in boxes(4, None)] == [0]
+
+
+def test_by_file_name(clip, tmp_path):
+    # the ids contradict the names on purpose: names decide
+    entries = [
+        box(5, file_name='000001.png'),
+        box(6, file_name='images/000007_toy/000002.png')
+    ]
+    path = write(tmp_path / 'b.json', entries)
+    boxes = FileBoxes(path, open_frames(clip.folder))
+    assert [len(boxes(i, None)) for i in range(7)] == [0, 1, 1, 0, 0, 0, 0]
+    # a video file has no such names
+    boxes = FileBoxes(path, open_frames(clip.video))
+    assert [len(boxes(i, None)) for i in range(7)] == [0, 0, 0, 0, 0, 1, 1]
+    write(path, [box(0, file_name='other/000001.png')])
+    with pytest.raises(ValueError, match=r"file_name \['other/000001.png'\]"):
+        FileBoxes(path, open_frames(clip.folder))
+
+
+@pytest.mark.parametrize('kind', ['folder', 'video'])
+def test_by_annotation_file(clip, tmp_path, kind):
+    ann_file = write(
+        tmp_path / 'ann.json',
+        dict(images=[
+            dict(id=100 + i, file_name=f'images/000007_toy/{i:06d}.png')
+            for i in range(7)
+        ] + [dict(id=900, file_name='images/000009_toy/000003.png')]))
+    path = write(tmp_path / 'b.json', [box(103), box(900), box(106)])
+    frames = open_frames(getattr(clip, kind))
+    boxes = FileBoxes(path, frames, ann_file=ann_file)
+    assert [len(boxes(i, None)) for i in range(7)] == [0, 0, 0, 1, 0, 0, 1]
+    write(path, [box(900)])
+    with pytest.raises(ValueError, match='none of its 1 boxes'):
+        FileBoxes(path, frames, ann_file=ann_file)
+    write(path, [box(107)])
+    with pytest.raises(ValueError, match=r'not in .*ann.json: \[107\]'):
+        FileBoxes(path, frames, ann_file=ann_file)
+
+
+def test_track_ids(clip, tmp_path):
+    frames = open_frames(clip.folder)
+    path = write(tmp_path / 'b.json', [box(0, track_id=7), box(1, track_id=4)])
+    boxes = FileBoxes(path, frames)
+    assert [boxes(i, None)[0].id for i in (0, 1)] == [7, 4]
+    write(path, [box(0, track_id=7), box(1)])
+    with pytest.raises(ValueError, match='1 of 2 boxes have a track_id'):
+        FileBoxes(path, frames)
+
+
+def test_score_threshold(clip, tmp_path):
+    path = write(tmp_path / 'b.json', [dict(box(0), score=.1), box(0, 50.)])
+    boxes = FileBoxes(path, open_frames(clip.folder), score_thr=.2)
+    assert [b.bbox[0] for b in boxes(0, None)] == [50.]
+
+
+def test_no_boxes_are_no_error(clip, tmp_path):
+    path = write(tmp_path / 'b.json', [])
+    boxes = FileBoxes(path, open_frames(clip.folder))
+    assert boxes(0, None) == []
+
+
+@pytest.mark.parametrize('image_id', [7, -1, 'first', True, None])
+def test_frames_that_the_video_does_not_have(clip, tmp_path, image_id):
+    path = write(tmp_path / 'b.json', [box(0), box(image_id)])
+    with pytest.raises(ValueError, match='1 boxes .*frame indices 0 to 6'):
+        FileBoxes(path, open_frames(clip.video))
+
+
+def test_bad_files(clip, tmp_path):
+    frames = open_frames(clip.folder)
+    with pytest.raises(FileNotFoundError, match='box file .*none.json'):
+        FileBoxes(tmp_path / 'none.json', frames)
+    with pytest.raises(ValueError, match='json list.*got dict'):
+        FileBoxes(write(tmp_path / 'b.json', dict(images=[])), frames)
+    (tmp_path / 'b.json').write_text('[{')
+    with pytest.raises(ValueError, match='no json'):
+        FileBoxes(tmp_path / 'b.json', frames)
+    (tmp_path / 'b.json').write_text(
+        json.dumps([dict(box(0), bbox=[0, 0, float('nan'), 1])]))
+    with pytest.raises(ValueError, match='finite'):
+        FileBoxes(tmp_path / 'b.json', frames)
+    write(tmp_path / 'b.json', [box(0)])
+    with pytest.raises(ValueError, match='with "images"'):
+        FileBoxes(tmp_path / 'b.json', frames, ann_file=write(
+            tmp_path / 'ann.json', []))
+
+
+def test_boxes_of_a_detector(saved_detector, clip):
+    detector = PersonDetector(*saved_detector)
+    found = DetectedBoxes(detector)(0, clip.frames[0])
+    rows = detector([clip.frames[0]])[0]
+    assert [b.id for b in found] == list(range(len(rows)))
+    assert [list(b.bbox) for b in found] == rows[:, :4].tolist()

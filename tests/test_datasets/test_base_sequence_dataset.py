@@ -1,0 +1,312 @@
+"""Datasets of clips, on small generated videos."""
+import logging
+import os
+from functools import partial
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.dataset import pseudo_collate, worker_init_fn
+from mmpose.registry import DATASETS
+from torch.utils.data import DataLoader
+
+from mmpose_tdmi.datasets import base_sequence_dataset
+from mmpose_tdmi.structures import CLIP_META_KEYS
+
+pytestmark = pytest.mark.usefixtures('mmpose_scope')
+FIRST = 10**10 + 10**4  # the image id of frame 0 of video 1
+
+
+def build(posetrack, **kwargs):
+    return DATASETS.build(posetrack.config(**kwargs))
+
+
+def numbers(sample):
+    """The numbers in the names of the clip's files."""
+    return [int(os.path.basename(p)[:-4]) for p in sample['frame_paths']]
+
+
+@pytest.fixture
+def logged(monkeypatch):
+    """What the dataset logs as warnings."""
+    texts = []
+    monkeypatch.setattr(
+        base_sequence_dataset, 'print_log',
+        lambda text, level, **_: texts.append(text)
+        if level == logging.WARNING else None)
+    return texts
+
+
+def test_a_sample_has_its_clip(five_frames):
+    dataset = build(five_frames, serialize_data=True)
+    assert len(dataset) == 5
+    sample = dataset[1]
+    assert sample['img_path'].endswith('000001_mpii_test/000001.jpg')
+    assert numbers(sample) == sample['frame_indices'] == [0, 0, 1, 2, 3]
+    assert sample['frame_padded'] == [True, False, False, False, False]
+    assert sample['frame_offsets'] == (-2, -1, 0, 1, 2)
+    assert sample['key_frame'] == 2
+    assert sample['img_id'] == FIRST + 1
+    assert sample['bbox_score'] == 1
+    assert sample['raw_ann_info']['track_id'] == 0
+
+
+def test_clips_are_not_stored_per_sample(five_frames):
+    dataset = build(five_frames)
+    assert not set(CLIP_META_KEYS) & set(dataset.data_list[0])
+
+
+def test_offsets_and_padding(five_frames):
+    dataset = build(
+        five_frames, delta=None, offsets=[-3, -1, 0], padding='key_frame')
+    assert [numbers(dataset[i]) for i in range(5)] == [[0, 0, 0], [1, 0, 1],
+                                                       [2, 1, 2], [0, 2, 3],
+                                                       [1, 3, 4]]
+    assert dataset[0]['key_frame'] == 2
+
+
+def test_unlabelled_frames_are_neighbours_but_no_samples(posetrack):
+    posetrack.add_video(1, range(6), labeled=[2])
+    # PoseTrack21 has boxes on frames that are not labelled
+    posetrack.add_person(FIRST + 3)
+    dataset = build(posetrack)
+    assert len(dataset) == 1
+    assert numbers(dataset[0]) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize('source, expected', [('disk', [0, 1, 2, 3, 4]),
+                                              ('annotation', [1, 1, 2, 3, 3])])
+def test_which_frames_exist(posetrack, source, expected):
+    posetrack.add_video(1, range(5))
+    posetrack.content['images'] = posetrack.content['images'][1:4]
+    posetrack.content['annotations'] = posetrack.content['annotations'][2:3]
+    dataset = build(posetrack, frame_source=source)
+    assert numbers(dataset[0]) == expected
+
+
+def test_videos_do_not_mix(posetrack):
+    posetrack.add_video(1, range(3))
+    posetrack.add_video(2, range(2, 5))
+    samples = [sample for sample in build(posetrack)]
+    assert len(samples) == 6
+    for sample in samples:
+        assert len({os.path.dirname(p) for p in sample['frame_paths']}) == 1
+        video = os.path.dirname(sample['img_path'])[-len('000001_mpii_test'):]
+        assert set(numbers(sample)) <= ({0, 1, 2} if video.startswith('000001')
+                                        else {2, 3, 4})
+
+
+def test_other_file_names_by_a_hook():
+    parse = base_sequence_dataset.BaseSequenceDataset.parse_frame_path
+    assert parse(None, 'v/000012.jpg') == ('v/*.jpg', 12)
+    assert parse(None, 'v/cam2_0007_crop.png') == ('v/cam2_*_crop.png', 7)
+    with pytest.raises(ValueError, match="v/crop.jpg"):
+        parse(None, 'v/crop.jpg')
+
+
+def test_random_neighbours(posetrack):
+    posetrack.add_video(1, range(21), labeled=[10])
+    dataset = build(posetrack, random_range=(-6, 3))
+    drawn = [tuple(numbers(dataset[0])) for _ in range(60)]
+    for clip in drawn:
+        assert list(clip) == sorted(set(clip)) and clip[2] == 10
+        assert 4 <= clip[0] and clip[4] <= 13
+    assert len(set(drawn)) > 15  # each time anew
+    assert {clip[0] for clip in drawn} >= {4, 5, 6}
+    np.random.seed(7)
+    first = dataset[0]
+    np.random.seed(7)
+    again = dataset[0]
+    assert first['frame_offsets'] == again['frame_offsets']
+    assert numbers(again) == [10 + o for o in again['frame_offsets']]
+
+
+def test_workers_draw_differently(posetrack):
+    posetrack.add_video(1, range(41), labeled=[20])
+    for _ in range(3):
+        posetrack.add_person(FIRST + 20)
+    dataset = build(posetrack, random_range=(-20, 20))
+    loader = DataLoader(
+        dataset,
+        batch_size=2,
+        num_workers=2,
+        collate_fn=pseudo_collate,
+        multiprocessing_context='fork',
+        worker_init_fn=partial(worker_init_fn, num_workers=2, rank=0, seed=3))
+    epochs = [[
+        tuple(offsets) for batch in loader
+        for offsets in zip(*batch['frame_offsets'])
+    ] for _ in range(2)]
+    assert len(set(epochs[0])) == 4
+
+
+def test_bad_arguments(five_frames):
+    for kwargs, message in ((dict(delta=None), 'exactly one'),
+                            (dict(padding='mirror'),
+                             "'mirror'"), (dict(frame_source='web'), "'web'"),
+                            (dict(random_range=(-1, 5)), 'too narrow'),
+                            (dict(random_range=(-5, 5),
+                                  test_mode=True), 'for training')):
+        with pytest.raises(ValueError, match=message):
+            build(five_frames, **kwargs)
+
+
+# Ground truth
+
+
+def test_a_missing_key_frame_and_folder_are_named(five_frames):
+    dataset = build(five_frames)
+    folder = os.path.dirname(dataset[0]['img_path'])
+    os.remove(f'{folder}/000003.jpg')
+    dataset = build(five_frames)
+    with pytest.raises(FileNotFoundError, match='000003.jpg .* 4 frames'):
+        dataset[3]
+    # as a neighbour it is a gap
+    assert numbers(dataset[4]) == [2, 4, 4, 4, 4]
+    os.rename(folder, folder + '_away')
+    with pytest.raises(FileNotFoundError, match='folder .*000001_mpii_test'):
+        build(five_frames)[0]
+
+
+def test_nframes_is_not_needed(five_frames, logged):
+    for image in five_frames.content['images']:
+        del image['nframes']
+    assert numbers(build(five_frames)[2]) == [0, 1, 2, 3, 4]
+    assert not logged
+
+
+def test_fewer_frames_than_nframes_are_reported_once(posetrack, logged):
+    for sequence in (1, 2):
+        posetrack.add_video(sequence, range(3))
+    for image in posetrack.content['images']:
+        image['nframes'] = 9
+    dataset = build(posetrack)
+    for index in range(6):
+        dataset[index]
+    assert len(logged) == 1
+    assert 'names 9 frames (nframes), 3 were found' in logged[0]
+
+
+def test_images_without_a_size(five_frames):
+    expected = build(five_frames)[3]['bbox']
+    for image in five_frames.content['images']:
+        del image['width'], image['height']
+    np.testing.assert_array_equal(build(five_frames)[3]['bbox'], expected)
+    boxes = five_frames.write_boxes(
+        [dict(image_id=FIRST, category_id=1, bbox=[1, 2, 3, 4], score=1)])
+    dataset = build(five_frames, bbox_file=boxes, test_mode=True)
+    assert dataset[0]['img_shape'] == (48, 64)
+    path = five_frames.root / five_frames.content['images'][0]['file_name']
+    path.write_bytes(b'no image')
+    with pytest.raises(ValueError, match=f'{FIRST} has no width.*decoded'):
+        build(five_frames)
+    path.unlink()
+    with pytest.raises(ValueError, match=f'{FIRST} has no width.*exist'):
+        build(five_frames)
+
+
+def test_persons_without_area_in_the_image_are_left_out(five_frames, logged):
+    for bbox in ([10, 8, 0, 30], [70, 8, 10, 10], [-30, 8, 10, 10]):
+        five_frames.add_person(FIRST, bbox=bbox)
+    assert len(build(five_frames)) == 5
+    assert '3 of 8 persons are left out' in logged[0]
+
+
+def test_persons_that_reach_over_the_edge_stay(five_frames):
+    five_frames.add_person(FIRST, bbox=[-10, -10, 30, 200])
+    np.testing.assert_array_equal(
+        build(five_frames)[1]['bbox'], [[0, 0, 20, 47]])
+
+
+@pytest.mark.parametrize('field, values',
+                         [('bbox', [1, 2, float('nan'), 4]),
+                          ('keypoints', [float('inf')] + [1.] * 50)])
+def test_values_that_are_not_finite(five_frames, field, values):
+    five_frames.add_person(FIRST, **{field: values})
+    with pytest.raises(
+            ValueError, match=rf'val.json: annotation {FIRST}01: {field}'):
+        build(five_frames)
+
+
+def test_another_keypoint_layout(five_frames):
+    five_frames.add_person(FIRST, keypoints=[1.] * 45)
+    with pytest.raises(ValueError, match='45 keypoint values; the 17 .* 51'):
+        build(five_frames)
+    del five_frames.content['annotations'][-1]
+    names = five_frames.content['categories'][0]['keypoints']
+    names[5], names[6] = names[6], names[5]
+    boxes = five_frames.write_boxes([])
+    for kwargs in ({}, dict(bbox_file=boxes, test_mode=True)):
+        with pytest.raises(
+                ValueError, match="'right_shoulder', 'left_shoulder'.*expect"):
+            build(five_frames, **kwargs)
+
+
+@pytest.mark.parametrize('field', ['images', 'annotations'])
+def test_repeated_ids(five_frames, field):
+    five_frames.content[field][3]['id'] = five_frames.content[field][0]['id']
+    if field == 'images':
+        five_frames.content['annotations'].pop(3)
+    boxes = five_frames.write_boxes([])
+    for kwargs in ({}, dict(bbox_file=boxes, test_mode=True)):
+        with pytest.raises(ValueError, match=f'ids of {field} must be unique'):
+            build(five_frames, **kwargs)
+
+
+def test_no_sample_at_all(five_frames):
+    five_frames.content['annotations'].clear()
+    with pytest.raises(ValueError, match='val.json gives no sample'):
+        build(five_frames)
+
+
+def test_the_host_s_options(five_frames):
+    assert len(build(five_frames, sample_interval=2)) == 3
+    assert len(build(five_frames, indices=2)) == 2
+    dataset = build(five_frames, lazy_init=True)
+    assert dataset.metainfo['num_keypoints'] == 17
+    assert numbers(dataset.get_subset([4])[0]) == [2, 3, 4, 4, 4]
+    sample = build(five_frames, data_mode='bottomup')[2]
+    assert numbers(sample) == [0, 1, 2, 3, 4]
+
+
+# Boxes of a detector
+
+
+def test_boxes_become_samples(five_frames):
+    boxes = five_frames.write_boxes([
+        dict(image_id=FIRST + 4, category_id=1, bbox=[1, 2, 3, 4], score=.1),
+        dict(image_id=FIRST + 4, category_id=2, bbox=[1, 2, 3, 4], score=.9),
+        dict(image_id=FIRST + 1, category_id=1, bbox=[-5, 6, 7, 8], score=.7),
+    ])
+    dataset = build(
+        five_frames, bbox_file=boxes, bbox_score_thr=0.2, test_mode=True)
+    assert len(dataset) == 1
+    sample = dataset[0]
+    assert sample['id'] == 2 and sample['img_id'] == FIRST + 1
+    np.testing.assert_array_equal(sample['bbox'], [[-5, 6, 2, 14]])
+    np.testing.assert_allclose(sample['bbox_score'], [0.7])
+    assert sample['img_shape'] == (48, 64)
+    assert sample['keypoints'].shape == (1, 17, 2)
+    assert numbers(sample) == [0, 0, 1, 2, 3]
+    with pytest.raises(ValueError, match='boxes.json gives no sample'):
+        build(five_frames, bbox_file=boxes, bbox_score_thr=1, test_mode=True)
+    # without a threshold all persons are kept
+    assert len(build(five_frames, bbox_file=boxes, test_mode=True)) == 2
+
+
+def test_boxes_of_an_unknown_image(five_frames):
+    boxes = five_frames.write_boxes(
+        [dict(image_id=12, category_id=1, bbox=[1, 2, 3, 4], score=1)])
+    with pytest.raises(ValueError, match=rf'boxes.json: .*\[12\].*\[{FIRST}'):
+        build(five_frames, bbox_file=boxes, test_mode=True)
+
+
+def test_a_corrupt_frame_is_named_through_the_pipeline(five_frames):
+    pipeline = [dict(type='LoadFrameSequence')]
+    path = next(five_frames.root.rglob('000002.jpg'))
+    path.write_bytes(b'no image')
+    with pytest.raises(ValueError, match=f'{path} cannot be decoded'):
+        build(five_frames, pipeline=pipeline)[0]
+    cv2.imwrite(str(path), np.zeros((4, 4, 3), np.uint8))
+    with pytest.raises(ValueError, match='000002.jpg has 4x4'):
+        build(five_frames, pipeline=pipeline)[0]

@@ -1,0 +1,34 @@
+"""The models and clips of the tests of ``apis``, for the tools made of it."""
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+_spec = importlib.util.spec_from_file_location(
+    'inference_fixtures',
+    Path(__file__).parents[1] / 'test_apis' / 'conftest.py')
+_fixtures = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_fixtures)
+
+saved_detector = _fixtures.saved_detector
+saved_pose_model = _fixtures.saved_pose_model
+clip = _fixtures.clip
+boxes = _fixtures.boxes
+box_file = _fixtures.box_file
+
+
+@pytest.fixture
+def run_tool(repository, monkeypatch):
+    """``run_tool(name, *arguments)`` runs a tool's main in this process."""
+
+    def run(name, *arguments):
+        path = repository / 'tools' / f'{name}.py'
+        spec = importlib.util.spec_from_file_location(f'tool_{name}', path)
+        tool = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(tool)
+        argv = [str(path), *(str(argument) for argument in arguments)]
+        monkeypatch.setattr(sys, 'argv', argv)
+        tool.main()
+
+    return run

@@ -1,0 +1,151 @@
+"""tools/infer_video.py, with untrained models."""
+import json
+
+import numpy as np
+import pytest
+
+from mmpose_tdmi.utils.video import VideoReader
+
+
+@pytest.fixture
+def infer(run_tool, saved_pose_model, tmp_path):
+    """``infer(input, ...)`` runs the tool and returns the json's content."""
+
+    def run(source, *arguments, name='result', files=saved_pose_model):
+        run_tool('infer_video', source, *files, '--out-dir', tmp_path / 'out',
+                 '--name', name, '--device', 'cpu', *arguments)
+        return json.loads((tmp_path / 'out' / f'{name}.json').read_text())
+
+    return run
+
+
+def test_video_with_boxes(infer, clip, box_file, tmp_path):
+    result = infer(
+        clip.video, '--boxes', box_file, '--kpt-thr', 0, '--batch-size', 3)
+    assert [f['frame'] for f in result['frames']] == list(range(7))
+    persons = [f['persons'] for f in result['frames']]
+    assert [len(p) for p in persons] == [1, 0, 2, 0, 2, 2, 1]
+    assert [p['id'] for p in persons[2]] == [0, 1]
+    assert persons[0][0]['bbox'] == [5., 15., 40., 70.]
+    assert np.shape(persons[0][0]['keypoints']) == (17, 2)
+    assert np.shape(persons[0][0]['keypoint_scores']) == (17, )
+    assert result['meta']['boxes'] == dict(
+        file=str(box_file), score_thr=0.2)
+
+    drawn = VideoReader(tmp_path / 'out' / 'result.mp4')
+    assert (len(drawn), drawn.fps, drawn.size) == (7, 12.5, (128, 96))
+    for index, frame in drawn:
+        difference = np.abs(frame.astype(int) - clip.frames[index])
+        # a box's outline is there where people are, else only compression
+        assert (difference.max() > 120) == bool(persons[index])
+
+
+def test_folder_and_video_agree(infer, clip, box_file):
+    def keypoints(source, name):
+        result = infer(source, '--boxes', box_file, '--no-video', name=name)
+        return np.array([
+            p['keypoints'] for f in result['frames'] for p in f['persons']
+        ])
+
+    # the video's chroma is halved, random weights amplify it somewhat
+    a, b = keypoints(clip.folder, 'a'), keypoints(clip.video, 'b')
+    assert a.shape == b.shape == (8, 17, 2)
+    assert np.median(np.abs(a - b)) < 3
+
+
+def test_box_threshold_and_track_ids(infer, clip, boxes, tmp_path):
+    path = tmp_path / 'tracked.json'
+    path.write_text(
+        json.dumps([dict(b, track_id=30 + i) for i, b in enumerate(boxes)]))
+    result = infer(
+        clip.folder, '--boxes', path, '--bbox-thr', 0.85, '--no-video')
+    persons = [f['persons'] for f in result['frames']]
+    assert [[p['id'] for p in ps] for ps in persons] == [[30], [], [31], [],
+                                                         [33], [35], [37]]
+
+
+def test_annotation_file(infer, clip, box_file, tmp_path):
+    ann_file = tmp_path / 'ann.json'
+    images = [
+        dict(id=i, file_name=f'images/000007_toy/{6 - i:06d}.png')
+        for i in range(7)
+    ]
+    ann_file.write_text(json.dumps(dict(images=images)))
+    result = infer(clip.folder, '--boxes', box_file, '--ann-file', ann_file,
+                   '--no-video')
+    assert [len(f['persons']) for f in result['frames']
+            ] == [1, 2, 2, 0, 2, 0, 1]
+    assert result['frames'][0]['file_name'] == '000000.png'
+
+
+def test_detector(infer, clip, saved_detector):
+    result = infer(clip.folder, '--det-config', saved_detector.config,
+                   '--det-checkpoint', saved_detector.checkpoint,
+                   '--bbox-thr', 0., '--det-nms-thr', 0.3, '--no-video')
+    assert all(f['persons'] for f in result['frames'])
+    assert result['meta']['boxes']['det_checkpoint'] == (
+        saved_detector.checkpoint)
+
+
+def test_nobody_is_a_valid_result(infer, clip, tmp_path):
+    path = tmp_path / 'none.json'
+    path.write_text('[]')
+    result = infer(clip.video, '--boxes', path)
+    assert [f['persons'] for f in result['frames']] == [[]] * 7
+    assert len(VideoReader(tmp_path / 'out' / 'result.mp4')) == 7
+
+
+@pytest.mark.parametrize('arguments', [
+    (), ('--det-config', 'a.py'), ('--ann-file', 'a.json'),
+    ('--boxes', 'b.json', '--det-config', 'a.py', '--det-checkpoint', 'a.pth')
+])
+def test_people_must_come_from_somewhere(infer, clip, arguments, capsys):
+    with pytest.raises(SystemExit):
+        infer(clip.video, *arguments)
+    assert 'error: ' in capsys.readouterr().err
+
+
+def test_bad_input_leaves_nothing_behind(infer, clip, box_file, boxes,
+                                         saved_pose_model, tmp_path):
+    arguments = '--boxes', box_file
+    with pytest.raises(SystemExit, match='no.mp4 does not exist'):
+        infer(tmp_path / 'no.mp4', *arguments)
+    content = clip.video.read_bytes()
+    (tmp_path / 'cut.mp4').write_bytes(content[:len(content) // 2])
+    with pytest.raises(SystemExit, match='cut.mp4'):
+        infer(tmp_path / 'cut.mp4', *arguments)
+    with pytest.raises(SystemExit, match='checkpoint no.pth does not exist'):
+        infer(clip.video, *arguments, files=(saved_pose_model[0], 'no.pth'))
+    with pytest.raises(SystemExit, match='config no.py does not exist'):
+        infer(clip.video, *arguments, files=('no.py', saved_pose_model[1]))
+    late = tmp_path / 'late.json'
+    late.write_text(json.dumps([dict(boxes[0], image_id=7)]))
+    with pytest.raises(SystemExit, match=r'image_id \[7\].* 0 to 6'):
+        infer(clip.video, '--boxes', late)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_street(infer, shared_clips, tmp_path):
+    path = tmp_path / 'boxes.json'
+    boxes = [[458, 160, 50, 128], [508, 158, 60, 172], [588, 168, 80, 172]]
+    path.write_text(
+        json.dumps([
+            dict(image_id=i, category_id=1, bbox=box, score=.9)
+            for i in range(5) for box in boxes
+        ]))
+    result = infer(shared_clips / 'street' / 'demo.mp4', '--boxes', path)
+    assert [len(f['persons']) for f in result['frames']] == [3] * 5
+    drawn = VideoReader(tmp_path / 'out' / 'result.mp4')
+    assert (len(drawn), drawn.size) == (5, (960, 540))
+
+
+def test_posetrack_frame_with_the_data_sets_ids(infer, shared_clips):
+    root = shared_clips / 'posetrack18'
+    result = infer(
+        root / 'images/val/003418_mpii_test', '--boxes',
+        root / 'annotations/test_posetrack18_human_detections.json',
+        '--ann-file', root / 'annotations/test_posetrack18_val.json',
+        '--bbox-thr', 0.7)
+    (frame, ) = result['frames']
+    assert frame['file_name'] == '000000.jpg'
+    assert 0 < len(frame['persons']) < 30
