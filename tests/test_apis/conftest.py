@@ -44,13 +44,14 @@ def _save(model, config, folder, **meta) -> SavedModel:
 def saved_detector(tmp_path_factory, repository) -> SavedModel:
     """The small detector's config, untrained; it has one class."""
     config = Config.fromfile(repository /
-                             'configs/detection/fcos_r18_synthetic.py')
+                             'configs/detection/rtmdet_r18_synthetic.py')
     # everything it finds, and mutual overlaps
     config.model.test_cfg.update(score_thr=0., max_per_img=20)
     config.model.test_cfg.nms.iou_threshold = 0.9
     model = _build(config, MMDET_MODELS, 'mmdet')
     # boxes of some 50 pixels instead of points
-    torch.nn.init.constant_(model.bbox_head.conv_reg.bias, 2.)
+    for convolution in model.bbox_head.rtm_reg:
+        torch.nn.init.constant_(convolution.bias, 2.)
     return _save(
         model,
         config,

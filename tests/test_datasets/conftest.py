@@ -10,6 +10,8 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+import mmpose_tdmi.datasets  # noqa: F401  (registers what is built by name)
+
 NAMES = [
     'nose', 'head_bottom', 'head_top', 'left_ear', 'right_ear',
     'left_shoulder', 'right_shoulder', 'left_elbow', 'right_elbow',

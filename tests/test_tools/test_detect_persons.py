@@ -54,7 +54,11 @@ def test_image_root(detect, ann_file, clip, tmp_path):
     moved.write_text(ann_file.read_text())
     with pytest.raises(SystemExit, match='000003.png is missing'):
         detect(moved)
-    assert detect(moved, '--img-root', clip.folder.parents[1])
+    # the failed run has left its settings behind
+    root = clip.folder.parents[1]
+    with pytest.raises(SystemExit, match='img_root: None then'):
+        detect(moved, '--img-root', root)
+    assert detect(moved, '--img-root', root, '--overwrite')
 
 
 def test_folder_and_video(detect, clip):

@@ -96,7 +96,7 @@ class MutualInformationLoss(BaseModule):
             # the layers of the estimators do not take half precision here
             features = DisentangledFeatures(*(at_least_float32(x)
                                               for x in features))
-            terms = self.estimator(features, heatmaps, target_weights)
+            terms = self.estimator(features, heatmaps, targets, target_weights)
             scale = alpha * self.estimator.scale(heatmaps)
             losses = {}
             for name, estimate in terms.items():

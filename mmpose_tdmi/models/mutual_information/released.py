@@ -137,14 +137,14 @@ class ReleasedEstimator(BaseModule):
         return 1.
 
     def forward(self, features: DisentangledFeatures, heatmaps: Tensor,
-                target_weights: Tensor) -> Dict[str, Tensor]:
+                targets: Tensor, target_weights: Tensor) -> Dict[str, Tensor]:
         """The terms by name, before coefficients and weights.
 
         Args:
             features (DisentangledFeatures): (B, C, H, W) each.
             heatmaps (Tensor): Predicted heatmaps, (B, K, H, W).
-            target_weights (Tensor): Not used: the authors' terms are not
-                masked.
+            targets, target_weights (Tensor): Not used: the authors' label
+                is the prediction, and their terms are not masked.
 
         Returns:
             dict[str, Tensor]: Scalars.

@@ -14,7 +14,10 @@ P(y|.) is, per joint, the softmax over the cells of a heatmap: for F~ the
 model's own prediction, for Mu and V the output of a 1x1 "probe". The probes
 are trained by the heatmap loss on detached features: they measure what a
 feature says about y and do not change it. Joints without a target are left
-out.
+out. The form takes P(y|v) for the truth: where a probe predicts worse than
+the model, as one on motion alone often does, it pulls the model's prediction
+away from the label. ``gate='label'`` leaves such joints out: what v does not
+know about y cannot have been lost on the way to F~.
 
 VSD defines no term between features. The other two are
 
@@ -45,6 +48,7 @@ from .distributions import (LOG_2, js_divergence, kl_divergence,
 from .info_nce import info_nce
 
 REDUCTIONS = ('mean', 'sum')
+GATES = ('none', 'label')
 
 
 class VSDEstimator(BaseModule):
@@ -69,6 +73,10 @@ class VSDEstimator(BaseModule):
             losses that are means over cells, such as the mean squared error;
             ``'sum'`` leaves them in nats, which suits
             :class:`SpatialCrossEntropyLoss`. The bare terms stay in nats.
+        gate (str): Joints that count in the conditional terms: ``'none'``
+            (default, VSD's form), all that have a target, or ``'label'``,
+            those of them whose label the probe explains better than the
+            model's prediction does.
     """
 
     DEFAULTS = dict(
@@ -77,7 +85,8 @@ class VSDEstimator(BaseModule):
         nce_temperature=0.1,
         nce_grid=(8, 6),
         probe_weight=1.0,
-        reduction='mean')
+        reduction='mean',
+        gate='none')
 
     #: How often each term counts in the objective, and with which sign.
     COEFFICIENTS = dict(
@@ -94,14 +103,17 @@ class VSDEstimator(BaseModule):
                  nce_temperature: float = 0.1,
                  nce_grid: Sequence[int] = (8, 6),
                  probe_weight: float = 1.0,
-                 reduction: str = 'mean') -> None:
+                 reduction: str = 'mean',
+                 gate: str = 'none') -> None:
         super().__init__()
         check_positive('temperature', temperature)
         check_positive('label_temperature', label_temperature)
         check_positive('nce_temperature', nce_temperature)
         check_positive('probe_weight', probe_weight)
         check_choice('reduction', reduction, REDUCTIONS)
+        check_choice('gate', gate, GATES)
         self.reduction = reduction
+        self.gate = gate
         if len(nce_grid) != 2 or min(nce_grid) < 1:
             raise ValueError('nce_grid must be (height, width), both >= 1, '
                              f'got {nce_grid!r}')
@@ -126,12 +138,14 @@ class VSDEstimator(BaseModule):
             visual=self.visual_probe(features.visual.detach()))
 
     def forward(self, features: DisentangledFeatures, heatmaps: Tensor,
-                target_weights: Tensor) -> Dict[str, Tensor]:
+                targets: Tensor, target_weights: Tensor) -> Dict[str, Tensor]:
         """The terms by name, before coefficients and weights.
 
         Args:
             features (DisentangledFeatures): (B, C, H, W) each.
             heatmaps (Tensor): Predicted heatmaps, (B, K, H, W).
+            targets (Tensor): Target heatmaps, (B, K, H, W); they only count
+                with ``gate='label'``.
             target_weights (Tensor): Joints of weight 0 are left out of the
                 conditional terms, (B, K).
 
@@ -145,16 +159,19 @@ class VSDEstimator(BaseModule):
             motion_useful=info_nce(features.motion.detach(), features.useful,
                                    self.nce_temperature, self.nce_grid))
 
-        labelled = (target_weights > 0).to(useful.dtype)
-        count = labelled.sum().clamp_min(1)
         prediction = spatial_log_softmax(heatmaps, self.label_temperature)
         with torch.no_grad():
             probes = self.probe(features)
         for name, maps in probes.items():
-            target = spatial_log_softmax(maps, self.label_temperature)
-            divergence = kl_divergence(target, prediction)
-            terms[f'{name}_conditional'] = (divergence *
-                                            labelled).sum() / count
+            probe = spatial_log_softmax(maps, self.label_temperature)
+            counts = (target_weights > 0).to(probe.dtype)
+            total = counts.sum().clamp_min(1)
+            if self.gate == 'label':
+                label = targets.flatten(2).to(probe.dtype)
+                advantage = (label * (probe - prediction.detach())).sum(-1)
+                counts = counts * (advantage > 0)
+            divergence = kl_divergence(probe, prediction)
+            terms[f'{name}_conditional'] = (divergence * counts).sum() / total
         return terms
 
     def probe_losses(self, features: DisentangledFeatures, targets: Tensor,

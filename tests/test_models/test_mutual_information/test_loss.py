@@ -33,7 +33,7 @@ def test_objective_is_summed_once_by_the_host(make_features, estimator,
     losses = run(loss, features, heatmaps)
     coefficients = loss.estimator.COEFFICIENTS
     objective = 0.5 * scale * sum(coefficients[name] * losses[f'mi_{name}']
-                          for name in coefficients)
+                                  for name in coefficients)
     total, logged = BaseModel.parse_losses(None, losses)
     probes = sum(v for k, v in losses.items() if k.startswith('loss_probe'))
     torch.testing.assert_close(total - probes, objective)
@@ -56,8 +56,7 @@ def test_each_term_has_a_weight(make_features, estimator):
         for name, coefficient in names.items():
             torch.testing.assert_close(
                 losses[f'loss_mi_{name}'].detach(),
-                scale * weights[name] * coefficient *
-                losses[f'mi_{name}'])
+                scale * weights[name] * coefficient * losses[f'mi_{name}'])
 
 
 def test_alpha_zero_stops_the_objective_and_not_the_probes(

@@ -50,7 +50,7 @@ PATHS = dict(
 
 def test_gradient_paths(make_features, gradient_paths):
     features, heatmaps = make_features(scale=0.1)
-    terms = ReleasedEstimator(4, 3)(features, heatmaps, None)
+    terms = ReleasedEstimator(4, 3)(features, heatmaps, None, None)
     assert set(terms) == set(ReleasedEstimator.COEFFICIENTS)
     for name, value in terms.items():
         assert gradient_paths(value, features, heatmaps) == PATHS[name], name
@@ -80,7 +80,7 @@ def test_sum_is_the_authors(make_features):
 @pytest.mark.parametrize('scale', [0., 1., 1e30])
 def test_finite(make_features, scale):
     features, heatmaps = make_features(scale=scale)
-    terms = ReleasedEstimator(4, 3)(features, heatmaps, None)
+    terms = ReleasedEstimator(4, 3)(features, heatmaps, None, None)
     sum(terms.values()).backward()
     assert all(x.isfinite() for x in terms.values())
     assert all(x.grad is None or x.grad.isfinite().all() for x in features)
