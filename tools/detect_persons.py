@@ -92,8 +92,8 @@ def open_input(
 
 
 def open_dataset(
-    ann_file: Path, img_root: Path
-) -> Tuple[List[dict], Callable[[int], np.ndarray]]:
+        ann_file: Path,
+        img_root: Path) -> Tuple[List[dict], Callable[[int], np.ndarray]]:
     """The images of an annotation file."""
     require_file(ann_file, 'the annotation file')
     content = json.loads(ann_file.read_text(encoding='utf-8'))

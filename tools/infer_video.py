@@ -43,16 +43,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='its weights')
     parser.add_argument('--det-config', help='config of an MMDetection model')
     parser.add_argument('--det-checkpoint', help='its weights')
-    parser.add_argument(
-        '--boxes', type=Path, help='COCO-style detection json')
+    parser.add_argument('--boxes', type=Path, help='COCO-style detection json')
     parser.add_argument(
         '--ann-file',
         type=Path,
         help='annotation json that tells which file an image_id in --boxes '
         'is; by default that is a file_name there or the frame index')
     parser.add_argument('--out-dir', type=Path, required=True)
-    parser.add_argument(
-        '--name', help="outputs' name (default: the input's)")
+    parser.add_argument('--name', help="outputs' name (default: the input's)")
     parser.add_argument(
         '--no-video', action='store_true', help='write the json only')
     parser.add_argument(

@@ -5,7 +5,11 @@
 
     python tools/test.py CONFIG CHECKPOINT [--out FILE] [--show-dir DIR] ...
 """
+import sys
+
+from mmpose_tdmi.utils.cpu_distributed import init_cpu_process_group
 from mmpose_tdmi.utils.host_tools import run_host_tool
 
 if __name__ == '__main__':
+    init_cpu_process_group(sys.argv)
     run_host_tool('test.py')

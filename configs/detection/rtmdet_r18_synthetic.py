@@ -3,11 +3,14 @@
 # cores in minutes. For real footage use one of MMDetection's own configs and
 # checkpoints.
 #
-#   mim train mmdet configs/detection/rtmdet_r18_synthetic.py \
-#       --cfg-options data_root=data/synthetic/
+#   mim train mmdet configs/detection/rtmdet_r18_synthetic.py
+#
+# Other clips than the demo's, in ROOT (with a slash at its end):
+# --cfg-options train_dataloader.dataset.data_root=ROOT
+# val_dataloader.dataset.data_root=ROOT test_dataloader.dataset.data_root=ROOT
 default_scope = 'mmdet'
 
-data_root = 'data/synthetic/'
+data_root = 'work_dirs/demo/clips/'
 metainfo = dict(classes=('person', ), palette=[(220, 20, 60)])
 img_scale = (256, 192)
 
@@ -96,7 +99,7 @@ test_pipeline = [
     dict(
         type='PackDetInputs',
         meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape',
-                   'scale_factor'))
+                   'scale_factor', 'instances'))
 ]
 
 # frames without labels show people, too: they are no negatives, and no
@@ -133,10 +136,8 @@ val_dataloader = dict(
         pipeline=test_pipeline))
 test_dataloader = val_dataloader
 
-val_evaluator = dict(
-    type='CocoMetric',
-    ann_file=data_root + 'annotations/synthetic_val.json',
-    metric='bbox')
+# without ann_file: the ground truth is that of the dataset
+val_evaluator = dict(type='CocoMetric', metric='bbox')
 test_evaluator = val_evaluator
 
 train_cfg = dict(
@@ -147,7 +148,9 @@ test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=base_lr, weight_decay=0.05),
-    paramwise_cfg=dict(norm_decay_mult=0, bias_decay_mult=0))
+    # the head's levels share their convolutions
+    paramwise_cfg=dict(
+        norm_decay_mult=0, bias_decay_mult=0, bypass_duplicate=True))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
     dict(
@@ -164,8 +167,7 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
-        type='CheckpointHook', by_epoch=False, interval=100,
-        max_keep_ckpts=1),
+        type='CheckpointHook', by_epoch=False, interval=100, max_keep_ckpts=1),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='DetVisualizationHook'))
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=False)

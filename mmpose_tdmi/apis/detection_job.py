@@ -51,9 +51,9 @@ class DetectionJob:
         self.settings = json.loads(
             json.dumps(dict(settings, num_images=len(records))))
         self.partial = self.out.with_name(self.out.name + '.partial')
-        self.settings_file = self.out.with_name(
-            self.out.stem + '.settings.json')
-        if self.out.exists() or self.partial.exists():
+        self.settings_file = self.out.with_name(self.out.stem +
+                                                '.settings.json')
+        if self.out.exists() or any(self.partial.glob('*.json')):
             self._check_settings()
 
     @property

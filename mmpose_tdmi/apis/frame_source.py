@@ -147,8 +147,7 @@ def find_images(source: Union[str, Path]) -> List[Path]:
     else:
         raise FileNotFoundError(f'{source} does not exist')
     images = [
-        p for p in found
-        if p.is_file() and p.suffix.lower() in IMAGE_SUFFIXES
+        p for p in found if p.is_file() and p.suffix.lower() in IMAGE_SUFFIXES
     ]
     if not images:
         raise FileNotFoundError(

@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
 import numpy as np
 
 from mmpose_tdmi.datasets.person_boxes import load_person_boxes
+
 from .frame_source import FrameSource, ImageSequence
 from .person_detector import PersonDetector
 
@@ -32,6 +33,7 @@ class PersonBox:
     id: int
 
 
+PathLike = Union[str, Path]
 #: ``boxes(index, frame)`` -> the persons of frame ``index``.
 BoxSource = Callable[[int, np.ndarray], List[PersonBox]]
 
@@ -85,10 +87,10 @@ class FileBoxes:
     """
 
     def __init__(self,
-                 path: Union[str, Path],
+                 path: PathLike,
                  frames: FrameSource,
                  score_thr: Optional[float] = None,
-                 ann_file: Optional[Union[str, Path]] = None) -> None:
+                 ann_file: Optional[PathLike] = None) -> None:
         self.path = str(path)
         entries = _load_json(path, 'the box file')
         if not isinstance(entries, list):
@@ -131,7 +133,7 @@ def _id(entry: Any) -> Any:
     return entry.get('image_id') if isinstance(entry, dict) else None
 
 
-def _load_json(path: Union[str, Path], what: str) -> Any:
+def _load_json(path: PathLike, what: str) -> Any:
     if not Path(path).is_file():
         raise FileNotFoundError(f'{what} {path} does not exist')
     try:
@@ -140,7 +142,7 @@ def _load_json(path: Union[str, Path], what: str) -> Any:
         raise ValueError(f'{what} {path} is no json: {error}') from error
 
 
-def _is_tracked(entries: List[dict], path: Union[str, Path]) -> bool:
+def _is_tracked(entries: List[dict], path: PathLike) -> bool:
     with_id = sum(isinstance(e, dict) and 'track_id' in e for e in entries)
     if with_id not in (0, len(entries)):
         raise ValueError(f'{path}: {with_id} of {len(entries)} boxes have a '
@@ -149,13 +151,12 @@ def _is_tracked(entries: List[dict], path: Union[str, Path]) -> bool:
 
 
 def _by_index(entries: List[dict], num_frames: int,
-              path: Union[str, Path]) -> List[int]:
+              path: PathLike) -> List[int]:
     """``image_id`` as the frame's index."""
     indices = [_id(entry) for entry in entries]
     unknown = [
-        i for i in indices
-        if isinstance(i, bool) or not isinstance(i, int) or not (
-            0 <= i < num_frames)
+        i for i in indices if isinstance(i, bool) or not isinstance(i, int)
+        or not (0 <= i < num_frames)
     ]
     if unknown:
         raise ValueError(
@@ -167,7 +168,7 @@ def _by_index(entries: List[dict], num_frames: int,
 
 
 def _by_file_name(entries: List[dict], frames: ImageSequence,
-                  path: Union[str, Path]) -> List[int]:
+                  path: PathLike) -> List[int]:
     """The entries' own file names."""
     lookup = _NameLookup(frames.paths)
     indices = [lookup(entry['file_name']) for entry in entries]
@@ -183,9 +184,8 @@ def _by_file_name(entries: List[dict], frames: ImageSequence,
     return indices
 
 
-def _by_annotation(entries: List[dict], frames: FrameSource,
-                   path: Union[str, Path],
-                   ann_file: Union[str, Path]) -> List[Optional[int]]:
+def _by_annotation(entries: List[dict], frames: FrameSource, path: PathLike,
+                   ann_file: PathLike) -> List[Optional[int]]:
     """The file names that an annotation file has for the image ids."""
     content = _load_json(ann_file, 'the annotation file')
     if not isinstance(content, dict) or 'images' not in content:

@@ -23,6 +23,7 @@ from torch import nn
 from mmpose_tdmi.datasets.base_sequence_dataset import BaseSequenceDataset
 from mmpose_tdmi.datasets.clip_frames import VideoFrames, padding_policy
 from mmpose_tdmi.structures import FrameWindow
+
 from .frame_source import FrameSource, number_frames
 from .person_boxes import BoxSource, PersonBox
 

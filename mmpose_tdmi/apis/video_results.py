@@ -9,6 +9,7 @@ import mmpose
 import torch
 
 from mmpose_tdmi.version import __version__
+
 from .frame_source import FrameSource, ImageSequence, relative_names
 from .video_inference import FramePoses, VideoPoseEstimator
 

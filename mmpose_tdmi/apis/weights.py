@@ -35,9 +35,8 @@ def require_weights(model: nn.Module, checkpoint: Union[str, Path]) -> None:
         if name not in weights:
             missing.append(name)
         elif weights[name].shape != parameter.shape:
-            misshapen.append(
-                f'{name} {tuple(weights[name].shape)} instead of '
-                f'{tuple(parameter.shape)}')
+            misshapen.append(f'{name} {tuple(weights[name].shape)} instead of '
+                             f'{tuple(parameter.shape)}')
     if missing or misshapen:
         raise ValueError(
             f'{checkpoint} is no checkpoint of this model '

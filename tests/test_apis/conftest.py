@@ -11,9 +11,9 @@ from mmdet.registry import MODELS as MMDET_MODELS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import save_checkpoint
+from mmpose.registry import MODELS
 
 import mmpose_tdmi  # noqa: F401
-from mmpose.registry import MODELS
 from mmpose_tdmi.utils.video import VideoWriter
 
 

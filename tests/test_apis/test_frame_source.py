@@ -41,8 +41,9 @@ def test_few_frames_are_kept(clip, monkeypatch):
     frames = ImageSequence(find_images(clip.folder), keep=3)
     reads = []
     load = frames._load
-    monkeypatch.setattr(frames, '_load', lambda results: reads.append(
-        results['frame_paths'][0][-5]) or load(results))
+    monkeypatch.setattr(
+        frames, '_load', lambda results: reads.append(results['frame_paths'][0]
+                                                      [-5]) or load(results))
     for index, _ in frames:
         for neighbour in range(max(index - 2, 0), index + 1):
             frames[neighbour]

@@ -113,8 +113,10 @@ def test_bad_files(clip, tmp_path):
         FileBoxes(tmp_path / 'b.json', frames)
     write(tmp_path / 'b.json', [box(0)])
     with pytest.raises(ValueError, match='with "images"'):
-        FileBoxes(tmp_path / 'b.json', frames, ann_file=write(
-            tmp_path / 'ann.json', []))
+        FileBoxes(
+            tmp_path / 'b.json',
+            frames,
+            ann_file=write(tmp_path / 'ann.json', []))
 
 
 def test_boxes_of_a_detector(saved_detector, clip):

@@ -33,14 +33,15 @@ def test_a_batch_gives_what_single_images_give(saved_detector, images):
 
 
 def test_score_threshold_and_nms(saved_detector, images):
+
     def scores(**kwargs):
         return PersonDetector(*saved_detector, **kwargs)(images[:1])[0]
 
     everything = scores()
     threshold = float(np.median(everything[:, 4]))
     above = scores(score_thr=threshold)
-    assert len(above) == (everything[:, 4] >= threshold).sum() < len(
-        everything)
+    assert len(above) == (everything[:, 4]
+                          >= threshold).sum() < len(everything)
     # at IoU 0 only boxes that do not touch each other are left
     apart = scores(nms_thr=0.)
     assert 0 < len(apart) < len(everything)
@@ -62,9 +63,9 @@ def test_category_is_looked_up_by_name(saved_detector, tmp_path, images):
     with pytest.raises(ValueError, match='classes are pedestrian'):
         PersonDetector(*files)
     renamed = PersonDetector(*files, category='pedestrian')(images[:1])
-    np.testing.assert_array_equal(renamed[0],
-                                  PersonDetector(*saved_detector)(
-                                      images[:1])[0])
+    np.testing.assert_array_equal(
+        renamed[0],
+        PersonDetector(*saved_detector)(images[:1])[0])
 
 
 def test_other_categories_are_left_out(saved_detector, images):

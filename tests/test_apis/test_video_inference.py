@@ -7,8 +7,8 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
-
 from mmpose.registry import DATASETS
+
 from mmpose_tdmi.apis import (FileBoxes, VideoPoseEstimator, clip_window,
                               frames_to_keep, init_pose_model, open_frames)
 from mmpose_tdmi.structures import FrameWindow
@@ -22,8 +22,7 @@ def model(saved_pose_model):
 def run(model, source, box_file, batch_size=8):
     estimator = VideoPoseEstimator(model, batch_size)
     frames = open_frames(source, keep=frames_to_keep(estimator.window))
-    return list(
-        estimator.iterate_poses(frames, FileBoxes(box_file, frames)))
+    return list(estimator.iterate_poses(frames, FileBoxes(box_file, frames)))
 
 
 def keypoints(results):
@@ -35,9 +34,8 @@ def keypoints(results):
 def test_frames_in_order_with_their_persons(model, clip, box_file):
     results = run(model, clip.folder, box_file)
     assert [poses.index for poses, _ in results] == list(range(7))
-    assert [len(poses.persons) for poses, _ in results] == [
-        1, 0, 2, 0, 2, 2, 1
-    ]
+    assert [len(poses.persons)
+            for poses, _ in results] == [1, 0, 2, 0, 2, 2, 1]
     for poses, frame in results:
         np.testing.assert_array_equal(frame, clip.frames[poses.index])
         for place, person in enumerate(poses.persons):
@@ -79,9 +77,8 @@ def test_same_as_the_dataset(model, clip, boxes, tmp_path):
     with DefaultScope.overwrite_default_scope('mmpose'), torch.no_grad():
         dataset = DATASETS.build(config)
         batch = pseudo_collate([dataset[i] for i in range(len(dataset))])
-        expected = np.concatenate([
-            s.pred_instances.keypoints for s in model.test_step(batch)
-        ])
+        expected = np.concatenate(
+            [s.pred_instances.keypoints for s in model.test_step(batch)])
     box_file = tmp_path / 'boxes.json'
     box_file.write_text(json.dumps(boxes))
     got = keypoints(run(model, clip.folder, box_file))

@@ -40,9 +40,8 @@ def test_meta(saved_pose_model, clip):
     assert meta['keypoint_names'][0] == 'nose'
     assert len(meta['keypoint_names']) == 17
     assert max(max(link) for link in meta['skeleton']) == 16
-    assert set(meta['versions']) == {
-        'mmpose_tdmi', 'mmpose', 'mmengine', 'torch'
-    }
+    assert set(
+        meta['versions']) == {'mmpose_tdmi', 'mmpose', 'mmengine', 'torch'}
 
 
 def test_frame_names(clip):

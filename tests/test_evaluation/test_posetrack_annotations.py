@@ -16,8 +16,10 @@ NAMES = [
 
 
 def content(**image):
-    keypoints = np.stack([np.arange(17) + 1, np.arange(17) + 101,
-                          np.ones(17)], axis=1)
+    keypoints = np.stack([np.arange(17) + 1,
+                          np.arange(17) + 101,
+                          np.ones(17)],
+                         axis=1)
     keypoints[NAMES.index('left_knee')] = 0
     keypoints[NAMES.index('left_hip')] = [0, 0, 1]
     keypoints[NAMES.index('left_wrist')] = [3, -24.9, 0]
@@ -127,8 +129,7 @@ def test_bad_files(tmp_path):
 def test_real_annotations(shared_clips):
     frames = load_posetrack_annotations(
         shared_clips / 'posetrack18/annotations/test_posetrack18_val.json')
-    assert [f.video for f in frames.values()] == [
-        '003418_mpii_test', '009473_mpii_test', '012834_mpii_test'
-    ]
+    assert [f.video for f in frames.values()
+            ] == ['003418_mpii_test', '009473_mpii_test', '012834_mpii_test']
     assert sum(len(f.keypoints) for f in frames.values()) == 14
     assert all(f.scored and f.ignore_regions for f in frames.values())

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import MessageHub
-
 from mmpose.registry import METRICS
+
 from mmpose_tdmi.evaluation import PoseTrackMetric
 from mmpose_tdmi.evaluation.functional import (PoseFrame, joint_columns,
                                                load_posetrack_annotations,
@@ -40,8 +40,8 @@ def ann_file(tmp_path):
             dict(
                 id=i * 100,
                 image_id=i,
-                keypoints=np.concatenate(
-                    [pose(i), np.ones((17, 1))], axis=1).ravel().tolist(),
+                keypoints=np.concatenate([pose(i), np.ones((17, 1))],
+                                         axis=1).ravel().tolist(),
                 bbox_head=[0, 0, 30, 40]) for i in ids
         ],
         categories=[dict(id=1, name='person', keypoints=NAMES)])
@@ -113,6 +113,7 @@ def test_score_modes_rank_differently(ann_file, mode, expected):
 
 
 def test_repeated_sample_counts_once_and_order_does_not_matter(ann_file):
+
     def evaluate(samples):
         m = metric(ann_file)
         m.process(None, samples)
@@ -132,8 +133,10 @@ def test_repeated_sample_counts_once_and_order_does_not_matter(ann_file):
 def test_unknown_image_ids_are_an_error_that_names_them(ann_file):
     m = metric(ann_file)
     m.process(None, [sample(100), sample(7), sample(8)])
-    with pytest.raises(ValueError, match=r'2 image ids .*toy_val.json.*'
-                       r'\[7, 8\].*\[100, 101, 200\]'):
+    with pytest.raises(
+            ValueError,
+            match=r'2 image ids .*toy_val.json.*'
+            r'\[7, 8\].*\[100, 101, 200\]'):
         m.evaluate(3)
 
 
@@ -258,9 +261,10 @@ def test_real_frames_with_jitter(shared_clips):
 
     annotated = load_posetrack_annotations(path)
     ideal = poseval_ap(
-        PoseFrame(f.keypoints, f.present, f.head_boxes, f.keypoints,
-                  f.present, np.ones(f.present.shape), f.ignore_regions)
+        PoseFrame(f.keypoints, f.present, f.head_boxes, f.keypoints, f.present,
+                  np.ones(f.present.shape), f.ignore_regions)
         for f in annotated.values())
     assert ideal.mean == 100
-    assert (joint_columns(NAMES, 'test') == np.arange(17)[
-        [16, 14, 12, 11, 13, 15, 10, 8, 6, 5, 7, 9, 1, 0, 2]]).all()
+    assert (joint_columns(NAMES, 'test') == np.arange(17)[[
+        16, 14, 12, 11, 13, 15, 10, 8, 6, 5, 7, 9, 1, 0, 2
+    ]]).all()

@@ -18,7 +18,11 @@ def person(x=0., y=0.):
     return np.stack([np.arange(J) * 100. + x, np.full(J, 1000. + y)], axis=1)
 
 
-def frame(gt=(), pred=(), scores=None, gt_present=None, pred_present=None,
+def frame(gt=(),
+          pred=(),
+          scores=None,
+          gt_present=None,
+          pred_present=None,
           regions=()):
     gt = np.asarray(gt, dtype=float).reshape(-1, J, 2)
     pred = np.asarray(pred, dtype=float).reshape(-1, J, 2)
@@ -40,8 +44,9 @@ def frame(gt=(), pred=(), scores=None, gt_present=None, pred_present=None,
 
 
 def test_perfect_prediction_is_100():
-    result = poseval_ap([frame([person(), person(40)], [person(40), person()])
-                         for _ in range(3)])
+    result = poseval_ap([
+        frame([person(), person(40)], [person(40), person()]) for _ in range(3)
+    ])
     np.testing.assert_array_equal(result.ap, 100)
     assert result.mean == 100
     assert set(result.groups().values()) == {100.}
@@ -211,12 +216,16 @@ def test_frame_rejects_arrays_that_do_not_fit():
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 1000)), max_size=30),
-       st.integers(1, 40))
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 1000)), max_size=30),
+    st.integers(1, 40))
 def test_average_precision_against_the_definition(predictions, missed):
     """Sum over ranks: a recall step times the best precision from there."""
-    ranked = sorted({score: hit for hit, score in predictions}.items(),
-                    reverse=True)
+    ranked = sorted(
+        {
+            score: hit
+            for hit, score in predictions
+        }.items(), reverse=True)
     hits = np.array([hit for _, hit in ranked], dtype=bool)
     num_gt = int(hits.sum()) + missed
     precision = [hits[:n + 1].mean() for n in range(len(hits))]

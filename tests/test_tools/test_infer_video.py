@@ -20,8 +20,8 @@ def infer(run_tool, saved_pose_model, tmp_path):
 
 
 def test_video_with_boxes(infer, clip, box_file, tmp_path):
-    result = infer(
-        clip.video, '--boxes', box_file, '--kpt-thr', 0, '--batch-size', 3)
+    result = infer(clip.video, '--boxes', box_file, '--kpt-thr', 0,
+                   '--batch-size', 3)
     assert [f['frame'] for f in result['frames']] == list(range(7))
     persons = [f['persons'] for f in result['frames']]
     assert [len(p) for p in persons] == [1, 0, 2, 0, 2, 2, 1]
@@ -29,8 +29,7 @@ def test_video_with_boxes(infer, clip, box_file, tmp_path):
     assert persons[0][0]['bbox'] == [5., 15., 40., 70.]
     assert np.shape(persons[0][0]['keypoints']) == (17, 2)
     assert np.shape(persons[0][0]['keypoint_scores']) == (17, )
-    assert result['meta']['boxes'] == dict(
-        file=str(box_file), score_thr=0.2)
+    assert result['meta']['boxes'] == dict(file=str(box_file), score_thr=0.2)
 
     drawn = VideoReader(tmp_path / 'out' / 'result.mp4')
     assert (len(drawn), drawn.fps, drawn.size) == (7, 12.5, (128, 96))
@@ -41,11 +40,11 @@ def test_video_with_boxes(infer, clip, box_file, tmp_path):
 
 
 def test_folder_and_video_agree(infer, clip, box_file):
+
     def keypoints(source, name):
         result = infer(source, '--boxes', box_file, '--no-video', name=name)
-        return np.array([
-            p['keypoints'] for f in result['frames'] for p in f['persons']
-        ])
+        return np.array(
+            [p['keypoints'] for f in result['frames'] for p in f['persons']])
 
     # the video's chroma is halved, random weights amplify it somewhat
     a, b = keypoints(clip.folder, 'a'), keypoints(clip.video, 'b')
@@ -57,8 +56,8 @@ def test_box_threshold_and_track_ids(infer, clip, boxes, tmp_path):
     path = tmp_path / 'tracked.json'
     path.write_text(
         json.dumps([dict(b, track_id=30 + i) for i, b in enumerate(boxes)]))
-    result = infer(
-        clip.folder, '--boxes', path, '--bbox-thr', 0.85, '--no-video')
+    result = infer(clip.folder, '--boxes', path, '--bbox-thr', 0.85,
+                   '--no-video')
     persons = [f['persons'] for f in result['frames']]
     assert [[p['id'] for p in ps] for ps in persons] == [[30], [], [31], [],
                                                          [33], [35], [37]]
@@ -73,15 +72,15 @@ def test_annotation_file(infer, clip, box_file, tmp_path):
     ann_file.write_text(json.dumps(dict(images=images)))
     result = infer(clip.folder, '--boxes', box_file, '--ann-file', ann_file,
                    '--no-video')
-    assert [len(f['persons']) for f in result['frames']
-            ] == [1, 2, 2, 0, 2, 0, 1]
+    assert [len(f['persons'])
+            for f in result['frames']] == [1, 2, 2, 0, 2, 0, 1]
     assert result['frames'][0]['file_name'] == '000000.png'
 
 
 def test_detector(infer, clip, saved_detector):
     result = infer(clip.folder, '--det-config', saved_detector.config,
-                   '--det-checkpoint', saved_detector.checkpoint,
-                   '--bbox-thr', 0., '--det-nms-thr', 0.3, '--no-video')
+                   '--det-checkpoint', saved_detector.checkpoint, '--bbox-thr',
+                   0., '--det-nms-thr', 0.3, '--no-video')
     assert all(f['persons'] for f in result['frames'])
     assert result['meta']['boxes']['det_checkpoint'] == (
         saved_detector.checkpoint)
@@ -141,11 +140,11 @@ def test_street(infer, shared_clips, tmp_path):
 
 def test_posetrack_frame_with_the_data_sets_ids(infer, shared_clips):
     root = shared_clips / 'posetrack18'
-    result = infer(
-        root / 'images/val/003418_mpii_test', '--boxes',
-        root / 'annotations/test_posetrack18_human_detections.json',
-        '--ann-file', root / 'annotations/test_posetrack18_val.json',
-        '--bbox-thr', 0.7)
+    result = infer(root / 'images/val/003418_mpii_test', '--boxes',
+                   root / 'annotations/test_posetrack18_human_detections.json',
+                   '--ann-file',
+                   root / 'annotations/test_posetrack18_val.json',
+                   '--bbox-thr', 0.7)
     (frame, ) = result['frames']
     assert frame['file_name'] == '000000.jpg'
     assert 0 < len(frame['persons']) < 30

@@ -1,8 +1,8 @@
 """Skeletons on frames."""
 import numpy as np
 import pytest
-
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
+
 from mmpose_tdmi.visualization import PoseDrawer
 from mmpose_tdmi.visualization.pose_drawer import ID_COLOURS
 
@@ -48,8 +48,7 @@ def test_colours_are_the_layouts_as_bgr(meta, frame):
     scores[0, 0] = 1
     keypoints = np.full((1, 17, 2), 100.)
     drawn = PoseDrawer(meta).draw(frame, keypoints, scores)
-    assert drawn[100, 100, ::-1].tolist() == list(
-        meta['keypoint_colors'][0])
+    assert drawn[100, 100, ::-1].tolist() == list(meta['keypoint_colors'][0])
 
 
 def test_low_scores_are_not_drawn(meta, frame):
@@ -65,12 +64,12 @@ def test_ids_have_colours_of_their_own(meta, frame):
     draw = PoseDrawer(meta, kpt_thr=2.).draw
     drawn = draw(frame, keypoints, np.ones((2, 17)), boxes, ids=[5, 2])
     for box, person in zip(boxes.astype(int), (5, 2)):
-        assert drawn[box[3], box[0] + 20, ::-1].tolist() == list(
-            ID_COLOURS[person])
+        assert drawn[box[3],
+                     box[0] + 20, ::-1].tolist() == list(ID_COLOURS[person])
     # the same person has the same colour alone
     alone = draw(frame, keypoints[1:], np.ones((1, 17)), boxes[1:], ids=[2])
-    np.testing.assert_array_equal(alone[50:161, 190:281],
-                                  drawn[50:161, 190:281])
+    np.testing.assert_array_equal(alone[50:161, 190:281], drawn[50:161,
+                                                                190:281])
     other = draw(frame, keypoints[1:], np.ones((1, 17)), boxes[1:], ids=[1])
     assert (other != alone).any()
 

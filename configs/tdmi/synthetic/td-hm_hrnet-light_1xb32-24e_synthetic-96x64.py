@@ -1,6 +1,6 @@
 # The single-frame model: pretraining of the small TDMI, and its baseline.
 _base_ = [
-    '../../_base_/default_runtime.py',
+    '../../_base_/synthetic_runtime.py',
     '../../_base_/datasets/synthetic_sequence.py',
     '../../_base_/models/hrnet-light.py',
 ]

@@ -2,7 +2,7 @@
 # layer are loaded from it, and the aggregation starts as the identity on the
 # key frame (`visual_shortcut`).
 _base_ = [
-    '../../_base_/default_runtime.py',
+    '../../_base_/synthetic_runtime.py',
     '../../_base_/datasets/synthetic_sequence.py',
     '../../_base_/models/hrnet-light.py',
 ]
@@ -26,7 +26,14 @@ model = dict(
         visual_shortcut=True,
         test_activation='softmax',
         loss=dict(type='SpatialCrossEntropyLoss', use_target_weight=True),
-        mi_loss=dict(type='MutualInformationLoss', estimator='vsd', alpha=0.1),
+        mi_loss=dict(
+            type='MutualInformationLoss',
+            estimator='vsd',
+            alpha=0.1,
+            # heatmaps are logits here, and the terms nats like their loss
+            reduction='sum',
+            label_temperature=1.0,
+            gate='label'),
         decoder=_base_.codec),
     # the single-frame model's weights
     init_cfg=dict(

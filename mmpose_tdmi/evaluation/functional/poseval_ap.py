@@ -92,8 +92,7 @@ class PoseFrame:
         for name, shape in expected.items():
             found = np.shape(getattr(self, name))
             if found != shape:
-                raise ValueError(
-                    f'{name} has shape {found}, expected {shape}')
+                raise ValueError(f'{name} has shape {found}, expected {shape}')
 
 
 @dataclass
@@ -195,9 +194,9 @@ def drop_ignored(frame: PoseFrame) -> PoseFrame:
         pred_scores=frame.pred_scores[pred_kept])
 
 
-def _outside(keypoints: np.ndarray, present: np.ndarray,
-             polygons: Sequence[shapely.Polygon]
-             ) -> Tuple[np.ndarray, np.ndarray]:
+def _outside(
+        keypoints: np.ndarray, present: np.ndarray,
+        polygons: Sequence[shapely.Polygon]) -> Tuple[np.ndarray, np.ndarray]:
     """Joints (persons, J) outside all polygons, persons that have any."""
     present = present.copy()
     x, y = np.moveaxis(np.asarray(keypoints, dtype=np.float64), -1, 0)

@@ -15,10 +15,11 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MessageHub, MMLogger
+from mmpose.registry import METRICS
 from torch import Tensor
 
-from mmpose.registry import METRICS
 from mmpose_tdmi.utils.files import write_json
+
 from ..functional import (POSEVAL_JOINTS, AnnotatedFrame, PoseFrame,
                           PosevalResult, joint_columns,
                           load_posetrack_annotations, poseval_ap)
@@ -79,8 +80,8 @@ class PoseTrackMetric(BaseMetric):
         self.box_source = box_source
         self.out_dir = out_dir
         self.format_only = format_only
-        self._loaded: Tuple[Optional[str], Dict[int, AnnotatedFrame]] = (None,
-                                                                         {})
+        self._loaded: Tuple[Optional[str], Dict[int,
+                                                AnnotatedFrame]] = (None, {})
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep what is scored of a batch's predictions.
@@ -179,14 +180,14 @@ class PoseTrackMetric(BaseMetric):
         if unknown:
             raise ValueError(
                 f'{len(unknown)} image ids of the predictions are not in '
-                f'{self._loaded[0]}: {sorted(unknown)[:5]} ...; the file lists '
+                f'{self._loaded[0]}: {sorted(unknown)[:5]}; the file lists '
                 f'ids like {list(annotated)[:3]}. Is it the annotation file '
                 'of the evaluated dataset?')
         per_image: Dict[int, Dict[int, dict]] = {}
         # samples repeated to even out several processes share their id
         for result in sorted(results, key=lambda r: r['id']):
-            per_image.setdefault(result['img_id'], {}).setdefault(
-                result['id'], result)
+            per_image.setdefault(result['img_id'],
+                                 {}).setdefault(result['id'], result)
         return {key: list(value.values()) for key, value in per_image.items()}
 
     def _report(self, result: PosevalResult) -> None:
@@ -262,9 +263,9 @@ def _official_persons(image_id: int, predictions: List[dict]) -> List[dict]:
 def _to_pose_frame(frame: AnnotatedFrame, predictions: Sequence[dict],
                    columns: Sequence[int]) -> PoseFrame:
     num_joints = len(POSEVAL_JOINTS)
-    keypoints = np.concatenate([np.zeros((0, num_joints, 2))] +
-                               [p['keypoints'][:, columns]
-                                for p in predictions])
+    keypoints = np.concatenate(
+        [np.zeros((0, num_joints, 2))] +
+        [p['keypoints'][:, columns] for p in predictions])
     scores = np.concatenate([np.zeros((0, num_joints))] +
                             [p['scores'][:, columns] for p in predictions])
     return PoseFrame(

@@ -1,0 +1,130 @@
+"""Training, resuming and testing through the command-line tools."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmpose_tdmi.synthetic import ClipSettings, generate
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / 'configs' / 'tdmi' / 'synthetic'
+TDMI = CONFIGS / 'tdmi_hrnet-light_1xb16-4e_synthetic-96x64.py'
+
+
+@pytest.fixture(scope='module')
+def clips(tmp_path_factory):
+    root = tmp_path_factory.mktemp('clips')
+    settings = ClipSettings.preset(
+        'easy', width=160, height=120, frames=5, label_margin=1)
+    generate(root, settings, dict(train=3, val=2), seed=0)
+    return root
+
+
+def _options(clips, phases=('train', ), **more):
+    """``--cfg-options`` for a short run on the generated clips."""
+    options = {
+        'train_dataloader.batch_size': 4,
+        'train_dataloader.dataset.indices': 8,
+        'default_hooks.logger.interval': 1,
+        'model.init_cfg': 'None',
+    }
+    for phase in phases:
+        options.update({
+            f'{phase}_dataloader.dataset.data_root': f'{clips}/',
+            f'{phase}_dataloader.num_workers': 0,
+            f'{phase}_dataloader.persistent_workers': False,
+        })
+        if phase != 'train':
+            options[f'{phase}_evaluator.ann_file'] = (
+                clips / 'annotations/synthetic_val.json')
+    options.update(more)
+    return ['--cfg-options', *(f'{k}={v}' for k, v in options.items())]
+
+
+def _run(*command):
+    environment = dict(os.environ, OMP_NUM_THREADS='1')
+    done = subprocess.run(
+        [str(part) for part in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment)
+    assert done.returncode == 0, done.stdout[-3000:]
+    return done.stdout
+
+
+def _losses(work_dir):
+    """Loss by iteration, over all runs in a work folder."""
+    losses = {}
+    for file in sorted(work_dir.glob('*/vis_data/scalars.json')):
+        for line in file.read_text().splitlines():
+            record = json.loads(line)
+            if 'loss' in record:
+                losses[record['step']] = record['loss']
+    return losses
+
+
+@pytest.fixture(scope='module')
+def trained(clips, tmp_path_factory):
+    """A work folder with two epochs, the second by a resumed run."""
+    work_dir = tmp_path_factory.mktemp('tdmi')
+    tool = (sys.executable, ROOT / 'tools/train.py', TDMI, '--work-dir',
+            work_dir, '--no-validate')
+    _run(*tool, *_options(clips, **{'train_cfg.max_epochs': 1}))
+    _run(*tool, '--resume', *_options(clips, **{'train_cfg.max_epochs': 2}))
+    return work_dir
+
+
+def test_a_resumed_training_goes_on_where_it_was(trained):
+    assert (trained / 'epoch_1.pth').exists()
+    assert (trained / 'epoch_2.pth').exists()
+    # two iterations an epoch, none of them twice
+    assert sorted(_losses(trained)) == [1, 2, 3, 4]
+    assert len(list(trained.glob('*/vis_data/scalars.json'))) == 2
+
+
+def test_every_mutual_information_term_is_logged_and_they_add_up(trained):
+    file = sorted(trained.glob('*/vis_data/scalars.json'))[0]
+    record = json.loads(file.read_text().splitlines()[0])
+    terms = {k: v for k, v in record.items() if k.startswith('loss_mi_')}
+    assert len(terms) >= 4
+    parts = sum(v for k, v in record.items() if k.startswith('loss_'))
+    assert record['loss'] == pytest.approx(parts, rel=1e-4)
+
+
+def test_testing_gives_the_figures_and_the_prediction_files(
+        clips, trained, tmp_path):
+    out = tmp_path / 'metrics.json'
+    _run(
+        sys.executable, ROOT / 'tools/test.py', TDMI, trained / 'epoch_2.pth',
+        '--work-dir', tmp_path, '--out', out,
+        *_options(clips, ('test', ), **{'test_evaluator.out_dir': tmp_path / 'pred'}))
+    metrics = json.loads(out.read_text())
+    assert 0 <= metrics['posetrack/mAP'] <= 100
+    # one official json a video, with a pose for every annotated person
+    official = sorted((clips / 'annotations' / 'val').glob('*.json'))
+    written = sorted((tmp_path / 'pred').glob('*.json'))
+    assert [f.name for f in written] == [f.name for f in official]
+    for truth, prediction in zip(official, written):
+        count = [len(json.loads(f.read_text())['annotations'])
+                 for f in (truth, prediction)]
+        assert count[0] == count[1] > 0
+
+
+def test_two_processes_train_together(clips, tmp_path):
+    _run(
+        sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', 2,
+        '--master_port', 29876, ROOT / 'tools/train.py', TDMI, '--work-dir',
+        tmp_path, '--launcher', 'pytorch', *_options(
+            clips, ('train', 'val'), **{
+                'train_cfg.max_epochs': 1,
+                'train_cfg.val_interval': 1,
+                'train_dataloader.batch_size': 2
+            }))
+    # 8 samples, two processes with two each: two iterations
+    assert sorted(_losses(tmp_path)) == [1, 2]
+    log = next(tmp_path.glob('*/*.log')).read_text()
+    assert 'PoseTrack AP' in log
