@@ -8,7 +8,7 @@ the rest and on every other video, before and after; and skeletons are drawn
 on the other videos. Boxes are those of the annotations::
 
     python tools/finetune_real_motion.py FOLDER \
---checkpoint work_dirs/demo/tdmi/epoch_4.pth
+--checkpoint work_dirs/demo/tdmi/epoch_1.pth
 
 Interrupt it and run it again: it goes on where it was.
 """

@@ -34,11 +34,13 @@ class DemoModel:
 
 SINGLE_FRAME = DemoModel(
     'single_frame', 'single frame', ROOT / 'configs/tdmi/synthetic'
-    '/td-hm_hrnet-light_1xb32-24e_synthetic-96x64.py')
+    '/td-hm_hrnet-light_1xb16-6e_synthetic-96x64.py')
 TDMI = DemoModel(
     'tdmi', 'TDMI', ROOT / 'configs/tdmi/synthetic'
-    '/tdmi_hrnet-light_1xb16-4e_synthetic-96x64.py')
+    '/tdmi_hrnet-light_1xb16-1e_synthetic-96x64.py')
 MODELS = (SINGLE_FRAME, TDMI)
+#: What the outputs for the generated video that is drawn are called.
+SHOWCASE = 'held_out'
 DETECTOR_CONFIG = ROOT / 'configs/detection/rtmdet_r18_synthetic.py'
 
 
@@ -50,14 +52,15 @@ class DemoSettings:
         folder (Path): Where everything goes.
         train_videos (int): Generated videos to train on.
         val_videos (int): Generated videos held out.
-        frames (int): Frames of each.
+        frames (int): Frames of each: many short videos have more people and
+            scenes than few long ones.
         seed (int): Seed of the generator.
         video (Path, optional): The user's own video.
     """
     folder: Path
-    train_videos: int = 100
-    val_videos: int = 12
-    frames: int = 12
+    train_videos: int = 480
+    val_videos: int = 40
+    frames: int = 6
     seed: int = 0
     video: Optional[Path] = None
 
@@ -88,9 +91,14 @@ class DemoSettings:
         return self.folder / model.name / f'epoch_{epochs}.pth'
 
     @property
-    def held_out_frames(self) -> Path:
-        """Path: The frames of the held-out video that is drawn."""
-        return self.clips / 'images' / 'val' / video_name('val', 0)
+    def showcase(self) -> Path:
+        """Path: Root of one longer held-out video, for drawing on."""
+        return self.folder / 'showcase'
+
+    @property
+    def showcase_frames(self) -> Path:
+        """Path: The frames of that video."""
+        return self.showcase / 'images' / 'val' / video_name('val', 0)
 
     def drawn_video(self, name: str) -> Path:
         """A video with skeletons."""
@@ -127,17 +135,21 @@ def plan(settings: DemoSettings) -> List[Step]:
         _test(settings, model, boxes) for model in MODELS
         for boxes in BOX_SOURCES
     ]
-    steps.append(_draw_held_out(settings))
+    steps.append(_draw(settings, settings.showcase_frames, SHOWCASE))
     if settings.video is not None:
-        steps.append(_draw_own(settings, settings.video))
+        steps.append(_draw(settings, settings.video, own_name(settings.video)))
     return steps
 
 
 def _generate(settings: DemoSettings) -> Step:
-    return Step('generate', 'Generate clips with known poses', (tool(
-        'generate_clips.py', settings.clips, '--train', settings.train_videos,
-        '--val', settings.val_videos, '--frames', settings.frames, '--seed',
-        settings.seed, '--workers', 2), ))
+    common = ('--size', 480, 360, '--seed', settings.seed, '--workers', 2)
+    return Step('generate', 'Generate clips with known poses', (
+        tool('generate_clips.py', settings.clips, '--train',
+             settings.train_videos, '--val', settings.val_videos, '--frames',
+             settings.frames, '--label-margin', 1, *common),
+        tool('generate_clips.py', settings.showcase, '--train', 0, '--val', 1,
+             '--frames', 40, *common),
+    ))
 
 
 def _train_detector(settings: DemoSettings) -> Step:
@@ -189,34 +201,18 @@ def _test(settings: DemoSettings, model: DemoModel, boxes: str) -> Step:
               settings.metrics(model, boxes), '--cfg-options', *options), ))
 
 
-def _draw_held_out(settings: DemoSettings) -> Step:
-    """Skeletons on one held-out video, with the detector's boxes."""
-    return Step(
-        'draw_held_out', 'Draw skeletons on a held-out video',
-        (_infer(settings, settings.held_out_frames, 'held_out', '--boxes',
-                settings.detected_boxes, '--ann-file',
-                settings.val_annotations), ))
-
-
-def _draw_own(settings: DemoSettings, video: Path) -> Step:
-    """Skeletons on the user's video, with the detector trained here."""
-    return Step(
-        f'draw_{own_name(video)}', f'Draw skeletons on {video.name}',
-        (_infer(settings, video, own_name(video), '--det-config',
-                DETECTOR_CONFIG, '--det-checkpoint',
-                settings.detector_checkpoint), ))
+def _draw(settings: DemoSettings, source: Path, name: str) -> Step:
+    """Skeletons on a video, boxes by the detector trained here."""
+    return Step(f'draw_{name}', f'Draw skeletons on {source.name}', (tool(
+        'infer_video.py', source, TDMI.config, settings.checkpoint(TDMI),
+        '--det-config', DETECTOR_CONFIG, '--det-checkpoint',
+        settings.detector_checkpoint, '--name', name, '--out-dir',
+        settings.folder / 'videos'), ))
 
 
 def own_name(video: Path) -> str:
     """What the outputs for the user's video are called."""
     return f'own_{video.stem}'
-
-
-def _infer(settings: DemoSettings, source: Path, name: str,
-           *boxes: object) -> Command:
-    return tool('infer_video.py', source, TDMI.config,
-                 settings.checkpoint(TDMI), *boxes, '--name', name,
-                 '--out-dir', settings.folder / 'videos')
 
 
 def tool(name: str, *arguments: object) -> Command:

@@ -6,7 +6,8 @@ from typing import Dict, List, Sequence
 from .cases import load_cases, pick_cases
 from .figures import contact_sheet, loss_curves
 from .page import Section, write_page
-from .plan import BOX_SOURCES, MODELS, TDMI, DemoSettings, own_name
+from .plan import (BOX_SOURCES, MODELS, SHOWCASE, TDMI, DemoSettings,
+                   own_name)
 from .steps import StepRecord
 
 #: Joint groups of the PoseTrack table, as the metric names them.
@@ -84,7 +85,7 @@ def write_report(settings: DemoSettings,
         Section('People with no hidden joint', media=sheets[1:]),
         Section(
             'A held-out video, boxes by the detector',
-            media=[settings.drawn_video('held_out')]),
+            media=[settings.drawn_video(SHOWCASE)]),
     ]
     if settings.video is not None:
         sections.append(

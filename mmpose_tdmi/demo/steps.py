@@ -129,7 +129,8 @@ def _run(step: Step, label: str, folder: Path) -> float:
 
 def _environment() -> dict:
     """The environment of the commands: this Python's tools come first."""
-    environment = dict(os.environ)
+    # threads that wait must not hold a core that another process could use
+    environment = {'OMP_WAIT_POLICY': 'PASSIVE', **os.environ}
     tools = str(Path(sys.executable).parent)
     environment['PATH'] = os.pathsep.join([tools, environment['PATH']])
     return environment

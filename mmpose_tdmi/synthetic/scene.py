@@ -139,7 +139,7 @@ class Scene:
         kind = rng.random()
         if activity == 'walk' and kind < 0.5:  # across the picture
             return float(rng.choice([-1, 1]) * np.pi / 2 + rng.normal(0, 0.3))
-        if kind < 0.8:
+        if kind < 0.88:
             return float(rng.normal(0, 0.5))
         return float(np.pi + rng.normal(0, 0.4))
 

@@ -11,7 +11,7 @@ from mmpose_tdmi.synthetic import ClipSettings, generate
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / 'configs' / 'tdmi' / 'synthetic'
-TDMI = CONFIGS / 'tdmi_hrnet-light_1xb16-4e_synthetic-96x64.py'
+TDMI = CONFIGS / 'tdmi_hrnet-light_1xb16-1e_synthetic-96x64.py'
 
 
 @pytest.fixture(scope='module')

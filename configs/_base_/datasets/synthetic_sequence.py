@@ -1,4 +1,5 @@
 # Generated clips (tools/generate_clips.py), small enough for two CPU cores.
+# Augmentation is mild: these trainings end long before they overfit.
 # Ground-truth boxes; `bbox_file` and `bbox_score_thr` of a detector's boxes
 # can be set on the command line.
 codec = dict(
@@ -15,9 +16,9 @@ train_pipeline = [
     dict(type='RandomFlip', direction='horizontal'),
     dict(
         type='RandomBBoxTransform',
-        shift_factor=0.1,
-        scale_factor=(0.75, 1.25),
-        rotate_factor=30.),
+        shift_factor=0.05,
+        scale_factor=(0.9, 1.1),
+        rotate_factor=15.),
     dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True),
     dict(type='GenerateTarget', encoder=codec),
     dict(type='PackPoseSequenceInputs')

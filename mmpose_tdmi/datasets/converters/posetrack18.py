@@ -148,8 +148,8 @@ def merge_annotations(video_jsons: Sequence[PathLike],
     Images keep all their fields (``nframes``, ``is_labeled``, ignore regions
     ...) and gain ``width`` and ``height``, read from the image's header
     without decoding it. Unlabelled images stay listed. Annotations keep
-    theirs (``track_id``, ``bbox_head`` ...); one without a ``bbox`` gets it
-    by PoseTrack18's rule, and one whose ``id`` is missing or taken gets a
+    theirs (``track_id``, ``bbox_head`` ...) and gain their box's ``area``;
+    one without a ``bbox`` gets it by PoseTrack18's rule, and one whose ``id`` is missing or taken gets a
     fresh one above all others.
 
     Args:
@@ -258,6 +258,10 @@ def _checked_annotation(where: str, annotation: Any) -> Dict[str, Any]:
                              'expected x, y, width, height')
     if 'bbox' not in annotation and any(keypoints):
         annotation['bbox'] = box_from_keypoints(keypoints)
+    if 'bbox' in annotation:
+        # MMDetection's COCO-style datasets need it
+        _, _, width, height = annotation['bbox']
+        annotation.setdefault('area', width * height)
     return annotation
 
 

@@ -87,3 +87,13 @@ def test_wrong_options_are_refused():
         build(batch_augments=[dict(type='BatchSyncRandomResize')])
     with pytest.raises(ValueError, match='num_frames'):
         build(num_frames=0)
+
+
+def test_channels_last_changes_the_layout_and_no_value():
+    frames = clip()
+    plain = build(mean=MEAN, std=STD)(batch(frames))['inputs']
+    found = build(
+        mean=MEAN, std=STD, channels_last=True)(batch(frames))['inputs']
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    assert not plain.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(found, plain, rtol=0, atol=0)

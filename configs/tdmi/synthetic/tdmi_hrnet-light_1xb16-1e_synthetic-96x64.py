@@ -38,9 +38,9 @@ model = dict(
     # the single-frame model's weights
     init_cfg=dict(
         type='Pretrained',
-        checkpoint='work_dirs/demo/single_frame/epoch_24.pth'))
+        checkpoint='work_dirs/demo/single_frame/epoch_6.pth'))
 
-train_cfg = dict(by_epoch=True, max_epochs=4, val_interval=2)
+train_cfg = dict(by_epoch=True, max_epochs=1, val_interval=1)
 optim_wrapper = dict(optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.01))
 param_scheduler = [
     dict(
@@ -48,8 +48,8 @@ param_scheduler = [
     dict(
         type='CosineAnnealingLR',
         begin=0,
-        end=4,
-        T_max=4,
+        end=1,
+        T_max=1,
         eta_min=1e-6,
         by_epoch=True,
         convert_to_iter_based=True)

@@ -7,7 +7,7 @@ _base_ = [
 
 offsets = (0, )
 
-train_dataloader = dict(batch_size=32, dataset=dict(offsets=offsets))
+train_dataloader = dict(dataset=dict(offsets=offsets))
 val_dataloader = dict(batch_size=64, dataset=dict(offsets=offsets))
 test_dataloader = val_dataloader
 
@@ -15,16 +15,16 @@ model = dict(
     data_preprocessor=dict(num_frames=len(offsets)),
     head=dict(decoder=_base_.codec))
 
-train_cfg = dict(by_epoch=True, max_epochs=24, val_interval=4)
-optim_wrapper = dict(optimizer=dict(type='AdamW', lr=3e-3, weight_decay=0.01))
+train_cfg = dict(by_epoch=True, max_epochs=6, val_interval=3)
+optim_wrapper = dict(optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01))
 param_scheduler = [
     dict(
         type='LinearLR', begin=0, end=100, start_factor=0.01, by_epoch=False),
     dict(
         type='CosineAnnealingLR',
         begin=0,
-        end=24,
-        T_max=24,
+        end=6,
+        T_max=6,
         eta_min=1e-5,
         by_epoch=True,
         convert_to_iter_based=True)

@@ -33,7 +33,7 @@ model = dict(
             gate='label'),
         decoder=_base_.codec))
 
-train_cfg = dict(by_epoch=True, max_epochs=4, val_interval=4)
+train_cfg = dict(by_epoch=True, max_epochs=1, val_interval=1)
 optim_wrapper = dict(optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.01))
 param_scheduler = [
     dict(
@@ -41,8 +41,8 @@ param_scheduler = [
     dict(
         type='CosineAnnealingLR',
         begin=0,
-        end=4,
-        T_max=4,
+        end=1,
+        T_max=1,
         eta_min=1e-6,
         by_epoch=True,
         convert_to_iter_based=True)
