@@ -158,8 +158,7 @@ def _train_detector(settings: DemoSettings) -> Step:
         'train', 'mmdet', DETECTOR_CONFIG, '--work-dir',
         settings.folder / 'detector', '--resume', '--cfg-options',
         f'train_dataloader.dataset.data_root={root}',
-        f'val_dataloader.dataset.data_root={root}',
-        f'val_evaluator.ann_file={settings.val_annotations}'), ))
+        f'val_dataloader.dataset.data_root={root}'), ))
 
 
 def _detect(settings: DemoSettings) -> Step:

@@ -12,7 +12,7 @@ FRAME_RATE = 25.0
 #: The knobs of each named difficulty.
 PRESETS: Dict[str, Dict[str, float]] = {
     'easy': dict(occlusion=0.1, blur=0.15, speed=0.25, crowd=0.15),
-    'default': dict(occlusion=0.25, blur=0.3, speed=0.4, crowd=0.3),
+    'default': dict(occlusion=0.25, blur=0.3, speed=0.4, crowd=0.4),
     'hard': dict(occlusion=0.85, blur=0.85, speed=0.85, crowd=0.8),
 }
 

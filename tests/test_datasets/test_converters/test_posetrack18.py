@@ -182,6 +182,9 @@ def test_real_files_merge_to_the_known_result(shared_clips):
     known = json.loads(
         (root / 'annotations/test_posetrack18_val.json').read_text())
     assert known['categories'] == [person_category()]
+    for annotation in merged['annotations']:
+        width, height = annotation['bbox'][2:]
+        assert annotation.pop('area') == width * height  # ours alone
     for field in ('images', 'annotations'):
         ours = {record['id']: record for record in merged[field]}
         assert ours == {record['id']: record for record in known[field]}
