@@ -9,11 +9,12 @@
 Interrupt it and run it again: it goes on where it was.
 """
 import argparse
+import time
 from pathlib import Path
 
 from mmpose_tdmi.demo.plan import DemoSettings, plan
 from mmpose_tdmi.demo.report import markdown, results_table, write_report
-from mmpose_tdmi.demo.steps import StepFailed, run_steps
+from mmpose_tdmi.demo.steps import StepFailed, run_lanes
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,17 +34,21 @@ def main() -> None:
     if args.video is not None and not args.video.is_file():
         raise SystemExit(f'error: there is no video {args.video}')
     settings = DemoSettings(folder=args.work_dir, video=args.video)
+    begin = time.monotonic()
     try:
-        records = run_steps(plan(settings), settings.folder)
+        records = [
+            record for lanes in plan(settings)
+            for record in run_lanes(lanes, settings.folder)
+        ]
     except StepFailed as error:
         raise SystemExit(f'error: {error}') from error
     except KeyboardInterrupt:
         raise SystemExit('\ninterrupted; the same command continues') from None
+    elapsed = time.monotonic() - begin
     page = write_report(settings, records)
     print('\nPoseTrack AP on held-out generated clips:\n')
     print(markdown(results_table(settings)))
-    total = sum(record.seconds for record in records)
-    print(f'\n{total / 60:.1f} minutes in all. Open {page.resolve()}')
+    print(f'\n{elapsed / 60:.1f} minutes. Open {page.resolve()}')
 
 
 if __name__ == '__main__':

@@ -34,7 +34,7 @@ class DemoModel:
 
 SINGLE_FRAME = DemoModel(
     'single_frame', 'single frame', ROOT / 'configs/tdmi/synthetic'
-    '/td-hm_hrnet-light_1xb16-6e_synthetic-96x64.py')
+    '/td-hm_hrnet-light_1xb16-5e_synthetic-96x64.py')
 TDMI = DemoModel(
     'tdmi', 'TDMI', ROOT / 'configs/tdmi/synthetic'
     '/tdmi_hrnet-light_1xb16-1e_synthetic-96x64.py')
@@ -113,32 +113,40 @@ class DemoSettings:
         return self.folder / 'results' / f'{model.name}_{boxes}'
 
 
-def plan(settings: DemoSettings) -> List[Step]:
-    """All steps of the demo, in order.
+#: Steps that run one after another, beside other such rows.
+Lane = Sequence[Step]
+
+
+def plan(settings: DemoSettings) -> List[List[Lane]]:
+    """All steps of the demo.
 
     Args:
         settings (DemoSettings): What to run it with.
 
     Returns:
-        list[Step]: The steps.
+        list[list[Lane]]: Stages, one after another, of lanes, side by side.
     """
-    steps = [
-        _generate(settings),
-        _train_detector(settings),
-        _detect(settings),
-        _train(settings, SINGLE_FRAME, 'Pretrain the single-frame model'),
-        _train(settings, TDMI, 'Train TDMI from it',
-               f'model.init_cfg.checkpoint={settings.checkpoint(SINGLE_FRAME)}'
-               ),
-    ]
-    steps += [
-        _test(settings, model, boxes) for model in MODELS
-        for boxes in BOX_SOURCES
-    ]
-    steps.append(_draw(settings, settings.showcase_frames, SHOWCASE))
+    single_frame = settings.checkpoint(SINGLE_FRAME)
+    drawings = [_draw(settings, settings.showcase_frames, SHOWCASE)]
     if settings.video is not None:
-        steps.append(_draw(settings, settings.video, own_name(settings.video)))
-    return steps
+        drawings.append(
+            _draw(settings, settings.video, own_name(settings.video)))
+    return [
+        [[_generate(settings)]],
+        [
+            [_train_detector(settings),
+             _detect(settings)],
+            [
+                _train(settings, SINGLE_FRAME,
+                       'Pretrain the single-frame model'),
+                _train(settings, TDMI, 'Train TDMI from it',
+                       f'model.init_cfg.checkpoint={single_frame}'),
+            ],
+        ],
+        [[_test(settings, model, boxes) for boxes in BOX_SOURCES]
+         for model in MODELS],
+        [[drawing] for drawing in drawings],
+    ]
 
 
 def _generate(settings: DemoSettings) -> Step:

@@ -12,11 +12,15 @@ DEMO = DemoSettings(Path('out'), video=Path('me.mp4'))
 REAL = RealMotionSettings(Path('out'), Path('start.pth'), ('a', 'b'))
 
 
+def _all(stages):
+    return [step for lanes in stages for lane in lanes for step in lane]
+
+
 def _commands(steps):
     return [command for step in steps for command in step.commands]
 
 
-@pytest.mark.parametrize('steps', [plan(DEMO), real_motion_plan(REAL)],
+@pytest.mark.parametrize('steps', [_all(plan(DEMO)), real_motion_plan(REAL)],
                          ids=['demo', 'real_motion'])
 def test_every_tool_and_config_exists(steps):
     assert len({step.name for step in steps}) == len(steps)
@@ -27,7 +31,7 @@ def test_every_tool_and_config_exists(steps):
         assert all(path.exists() for path in inside), command
 
 
-@pytest.mark.parametrize('steps', [plan(DEMO), real_motion_plan(REAL)],
+@pytest.mark.parametrize('steps', [_all(plan(DEMO)), real_motion_plan(REAL)],
                          ids=['demo', 'real_motion'])
 def test_options_name_keys_that_the_config_has(steps):
     checked = 0
@@ -53,7 +57,7 @@ def test_checkpoints_are_those_that_the_trainings_write():
 
 
 def test_tdmi_starts_from_the_single_frame_model_and_detectors_boxes_are_used():
-    commands = {step.name: ' '.join(step.lines()) for step in plan(DEMO)}
+    commands = {step.name: ' '.join(step.lines()) for step in _all(plan(DEMO))}
     single = DEMO.checkpoint(MODELS[0])
     assert f'model.init_cfg.checkpoint={single}' in commands['tdmi']
     for model in MODELS:
@@ -62,7 +66,7 @@ def test_tdmi_starts_from_the_single_frame_model_and_detectors_boxes_are_used():
         assert 'bbox_file' not in commands[f'test_{model.name}_gt']
     assert str(DEMO.checkpoint(TDMI)) in commands['draw_own_me']
     # without a video of the user's there is nothing to draw on
-    names = [step.name for step in plan(DemoSettings(Path('out')))]
+    names = [step.name for step in _all(plan(DemoSettings(Path('out'))))]
     assert 'draw_own_me' not in names and 'draw_held_out' in names
 
 

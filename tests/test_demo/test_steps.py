@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from mmpose_tdmi.demo.steps import Step, StepFailed, run_steps
+from mmpose_tdmi.demo.steps import Step, StepFailed, run_lanes, run_steps
 
 
 def _append(file, text):
@@ -53,3 +53,28 @@ def test_the_tools_of_this_python_come_first(tmp_path):
     run_steps([Step('path', 'Path', ((sys.executable, '-c', code), ))],
               tmp_path)
     assert output.read_text() == sys.executable.rpartition('/')[0]
+
+
+def test_lanes_run_side_by_side_and_a_failure_lets_the_others_end(tmp_path):
+    here, there, output = (tmp_path / name for name in ('a', 'b', 'out.txt'))
+    meet = ('import pathlib, sys, time\n'
+            'mine, other = map(pathlib.Path, sys.argv[1:])\n'
+            'mine.touch()\n'
+            'for _ in range(200):\n'
+            '    if other.exists(): sys.exit(0)\n'
+            '    time.sleep(0.05)\n'
+            'sys.exit(5)')
+
+    def step(name, *arguments):
+        return Step(name, name, ((sys.executable, '-c', *arguments), ))
+
+    # each of the two ends only if the other runs meanwhile
+    records = run_lanes([[step('one', meet, str(here), str(there))],
+                         [step('two', meet, str(there), str(here))]],
+                        tmp_path)
+    assert [record.step.name for record in records] == ['one', 'two']
+    with pytest.raises(StepFailed, match='broken'):
+        run_lanes([[step('broken', 'raise SystemExit(1)')],
+                   [Step('late', 'Late', (_append(output, 'done'), ))]],
+                  tmp_path)
+    assert output.read_text() == 'done'

@@ -38,7 +38,7 @@ model = dict(
     # the single-frame model's weights
     init_cfg=dict(
         type='Pretrained',
-        checkpoint='work_dirs/demo/single_frame/epoch_6.pth'))
+        checkpoint='work_dirs/demo/single_frame/epoch_5.pth'))
 
 train_cfg = dict(by_epoch=True, max_epochs=1, val_interval=1)
 optim_wrapper = dict(optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.01))

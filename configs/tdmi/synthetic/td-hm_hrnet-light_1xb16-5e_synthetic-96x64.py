@@ -15,7 +15,7 @@ model = dict(
     data_preprocessor=dict(num_frames=len(offsets)),
     head=dict(decoder=_base_.codec))
 
-train_cfg = dict(by_epoch=True, max_epochs=6, val_interval=3)
+train_cfg = dict(by_epoch=True, max_epochs=5, val_interval=5)
 optim_wrapper = dict(optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01))
 param_scheduler = [
     dict(
@@ -23,8 +23,8 @@ param_scheduler = [
     dict(
         type='CosineAnnealingLR',
         begin=0,
-        end=6,
-        T_max=6,
+        end=5,
+        T_max=5,
         eta_min=1e-5,
         by_epoch=True,
         convert_to_iter_based=True)
