@@ -12,7 +12,6 @@ Shape shorthand: T frames of a clip, K keypoints.
 import logging
 import os.path as osp
 import re
-from collections import Counter
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import mmcv
@@ -24,6 +23,8 @@ from xtcocotools.coco import COCO
 
 from mmpose_tdmi.structures import FrameWindow
 
+from .annotation_checks import (check_keypoint_names, check_random_range,
+                                check_unique_ids)
 from .clip_frames import VideoFrames, padding_policy
 from .frame_catalogue import FrameCatalogue
 from .person_boxes import load_person_boxes
@@ -94,8 +95,8 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         self.window = FrameWindow.from_config(delta, offsets)
         self.padding = padding_policy(padding)
         if random_range is not None:
-            _check_random_range(random_range, self.window,
-                                kwargs.get('test_mode', False))
+            check_random_range(random_range, self.window,
+                               kwargs.get('test_mode', False))
         self.random_range = random_range
         if frame_source not in ('disk', 'annotation'):
             raise ValueError("frame_source must be 'disk' or 'annotation', "
@@ -340,20 +341,8 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
     def _check_annotations(self) -> None:
         """Check what the host takes for granted, and note the images."""
         content = self.coco.dataset
-        for field in ('images', 'annotations'):
-            counts = Counter(record['id'] for record in content.get(field, ()))
-            repeated = [id_ for id_, count in counts.items() if count > 1]
-            if repeated:
-                raise ValueError(
-                    f'{self.ann_file}: ids of {field} must be unique, but '
-                    f'{len(repeated)} occur more than once: {repeated[:3]}')
-        names = list(self.metainfo['keypoint_id2name'].values())
-        for category in content.get('categories', ()):
-            if category.get('keypoints', names) != names:
-                raise ValueError(
-                    f'{self.ann_file}: category {category.get("name")!r} has '
-                    f'the keypoints {category["keypoints"]}; expected those '
-                    f'of {self.metainfo["dataset_name"]}, in order: {names}')
+        check_unique_ids(content, self.ann_file)
+        check_keypoint_names(content, self.metainfo, self.ann_file)
         paths = []
         for img in content['images']:
             paths.append(osp.join(self.data_prefix['img'], img['file_name']))
@@ -362,17 +351,3 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
                 self._promised_frames[video] = int(img['nframes'])
         if self.frame_source == 'annotation':
             self.catalogue = FrameCatalogue(self.parse_frame_path, paths)
-
-
-def _check_random_range(random_range: Tuple[int, int], window: FrameWindow,
-                        test_mode: bool) -> None:
-    if test_mode:
-        raise ValueError('random_range is for training, but test_mode is set: '
-                         'results would change from run to run')
-    low, high = random_range
-    num_past, num_future = window.key, window.num_frames - window.key - 1
-    if -low < num_past or high < num_future:
-        raise ValueError(
-            f'random_range {tuple(random_range)} is too narrow to draw '
-            f'{num_past} frames before and {num_future} after the key frame '
-            'without repetition')
