@@ -14,7 +14,7 @@ data_root = 'work_dirs/demo/clips/'
 metainfo = dict(classes=('person', ), palette=[(220, 20, 60)])
 img_scale = (256, 192)
 
-max_iters = 600
+max_iters = 1000
 base_lr = 0.004
 norm_cfg = dict(type='BN')
 act_cfg = dict(type='ReLU', inplace=True)
@@ -76,7 +76,7 @@ model = dict(
         nms_pre=1000,
         min_bbox_size=0,
         score_thr=0.01,
-        nms=dict(type='nms', iou_threshold=0.6),
+        nms=dict(type='nms', iou_threshold=0.5),
         max_per_img=50))
 
 train_pipeline = [

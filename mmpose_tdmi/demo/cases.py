@@ -80,6 +80,8 @@ def pick_cases(cases: Sequence[Case], number: int, seed: int = 0,
                occluded: bool = True) -> List[Case]:
     """A random choice of well visible, or of partly hidden, persons.
 
+    At most one of each video, whose neighbouring frames look alike.
+
     Args:
         cases (Sequence[Case]): Where to choose from.
         number (int): How many at most.
@@ -94,8 +96,27 @@ def pick_cases(cases: Sequence[Case], number: int, seed: int = 0,
         pool = [case for case in cases if case.num_occluded >= 3]
     else:
         pool = [case for case in cases if case.num_occluded == 0]
-    order = np.random.default_rng(seed).permutation(len(pool))
-    return [pool[i] for i in order[:number]]
+    chosen: Dict[Path, Case] = {}
+    for index in np.random.default_rng(seed).permutation(len(pool)):
+        video = pool[index].image.parent
+        if len(chosen) < number:
+            chosen.setdefault(video, pool[index])
+    return list(chosen.values())
+
+
+def spread_cases(cases: Sequence[Case], number: int) -> List[Case]:
+    """Some persons, evenly spread over the file's order, i.e. over time.
+
+    Args:
+        cases (Sequence[Case]): Where to choose from.
+        number (int): How many at most.
+
+    Returns:
+        list[Case]: The chosen persons.
+    """
+    count = min(number, len(cases))
+    places = np.linspace(0, len(cases) - 1, count).round().astype(int)
+    return [cases[place] for place in places]
 
 
 def _read_predictions(folder: Path) -> Dict[int, List[np.ndarray]]:

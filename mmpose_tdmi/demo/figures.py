@@ -71,7 +71,7 @@ def loss_curves(runs: Mapping[str, Path], path: Path) -> None:
     axes = figure.subplots(len(logs), 1, squeeze=False)[:, 0]
     for axis, (title, scalars) in zip(axes, logs.items()):
         for name, (steps, values) in sorted(scalars.items()):
-            if 'loss' in name or name.startswith('mi'):
+            if 'loss' in name:
                 axis.plot(steps, values, label=name, linewidth=1.2)
         axis.set_yscale('symlog', linthresh=1e-3)
         axis.set_title(title, fontsize=10)

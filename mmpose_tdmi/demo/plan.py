@@ -58,7 +58,7 @@ class DemoSettings:
         video (Path, optional): The user's own video.
     """
     folder: Path
-    train_videos: int = 480
+    train_videos: int = 420
     val_videos: int = 40
     frames: int = 6
     seed: int = 0
@@ -213,8 +213,8 @@ def _draw(settings: DemoSettings, source: Path, name: str) -> Step:
     return Step(f'draw_{name}', f'Draw skeletons on {source.name}', (tool(
         'infer_video.py', source, TDMI.config, settings.checkpoint(TDMI),
         '--det-config', DETECTOR_CONFIG, '--det-checkpoint',
-        settings.detector_checkpoint, '--name', name, '--out-dir',
-        settings.folder / 'videos'), ))
+        settings.detector_checkpoint, '--bbox-thr', 0.4, '--name', name,
+        '--out-dir', settings.folder / 'videos'), ))
 
 
 def own_name(video: Path) -> str:

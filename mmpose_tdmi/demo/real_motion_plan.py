@@ -5,7 +5,7 @@ from typing import List, Tuple
 
 from mmengine.config import Config
 
-from .cases import load_cases, pick_cases
+from .cases import load_cases, spread_cases
 from .figures import contact_sheet
 from .plan import ROOT, mim, tool
 from .real_motion import annotation_file, boxes_file
@@ -119,7 +119,7 @@ def write_pictures(settings: RealMotionSettings) -> List[Path]:
                 })
             picture = settings.folder / f'{trained_on}_on_{tested}.png'
             contact_sheet(
-                pick_cases(cases, 6, occluded=False), {
+                spread_cases(cases, 6), {
                     BEFORE: BEFORE,
                     AFTER: AFTER
                 }, picture, f'{tested}; fine-tuned on {trained_on}')

@@ -100,8 +100,8 @@ def write_report(settings: DemoSettings,
         Section(
             'Losses',
             ['Every term of the mutual information objective is logged by '
-             'its own name: mi_* is the term, loss_mi_* its weighted share '
-             'of the total.'],
+             'its own name; loss_mi_* is its weighted share of the total, '
+             'loss_probe_* trains the layers that estimate it.'],
             media=[curves]),
         Section('What was run', ['Wall time of each step on this machine.'], [
             ['step', 'command', 'seconds'],

@@ -4,7 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from mmpose_tdmi.demo.cases import load_cases, pick_cases
+from mmpose_tdmi.demo.cases import (load_cases, pick_cases,
+                                    spread_cases)
 
 
 def _person(image_id, number, offset, occluded=0):
@@ -23,7 +24,8 @@ def files(tmp_path):
     persons = [_person(1, 0, 0.), _person(1, 1, 100., occluded=5),
                _person(2, 0, 50.)]
     (tmp_path / 'gt.json').write_text(json.dumps(dict(
-        images=[dict(id=1, file_name='a.jpg'), dict(id=2, file_name='b.jpg')],
+        images=[dict(id=1, file_name='v/a.jpg'),
+                dict(id=2, file_name='w/b.jpg')],
         annotations=persons)))
     # predictions in another order, a little off; none in image 2
     predictions = tmp_path / 'model'
@@ -50,3 +52,11 @@ def test_occluded_and_clear_persons_are_told_apart(files):
     assert len(hidden) == 1 and hidden[0] is cases[1]
     clear = pick_cases(cases, 5, occluded=False)
     assert {id(c) for c in clear} == {id(cases[0]), id(cases[2])}
+
+
+def test_a_choice_has_one_person_a_video_and_a_spread_both_ends(files):
+    cases = load_cases(files / 'gt.json', files, {})
+    twice = [cases[0], cases[0], cases[2]]
+    assert len(pick_cases(twice, 3, occluded=False)) == 2
+    assert spread_cases(cases, 2) == [cases[0], cases[2]]
+    assert spread_cases(cases, 9) == cases
