@@ -13,8 +13,11 @@ from mmpose_tdmi.utils.files import atomic_path
 from .cases import Case
 
 
-def contact_sheet(cases: Sequence[Case], models: Mapping[str, str], path: Path,
-                  title: str) -> None:
+def contact_sheet(cases: Sequence[Case],
+                  models: Mapping[str, str],
+                  path: Path,
+                  title: str,
+                  truth: str = 'ground truth') -> None:
     """Draw true and predicted poses side by side, a row a person.
 
     Args:
@@ -22,6 +25,8 @@ def contact_sheet(cases: Sequence[Case], models: Mapping[str, str], path: Path,
         models (Mapping[str, str]): Name in ``Case.predictions`` -> title.
         path (Path): The picture, png.
         title (str): Heading.
+        truth (str): What the cases' own poses are called. Defaults to
+            ``'ground truth'``.
     """
     columns = 2 if len(cases) > 3 else 1
     panels = 1 + len(models)
@@ -35,7 +40,7 @@ def contact_sheet(cases: Sequence[Case], models: Mapping[str, str], path: Path,
     for index, case in enumerate(cases):
         row, column = index % rows, index // rows * panels
         crop, origin = _crop(case)
-        poses = {'ground truth': case.keypoints}
+        poses = {truth: case.keypoints}
         poses.update({
             label: case.predictions.get(name)
             for name, label in models.items()
@@ -46,7 +51,7 @@ def contact_sheet(cases: Sequence[Case], models: Mapping[str, str], path: Path,
             if pose is None:
                 axis.set_title(f'{label}: none', fontsize=8)
             else:
-                hidden = case.occluded if label == 'ground truth' else None
+                hidden = case.occluded if label == truth else None
                 _draw(axis, pose - origin, case.labelled, style, hidden)
             axis.set_xlim(0, crop.shape[1])
             axis.set_ylim(crop.shape[0], 0)

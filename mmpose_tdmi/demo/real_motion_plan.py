@@ -122,7 +122,7 @@ def write_pictures(settings: RealMotionSettings) -> List[Path]:
                 spread_cases(cases, 6), {
                     BEFORE: BEFORE,
                     AFTER: AFTER
-                }, picture, f'{tested}; fine-tuned on {trained_on}')
+                }, picture, f'{tested}; fine-tuned on {trained_on}', 'given label')
             pictures.append(picture)
     return pictures
 
