@@ -122,7 +122,10 @@ def write_pictures(settings: RealMotionSettings) -> List[Path]:
                 spread_cases(cases, 6), {
                     BEFORE: BEFORE,
                     AFTER: AFTER
-                }, picture, f'{tested}; fine-tuned on {trained_on}', 'given label')
+                },
+                picture,
+                f'{tested}; fine-tuned on {trained_on}',
+                truth='given label')
             pictures.append(picture)
     return pictures
 
@@ -132,7 +135,8 @@ def _train(settings: RealMotionSettings, video: str) -> Step:
         f'train_{video}', f'Fine-tune on the first part of {video}', (mim(
             'train', 'mmpose', CONFIG, '--work-dir',
             settings.trained(video).parent, '--resume', '--no-validate',
-            '--cfg-options', f'model.init_cfg.checkpoint={settings.checkpoint}',
+            '--cfg-options',
+            f'model.init_cfg.checkpoint={settings.checkpoint}',
             f'train_dataloader.dataset.data_root={settings.data}/',
             'train_dataloader.dataset.ann_file='
             f'annotations/{settings.annotations(video, "train").name}'), ))

@@ -56,7 +56,7 @@ def test_checkpoints_are_those_that_the_trainings_write():
         assert DEMO.checkpoint(model).name == f'epoch_{epochs}.pth'
 
 
-def test_tdmi_starts_from_the_single_frame_model_and_detectors_boxes_are_used():
+def test_tdmi_starts_as_the_single_frame_model_and_boxes_are_used():
     commands = {step.name: ' '.join(step.lines()) for step in _all(plan(DEMO))}
     single = DEMO.checkpoint(MODELS[0])
     assert f'model.init_cfg.checkpoint={single}' in commands['tdmi']

@@ -101,7 +101,9 @@ def test_testing_gives_the_figures_and_the_prediction_files(
     _run(
         sys.executable, ROOT / 'tools/test.py', TDMI, trained / 'epoch_2.pth',
         '--work-dir', tmp_path, '--out', out,
-        *_options(clips, ('test', ), **{'test_evaluator.out_dir': tmp_path / 'pred'}))
+        *_options(
+            clips, ('test', ),
+            **{'test_evaluator.out_dir': tmp_path / 'pred'}))
     metrics = json.loads(out.read_text())
     assert 0 <= metrics['posetrack/mAP'] <= 100
     # one official json a video, with a pose for every annotated person

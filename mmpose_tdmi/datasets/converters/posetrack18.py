@@ -149,8 +149,8 @@ def merge_annotations(video_jsons: Sequence[PathLike],
     ...) and gain ``width`` and ``height``, read from the image's header
     without decoding it. Unlabelled images stay listed. Annotations keep
     theirs (``track_id``, ``bbox_head`` ...) and gain their box's ``area``;
-    one without a ``bbox`` gets it by PoseTrack18's rule, and one whose ``id`` is missing or taken gets a
-    fresh one above all others.
+    one without a ``bbox`` gets it by PoseTrack18's rule, and one whose
+    ``id`` is missing or taken gets a fresh one above all others.
 
     Args:
         video_jsons (Sequence[str | Path]): The per-video files, merged in
