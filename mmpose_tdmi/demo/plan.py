@@ -194,7 +194,6 @@ def _test(settings: DemoSettings, model: DemoModel, boxes: str) -> Step:
         f'test_evaluator.box_source={boxes}'
     ]
     if boxes == 'det':
-        # relative to the data root unless absolute
         options += [
             f'{dataset}.bbox_file={settings.detected_boxes.resolve()}',
             f'{dataset}.bbox_score_thr=0.2'
@@ -203,9 +202,9 @@ def _test(settings: DemoSettings, model: DemoModel, boxes: str) -> Step:
         f'test_{model.name}_{boxes}',
         f'Test {model.title}, boxes: {BOX_SOURCES[boxes]}',
         (mim('test', 'mmpose', model.config, '--checkpoint',
-              settings.checkpoint(model), '--work-dir',
-              settings.folder / 'results' / 'logs', '--out',
-              settings.metrics(model, boxes), '--cfg-options', *options), ))
+             settings.checkpoint(model), '--work-dir',
+             settings.folder / 'results' / 'logs', '--out',
+             settings.metrics(model, boxes), '--cfg-options', *options), ))
 
 
 def _draw(settings: DemoSettings, source: Path, name: str) -> Step:
