@@ -6,6 +6,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 from PIL import Image
 
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
@@ -78,7 +79,15 @@ def loss_curves(runs: Mapping[str, Path], path: Path) -> None:
         for name, (steps, values) in sorted(scalars.items()):
             if 'loss' in name:
                 axis.plot(steps, values, label=name, linewidth=1.2)
-        axis.set_yscale('symlog', linthresh=1e-3)
+        # terms of both signs need symlog; alike positive ones, plain numbers
+        shown = [v for name, (_, v) in scalars.items() if 'loss' in name]
+        if min(map(min, shown)) <= 1e-3:
+            axis.set_yscale('symlog', linthresh=1e-3)
+        else:
+            axis.set_yscale('log')
+            axis.yaxis.set_minor_formatter(ScalarFormatter())
+            axis.yaxis.set_major_formatter(ScalarFormatter())
+            axis.tick_params(which='minor', labelsize=7)
         axis.set_title(title, fontsize=10)
         axis.set_xlabel('iteration', fontsize=8)
         axis.tick_params(labelsize=7)
