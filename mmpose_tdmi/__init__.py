@@ -43,7 +43,7 @@ def _register() -> None:
     from .utils.checkpoint_safety import allow_runner_checkpoints
     allow_runner_checkpoints()
 
-    from . import datasets, evaluation, models  # noqa: F401
+    from . import datasets, engine, evaluation, models  # noqa: F401
 
 
 if not _runs_doctor():

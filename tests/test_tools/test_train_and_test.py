@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mmpose_tdmi.synthetic import ClipSettings, generate
@@ -130,3 +131,15 @@ def test_two_processes_train_together(clips, tmp_path):
     assert sorted(_losses(tmp_path)) == [1, 2]
     log = next(tmp_path.glob('*/*.log')).read_text()
     assert 'PoseTrack AP' in log
+
+
+def test_mixed_precision_trains_without_an_accelerator(clips, tmp_path):
+    _run(
+        sys.executable, ROOT / 'tools/train.py', TDMI, '--amp', '--work-dir',
+        tmp_path, '--no-validate', *_options(
+            clips, **{
+                'train_cfg.max_epochs': 1,
+                'train_dataloader.dataset.indices': 4,
+            }))
+    assert all(np.isfinite(loss) for loss in _losses(tmp_path).values())
+    assert 'CpuAmpOptimWrapper' in next(tmp_path.glob('*/*.log')).read_text()
