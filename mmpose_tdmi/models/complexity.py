@@ -3,7 +3,8 @@
 The model is run on fake tensors (shapes without numbers), so that the count
 takes no time and no memory, under PyTorch's own operator counter. Deformable
 convolutions run in the ``grid_sample`` form for it, whose matrix product is
-counted: as many multiply-accumulates as a plain convolution. Sampling,
+counted: as many multiply-accumulates as a plain convolution. Attention runs
+as its two matrix products, fused forms not being counted on CPUs. Sampling,
 normalisation, activations and resizing are not counted, as is usual.
 
 Shape shorthand: T frames of a clip, H x W input pixels.
@@ -14,8 +15,10 @@ from typing import Dict, List, Tuple
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from mmpose_tdmi.structures import FrameWindow
 from .layers import DeformableConv2d
 
 
@@ -33,6 +36,22 @@ class ModuleCount:
     params: int
     trainable: int
     macs: int
+
+
+def clip_length(model: nn.Module) -> int:
+    """The number of frames that a pose estimator takes.
+
+    Args:
+        model (nn.Module): A pose estimator.
+
+    Returns:
+        int: T of its neck's window, else of its head's, else 1.
+    """
+    for part in ('neck', 'head'):
+        window = getattr(getattr(model, part, None), 'window', None)
+        if isinstance(window, FrameWindow):
+            return window.num_frames
+    return 1
 
 
 def count_model(model: nn.Module,
@@ -63,7 +82,7 @@ def count_model(model: nn.Module,
             module.backend = 'grid_sample'
         with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
             clip = torch.empty(num_frames, channels, *shape)
-            with counter:
+            with counter, sdpa_kernel(SDPBackend.MATH):
                 model(clip, None, mode='tensor')
     finally:
         for module, backend in backends.items():

@@ -2,7 +2,7 @@ import pytest
 from mmengine.config import Config
 from mmpose.registry import MODELS
 
-from mmpose_tdmi.models.complexity import count_model
+from mmpose_tdmi.models.complexity import clip_length, count_model
 
 RELEASED_NECK = dict(
     num_blocks=2,
@@ -57,6 +57,52 @@ def test_a_plain_convolution_is_counted_exactly(hrnet_extra):
     assert counts['head.final_layer'].macs == 8 * 17 * 16 * 8
     assert counts[''].macs == counts['backbone'].macs + counts['head'].macs
     assert counts[''].params == sum(x.numel() for x in model.parameters())
+
+
+def test_attention_is_counted_exactly():
+    # patches of 16 x 16 with a padding of 2: 4 x 3 of them
+    tokens, dims, layers = 12, 32, 3
+    model = MODELS.build(
+        dict(
+            type='TopdownPoseEstimator',
+            backbone=dict(
+                type='MultiStageViT',
+                arch=dict(embed_dims=dims, num_layers=layers, num_heads=2),
+                img_size=(64, 48),
+                out_indices=(-1, )),
+            head=dict(
+                type='TemporalAttentionHead',
+                in_channels=dims,
+                out_channels=17,
+                offsets=(-1, 0, 1),
+                num_layers=1,
+                region_threshold=None,
+                deconv_out_channels=None)))
+    assert clip_length(model) == 3
+    counts = {x.name: x.macs for x in count_model(model, (64, 48), 3)}
+    patches = tokens * 3 * 16 * 16 * dims
+    linear, products = 12 * tokens * dims**2, 2 * tokens**2 * dims
+    assert counts['backbone'] == 3 * (patches + layers * (linear + products))
+
+    def attention(queries, context):
+        return dims**2 * 2 * (queries + context) + 2 * queries * context * dims
+
+    assert counts['head.aggregation'] == (
+        attention(17, 3 * tokens) + attention(17, 17) + 4 * 17 * dims**2)
+    assert counts['head.restoration'] == attention(tokens, 17)
+
+
+def test_clip_length_without_a_window(hrnet_extra):
+    model = MODELS.build(
+        dict(
+            type='TopdownPoseEstimator',
+            backbone=dict(type='HRNet', extra=hrnet_extra()),
+            head=dict(
+                type='HeatmapHead',
+                in_channels=8,
+                out_channels=17,
+                deconv_out_channels=None)))
+    assert clip_length(model) == 1
 
 
 def test_command(estimator_config, repository, tmp_path, capsys):
