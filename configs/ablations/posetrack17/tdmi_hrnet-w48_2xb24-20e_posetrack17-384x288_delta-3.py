@@ -1,0 +1,13 @@
+# A window of delta = 3; the base's is 2.
+_base_ = [
+    '../../tdmi/posetrack17/tdmi_hrnet-w48_2xb24-20e_posetrack17-384x288.py'
+]
+
+offsets = (-3, -2, -1, 0, 1, 2, 3)
+
+train_dataloader = dict(dataset=dict(offsets=offsets))
+val_dataloader = dict(dataset=dict(offsets=offsets))
+test_dataloader = dict(dataset=dict(offsets=offsets))
+model = dict(
+    data_preprocessor=dict(num_frames=len(offsets)),
+    neck=dict(offsets=offsets))
