@@ -1,3 +1,7 @@
 """PoseTrack's metrics."""
 from .functional import *  # noqa: F401,F403
 from .metrics import *  # noqa: F401,F403
+from .posetrack_evaluation import (METRIC_NAMES,  # noqa: F401
+                                   PoseTrackEvaluator, PoseTrackScores,
+                                   evaluate_folders)
+from .posetrack_tables import format_scores  # noqa: F401

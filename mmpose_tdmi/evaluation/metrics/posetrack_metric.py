@@ -1,15 +1,14 @@
-"""PoseTrack AP as a metric of the Runner.
+"""PoseTrack's metrics within the Runner.
 
-The official AP (see ``evaluation/functional/poseval_ap.py``) on what a
-top-down model predicts for the boxes of a PoseTrack18-format dataset. Unlike
-the host's ``PoseTrack18Metric`` it needs neither the ``poseval`` package nor
-the per-video files, and a prediction for an image that the annotation file
-does not know is an error instead of an AP of 0.
+The official AP, MOTA and HOTA (see ``evaluation/functional``) of what a
+top-down model predicts for the boxes of a PoseTrack dataset. Unlike the
+host's ``PoseTrack18Metric`` it needs neither the ``poseval`` package nor the
+per-video files, and a prediction for an image that the annotation file does
+not know is an error instead of an AP of 0.
 
 Shape shorthand: M predicted persons of a data sample (1 for a top-down
 model), K keypoints of the dataset's layout, J = 15 scored joints.
 """
-from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -18,20 +17,28 @@ from mmengine.logging import MessageHub, MMLogger
 from mmpose.registry import METRICS
 from torch import Tensor
 
-from mmpose_tdmi.utils.files import write_json
+from ..functional import (NO_TRACK, POSEVAL_JOINTS, AnnotatedSequence,
+                          joint_columns, load_annotations)
+from ..posetrack_evaluation import PoseTrackEvaluator, PoseTrackScores
+from ..posetrack_tables import format_scores
+from ..prediction_files import OUT_FORMATS, write_predictions
+from .result_spool import ResultSpool
+from .video_predictions import VideoPredictions, group_by_video
 
-from ..functional import (POSEVAL_JOINTS, AnnotatedFrame, PoseFrame,
-                          PosevalResult, joint_columns,
-                          load_posetrack_annotations, poseval_ap)
+#: What the DCPose family writes for a frame without detections.
+_DUMMY_JOINT, _DUMMY_SCORE = 'right_ankle', -100.
 
 
 @METRICS.register_module()
 class PoseTrackMetric(BaseMetric):
-    """PoseTrack AP of the seven joint groups and their mean.
+    """PoseTrack AP of the joint groups and their mean, MOTA and HOTA.
 
     A frame is scored if it is labelled (``is_labeled`` absent or true) and
     has at least one annotated person; predictions in other frames are not
     looked at. A scored frame without predictions counts as missed.
+
+    Results are kept in a temporary file while the model runs: of each sample
+    its keypoints and scores, nothing else of what the model returned.
 
     Args:
         ann_file (str, optional): Merged PoseTrack18-format json with the
@@ -53,6 +60,25 @@ class PoseTrackMetric(BaseMetric):
         collect_device (str): Where results of several processes are
             collected, ``'cpu'`` or ``'gpu'``.
         prefix (str, optional): Prefix of the results' names.
+        metrics (Sequence[str]): ``'ap'``, ``'mota'``, ``'hota'``. The last
+            two need samples with a track: ``track_ids`` (M, ) in
+            ``pred_instances`` or ``gt_instances``, or ``track_id`` in the
+            sample itself.
+        presence (str): Which frames and joints count, ``'poseval'``
+            (PoseTrack17 and 18) or ``'posetrack21'``; see
+            :func:`~mmpose_tdmi.evaluation.scored_frames`.
+        unlabelled (str): ``'skip'`` or ``'score'`` frames that are marked as
+            not labelled but have persons.
+        hota_as_released (bool): Count frames without predictions as
+            PoseTrack21's released evaluator does.
+        dummy_for_empty (bool): Give each frame without detections a right
+            ankle at (0, 0) with score -100, as the DCPose family does. It is
+            the last in the ranking, but for MOTA such a frame is no longer
+            one without predictions.
+        out_format (str): Format of the files in ``out_dir``,
+            ``'posetrack18'`` (PoseTrack18 and 21) or ``'posetrack17'``.
+        collect_dir (str, optional): Folder by which processes exchange
+            results, as in :class:`mmengine.evaluator.BaseMetric`.
 
     Raises:
         ValueError: If an argument is not one of those described.
@@ -67,21 +93,43 @@ class PoseTrackMetric(BaseMetric):
                  out_dir: Optional[str] = None,
                  format_only: bool = False,
                  collect_device: str = 'cpu',
-                 prefix: Optional[str] = None) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
-        if score_mode not in self.SCORE_MODES:
-            raise ValueError(f'score_mode must be one of {self.SCORE_MODES}, '
-                             f'got {score_mode!r}')
+                 prefix: Optional[str] = None,
+                 metrics: Sequence[str] = ('ap', ),
+                 presence: str = 'poseval',
+                 unlabelled: str = 'skip',
+                 hota_as_released: bool = True,
+                 dummy_for_empty: bool = False,
+                 out_format: str = 'posetrack18',
+                 collect_dir: Optional[str] = None) -> None:
+        super().__init__(
+            collect_device=collect_device,
+            prefix=prefix,
+            collect_dir=collect_dir)
+        for name, value, allowed in (('score_mode', score_mode,
+                                      self.SCORE_MODES),
+                                     ('out_format', out_format, OUT_FORMATS)):
+            if value not in allowed:
+                raise ValueError(
+                    f'{name} must be one of {allowed}, got {value!r}')
         if format_only and out_dir is None:
             raise ValueError('format_only needs out_dir, the folder for the '
                              'prediction files')
+        self._evaluation = dict(
+            metrics=tuple(metrics),
+            presence=presence,
+            unlabelled=unlabelled,
+            hota_as_released=hota_as_released)
+        PoseTrackEvaluator(**self._evaluation)  # refuse wrong options now
         self.ann_file = ann_file
         self.score_mode = score_mode
         self.box_source = box_source
         self.out_dir = out_dir
+        self.out_format = out_format
         self.format_only = format_only
-        self._loaded: Tuple[Optional[str], Dict[int,
-                                                AnnotatedFrame]] = (None, {})
+        self.dummy_for_empty = dummy_for_empty
+        self._spool = ResultSpool()
+        self._loaded: Tuple[Optional[str],
+                            Dict[str, AnnotatedSequence]] = (None, {})
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep what is scored of a batch's predictions.
@@ -108,7 +156,12 @@ class PoseTrackMetric(BaseMetric):
                     f'{where}: keypoints {keypoints.shape} and their scores '
                     f'{scores.shape} do not fit, expected (M, K, 2), (M, K)')
             keypoints = keypoints[..., :2]
-            box_scores = _box_scores(sample, len(keypoints), where)
+            box_scores = _per_person(sample, 'bbox_scores', len(keypoints),
+                                     where)
+            if box_scores is None:
+                raise ValueError(f'{where}: the sample carries no bbox_scores,'
+                                 ' neither in pred_instances nor in '
+                                 'gt_instances')
             if self.score_mode == 'keypoint_bbox':
                 scores = scores * box_scores[:, None]
             if not (np.isfinite(keypoints).all()
@@ -116,13 +169,28 @@ class PoseTrackMetric(BaseMetric):
                 raise ValueError(
                     f'{where}: the predicted keypoints or scores are not '
                     'finite; the model has diverged')
-            self.results.append(
+            # astype copies: nothing the model returned is kept alive
+            self._spool.append(
                 dict(
                     id=int(sample['id']),
                     img_id=int(sample['img_id']),
                     keypoints=keypoints.astype(np.float32),
                     scores=scores.astype(np.float32),
-                    box_scores=box_scores.astype(np.float32)))
+                    box_scores=box_scores.astype(np.float32),
+                    track_ids=_track_ids(sample, len(keypoints), where)))
+
+    def evaluate(self, size: int) -> Dict[str, float]:
+        """Gather the results of all processes and score them.
+
+        Args:
+            size (int): Number of samples of the dataset.
+
+        Returns:
+            dict[str, float]: As :meth:`compute_metrics`, names with the
+            prefix.
+        """
+        self.results = self._spool.take()
+        return super().evaluate(size)
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """Score the collected predictions.
@@ -131,31 +199,41 @@ class PoseTrackMetric(BaseMetric):
             results (list[dict]): What :meth:`process` kept.
 
         Returns:
-            dict[str, float]: ``Head``, ``Shoulder``, ``Elbow``, ``Wrist``,
-            ``Hip``, ``Knee``, ``Ankle`` and ``mAP``, in percent; empty with
-            ``format_only``.
+            dict[str, float]: In percent. With the metric ``'ap'``:
+            ``Head``, ``Shoulder``, ``Elbow``, ``Wrist``, ``Hip``, ``Knee``,
+            ``Ankle`` and ``mAP``; with ``'mota'``: ``MOTA`` and ``MOTP``;
+            with ``'hota'``: ``HOTA``, ``DetA``, ``AssA`` and ``LocA``. Empty
+            with ``format_only``.
 
         Raises:
             ValueError: If there are no predictions at all, or predictions
                 for images that the annotation file does not list.
         """
-        annotated = self._annotations()
-        per_image = self._group(results, annotated)
+        videos = self._annotations()
+        per_video = self._per_video(results, videos)
+        names = self._keypoint_names()
+        columns = joint_columns(names, 'dataset metainfo')
+        if self.dummy_for_empty:
+            dummy = columns[POSEVAL_JOINTS.index(_DUMMY_JOINT)]
+            per_video = {
+                name: predicted.with_dummies(dummy, _DUMMY_SCORE)
+                for name, predicted in per_video.items()
+            }
         if self.out_dir is not None:
-            self._write_predictions(annotated, per_image)
+            self._write(per_video, names)
         if self.format_only:
             return {}
-        columns = joint_columns(self._keypoint_names(), 'dataset metainfo')
-        result = poseval_ap(
-            _to_pose_frame(frame, per_image.get(frame.image_id, []), columns)
-            for frame in annotated.values() if frame.scored)
-        if result.num_frames == 0:
-            raise ValueError(f'{self._loaded[0]}: no image is labelled and '
-                             'has a person, there is nothing to score')
-        self._report(result)
-        return dict(result.groups(), mAP=result.mean)
+        evaluator = PoseTrackEvaluator(**self._evaluation)
+        for name, predicted in per_video.items():
+            evaluator.add(videos[name], predicted.joints(columns))
+        try:
+            scores = evaluator.result()
+        except ValueError as error:
+            raise ValueError(f'{self._loaded[0]}: {error}') from error
+        self._report(scores)
+        return _figures(scores)
 
-    def _annotations(self) -> Dict[int, AnnotatedFrame]:
+    def _annotations(self) -> Dict[str, AnnotatedSequence]:
         """The ground truth, read when first needed."""
         path = self.ann_file
         if path is None:
@@ -167,40 +245,41 @@ class PoseTrackMetric(BaseMetric):
                     'PoseTrackMetric was given no ann_file and the dataset '
                     f'{name!r} did not name its own')
         if self._loaded[0] != path:
-            self._loaded = (path, load_posetrack_annotations(path))
+            self._loaded = (path, load_annotations(path))
         return self._loaded[1]
 
-    def _group(self, results: Sequence[dict],
-               annotated: Dict[int, AnnotatedFrame]) -> Dict[int, List[dict]]:
-        """Predictions per image, ordered by sample id, each id once."""
+    def _per_video(
+            self, results: Sequence[dict],
+            videos: Dict[str,
+                         AnnotatedSequence]) -> Dict[str, VideoPredictions]:
+        """Each video's predictions with all K keypoints."""
         if not results:
             raise ValueError('there are no predictions to score: the dataset '
                              f'gave no sample ({self._loaded[0]})')
-        unknown = {r['img_id'] for r in results} - set(annotated)
-        if unknown:
-            raise ValueError(
-                f'{len(unknown)} image ids of the predictions are not in '
-                f'{self._loaded[0]}: {sorted(unknown)[:5]}; the file lists '
-                f'ids like {list(annotated)[:3]}. Is it the annotation file '
-                'of the evaluated dataset?')
-        per_image: Dict[int, Dict[int, dict]] = {}
-        # samples repeated to even out several processes share their id
-        for result in sorted(results, key=lambda r: r['id']):
-            per_image.setdefault(result['img_id'],
-                                 {}).setdefault(result['id'], result)
-        return {key: list(value.values()) for key, value in per_image.items()}
+        try:
+            predicted = group_by_video(results, videos, self._box_source())
+        except ValueError as error:
+            raise ValueError(f'{self._loaded[0]}: {error}') from error
+        return predicted
 
-    def _report(self, result: PosevalResult) -> None:
-        source = self._box_source()
-        MessageHub.get_current_instance().update_info(
-            f'{self.prefix}/box_source', source)
-        columns = dict(result.groups(), Mean=result.mean)
-        head = ' | '.join(f'{name:>8}' for name in columns)
-        row = ' | '.join(f'{value:8.2f}' for value in columns.values())
+    def _write(self, per_video: Dict[str, VideoPredictions],
+               names: Sequence[str]) -> None:
+        info = dict(box_source=self._box_source(), score_mode=self.score_mode)
+        for predicted in per_video.values():
+            write_predictions(self.out_dir, predicted.poses,
+                              predicted.box_scores, names, self.out_format,
+                              info)
         MMLogger.get_current_instance().info(
-            f'PoseTrack AP, {result.num_frames} labelled frames, person '
-            f'boxes: {source}, score: {self.score_mode}\n'
-            f'| {head} |\n| {row} |')
+            f'predictions of {len(per_video)} videos written to '
+            f'{self.out_dir} ({self.out_format})')
+
+    def _report(self, scores: PoseTrackScores) -> None:
+        hub = MessageHub.get_current_instance()
+        hub.update_info(f'{self.prefix}/box_source', scores.box_source)
+        hub.update_info(f'{self.prefix}/presence', scores.presence)
+        MMLogger.get_current_instance().info(
+            f'PoseTrack, joint scores: {self.score_mode}\n'
+            f'{format_scores(scores)}')
 
     def _box_source(self) -> str:
         if self.box_source is not None:
@@ -217,78 +296,42 @@ class PoseTrackMetric(BaseMetric):
         names = self._meta('keypoint_id2name')
         return [names[i] for i in range(len(names))]
 
-    def _write_predictions(self, annotated: Dict[int, AnnotatedFrame],
-                           per_image: Dict[int, List[dict]]) -> None:
-        """One official json per video, all its frames in it."""
-        names = self._keypoint_names()
-        category = dict(
-            id=1, name='person', supercategory='person', keypoints=names)
-        videos: Dict[str, dict] = {}
-        for frame in annotated.values():
-            content = videos.setdefault(
-                frame.video,
-                dict(images=[], annotations=[], categories=[category]))
-            content['images'].append(
-                dict(id=frame.image_id, file_name=frame.file_name))
-            content['annotations'] += _official_persons(
-                frame.image_id, per_image.get(frame.image_id, []))
-        for video, content in videos.items():
-            write_json(Path(self.out_dir) / f'{video}.json', content)
-        MMLogger.get_current_instance().info(
-            f'predictions of {len(videos)} videos written to {self.out_dir}')
+
+def _figures(scores: PoseTrackScores) -> Dict[str, float]:
+    figures: Dict[str, float] = {}
+    if scores.ap is not None:
+        figures.update(scores.ap.groups(), mAP=scores.ap.mean)
+    if scores.mot is not None:
+        mot = scores.mot.by_joint()
+        figures.update(MOTA=mot['mota']['total'], MOTP=mot['motp']['total'])
+    if scores.hota is not None:
+        hota = scores.hota.by_joint()
+        for key, name in (('hota', 'HOTA'), ('det_a', 'DetA'),
+                          ('ass_a', 'AssA'), ('loc_a', 'LocA')):
+            figures[name] = hota[key]['total']
+    return figures
 
 
-def _official_persons(image_id: int, predictions: List[dict]) -> List[dict]:
-    persons: List[dict] = []
-    for prediction in predictions:
-        for keypoints, scores, box_score in zip(prediction['keypoints'],
-                                                prediction['scores'],
-                                                prediction['box_scores']):
-            # unique in the frame, as the toolkit demands; no track
-            person = len(persons)
-            visible = np.ones((len(keypoints), 1))
-            persons.append(
-                dict(
-                    image_id=image_id,
-                    id=image_id * 100 + person,
-                    category_id=1,
-                    track_id=person,
-                    keypoints=np.concatenate([keypoints, visible],
-                                             axis=1).ravel(),
-                    scores=scores,
-                    score=box_score))
-    return persons
-
-
-def _to_pose_frame(frame: AnnotatedFrame, predictions: Sequence[dict],
-                   columns: Sequence[int]) -> PoseFrame:
-    num_joints = len(POSEVAL_JOINTS)
-    keypoints = np.concatenate(
-        [np.zeros((0, num_joints, 2))] +
-        [p['keypoints'][:, columns] for p in predictions])
-    scores = np.concatenate([np.zeros((0, num_joints))] +
-                            [p['scores'][:, columns] for p in predictions])
-    return PoseFrame(
-        gt_keypoints=frame.keypoints,
-        gt_present=frame.present,
-        head_boxes=frame.head_boxes,
-        pred_keypoints=keypoints,
-        pred_present=np.ones(scores.shape, dtype=bool),
-        pred_scores=scores,
-        ignore_regions=frame.ignore_regions)
-
-
-def _box_scores(sample: dict, num_persons: int, where: str) -> np.ndarray:
-    for key in ('pred_instances', 'gt_instances'):
-        if 'bbox_scores' in sample.get(key, {}):
-            scores = _to_numpy(sample[key]['bbox_scores'])
-            if scores.shape != (num_persons, ):
+def _per_person(sample: dict, key: str, num_persons: int,
+                where: str) -> Optional[np.ndarray]:
+    for owner in ('pred_instances', 'gt_instances'):
+        if key in sample.get(owner, {}):
+            values = _to_numpy(sample[owner][key])
+            if values.shape != (num_persons, ):
                 raise ValueError(
-                    f'{where}: {key}.bbox_scores has shape {scores.shape}, '
+                    f'{where}: {owner}.{key} has shape {values.shape}, '
                     f'expected ({num_persons},)')
-            return scores
-    raise ValueError(f'{where}: the sample carries no bbox_scores, neither in '
-                     'pred_instances nor in gt_instances')
+            return values
+    return None
+
+
+def _track_ids(sample: dict, num_persons: int, where: str) -> np.ndarray:
+    values = _per_person(sample, 'track_ids', num_persons, where)
+    if values is None:
+        track_id = sample.get('track_id')
+        values = np.full(num_persons,
+                         NO_TRACK if track_id is None else int(track_id))
+    return values.astype(np.int64)
 
 
 def _to_numpy(value: Any) -> np.ndarray:
