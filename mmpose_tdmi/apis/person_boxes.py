@@ -11,7 +11,8 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
 
 import numpy as np
 
-from mmpose_tdmi.datasets.person_boxes import load_person_boxes
+from mmpose_tdmi.datasets.person_boxes import (is_id, load_person_boxes,
+                                               read_annotation_records)
 
 from .frame_source import FrameSource, ImageSequence
 from .person_detector import PersonDetector
@@ -99,7 +100,8 @@ class FileBoxes:
         if ann_file is not None:
             indices = _by_annotation(entries, frames, path, ann_file)
         elif isinstance(frames, ImageSequence) and entries and all(
-                isinstance(e, dict) and 'file_name' in e for e in entries):
+                isinstance(e, dict) and isinstance(e.get('file_name'), str)
+                for e in entries):
             indices = _by_file_name(entries, frames, path)
         else:
             indices = _by_index(entries, len(frames), path)
@@ -130,7 +132,8 @@ class FileBoxes:
 
 
 def _id(entry: Any) -> Any:
-    return entry.get('image_id') if isinstance(entry, dict) else None
+    image_id = entry.get('image_id') if isinstance(entry, dict) else None
+    return image_id if is_id(image_id) else None
 
 
 def _load_json(path: PathLike, what: str) -> Any:
@@ -187,17 +190,14 @@ def _by_file_name(entries: List[dict], frames: ImageSequence,
 def _by_annotation(entries: List[dict], frames: FrameSource, path: PathLike,
                    ann_file: PathLike) -> List[Optional[int]]:
     """The file names that an annotation file has for the image ids."""
-    content = _load_json(ann_file, 'the annotation file')
-    if not isinstance(content, dict) or 'images' not in content:
-        raise ValueError(f'{ann_file}: expected an annotation file with '
-                         '"images"')
+    images = read_annotation_records(str(ann_file)).images
     if isinstance(frames, ImageSequence):
         find = _NameLookup(frames.paths)
     else:
         find = _VideoLookup(frames.path, len(frames))
     known = {
-        image['id']: find(image['file_name'])
-        for image in content['images']
+        image_id: find(image['file_name'])
+        for image_id, image in images.items()
     }
     unknown = [_id(e) for e in entries if _id(e) not in known]
     if unknown:

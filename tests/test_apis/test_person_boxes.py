@@ -91,7 +91,7 @@ def test_no_boxes_are_no_error(clip, tmp_path):
     assert boxes(0, None) == []
 
 
-@pytest.mark.parametrize('image_id', [7, -1, 'first', True, None])
+@pytest.mark.parametrize('image_id', [7, -1, 'first', True, None, [0]])
 def test_frames_that_the_video_does_not_have(clip, tmp_path, image_id):
     path = write(tmp_path / 'b.json', [box(0), box(image_id)])
     with pytest.raises(ValueError, match='1 boxes .*frame indices 0 to 6'):
@@ -117,6 +117,13 @@ def test_bad_files(clip, tmp_path):
             tmp_path / 'b.json',
             frames,
             ann_file=write(tmp_path / 'ann.json', []))
+    for image in (3, dict(id=0), dict(id=[0], file_name='a.png')):
+        ann_file = write(tmp_path / 'ann.json', dict(images=[image]))
+        with pytest.raises(ValueError, match='ann.json'):
+            FileBoxes(tmp_path / 'b.json', frames, ann_file=ann_file)
+    write(tmp_path / 'b.json', [box(0, file_name=3)])
+    with pytest.raises(ValueError, match='b.json: entry 0: file_name'):
+        FileBoxes(tmp_path / 'b.json', frames)
 
 
 def test_boxes_of_a_detector(saved_detector, clip):
