@@ -1,8 +1,9 @@
-"""Generate PoseTrack18-format clips with exactly known poses.
+"""Generate clips with exactly known poses, in a dataset's official format.
 
 Example::
 
     python tools/generate_clips.py data/synthetic --train 40 --val 10
+    python tools/generate_clips.py data/small --format posetrack17 --tiny
     python tools/generate_clips.py --benchmark
 
 A run that was interrupted goes on where it was. Other settings need another
@@ -14,25 +15,44 @@ from pathlib import Path
 
 import cv2
 
-from mmpose_tdmi.synthetic import (PRESETS, ClipSettings, generate,
-                                   make_scene)
+from mmpose_tdmi.synthetic import (OFFICIAL_FORMATS, PRESETS, TINY,
+                                   ClipSettings, generate, make_scene,
+                                   write_official_set)
+from mmpose_tdmi.synthetic.official.hieve import LABELS
+from mmpose_tdmi.synthetic.official.posetrack17 import NAMINGS
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('out', type=Path, nargs='?', help='folder to write to')
     parser.add_argument(
-        '--train', type=int, default=40, help='training videos (default 40)')
+        '--format',
+        choices=OFFICIAL_FORMATS,
+        default='posetrack18',
+        help='whose official folder to write (default posetrack18)')
     parser.add_argument(
-        '--val', type=int, default=10, help='validation videos (default 10)')
+        '--tiny',
+        action='store_true',
+        help=f'one small video a split: {TINY.width} x {TINY.height}, '
+        f'{TINY.frames} frames, unless said otherwise')
     parser.add_argument(
-        '--frames', type=int, default=12, help='frames per video (default 12)')
+        '--train', type=int, help='training videos (default 40)')
     parser.add_argument(
-        '--size',
+        '--val',
         type=int,
-        nargs=2,
-        default=(640, 480),
-        metavar=('WIDTH', 'HEIGHT'))
+        help='validation videos, for hieve test videos (default 10)')
+    parser.add_argument(
+        '--frames', type=int, help='frames per video (default 12)')
+    parser.add_argument(
+        '--size', type=int, nargs=2, metavar=('WIDTH', 'HEIGHT'))
+    parser.add_argument(
+        '--naming',
+        choices=NAMINGS,
+        help='posetrack17: names of the frames (default irregular)')
+    parser.add_argument(
+        '--labels',
+        choices=LABELS,
+        help='hieve: form of the labels (default json)')
     parser.add_argument(
         '--difficulty', choices=list(PRESETS), default='default')
     for knob, text in (('occlusion', 'objects in front of people'),
@@ -63,7 +83,19 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.out is None and not args.benchmark:
         parser.error('give a folder to write to, or --benchmark')
+    fill_in_size(args)
     return args
+
+
+def fill_in_size(args: argparse.Namespace) -> None:
+    """Set what was not given: the small size, or the usual one."""
+    usual = dict(train=40, val=10, frames=12, size=(640, 480))
+    if args.tiny:
+        usual = dict(
+            train=1, val=1, frames=TINY.frames, size=(TINY.width, TINY.height))
+    for name, value in usual.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
 
 
 def benchmark(settings: ClipSettings, seed: int, videos: int = 8) -> None:
@@ -87,6 +119,33 @@ def benchmark(settings: ClipSettings, seed: int, videos: int = 8) -> None:
     print(f'  together  {frames / (set_up + draw):7.1f} frames per second')
 
 
+def write(args: argparse.Namespace, settings: ClipSettings) -> None:
+    """Write the set that was asked for; print where."""
+    common = dict(
+        seed=args.seed,
+        workers=args.workers,
+        overwrite=args.overwrite,
+        progress=True)
+    if (args.format, args.naming, args.labels) == ('posetrack18', None, None):
+        videos = dict(train=args.train, val=args.val)
+        for split, path in generate(args.out, settings, videos,
+                                    **common).items():
+            print(f'{split}: {path}')
+        return
+    second = 'test' if args.format == 'hieve' else 'val'
+    write_official_set(
+        args.out,
+        args.format, {
+            'train': args.train,
+            second: args.val
+        },
+        settings,
+        naming=args.naming,
+        labels=args.labels,
+        **common)
+    print(f'{args.format}: {args.out}')
+
+
 def main() -> None:
     args = parse_args()
     try:
@@ -104,18 +163,9 @@ def main() -> None:
         if args.benchmark:
             benchmark(settings, args.seed)
             return
-        merged = generate(
-            args.out,
-            settings,
-            dict(train=args.train, val=args.val),
-            seed=args.seed,
-            workers=args.workers,
-            overwrite=args.overwrite,
-            progress=True)
+        write(args, settings)
     except ValueError as error:
         raise SystemExit(f'error: {error}') from error
-    for split, path in merged.items():
-        print(f'{split}: {path}')
 
 
 if __name__ == '__main__':

@@ -1,15 +1,18 @@
 """Datasets of clips and the transforms that load and pack them."""
 from .base_sequence_dataset import BaseSequenceDataset
-from .body import PoseTrack18SequenceDataset
+from .body import (HiEveSequenceDataset, PoseTrack17SequenceDataset,
+                   PoseTrack18SequenceDataset, PoseTrack21SequenceDataset)
 from .clip_frames import PADDING_POLICIES, VideoFrames, padding_policy
 from .frame_catalogue import FrameCatalogue
 from .person_boxes import load_person_boxes
 from .transforms import (LoadFrameSequence, PackPoseSequenceInputs,
                          ShareRandomParams)
+from .video_table import VideoTable
 
 __all__ = [
     'PADDING_POLICIES', 'BaseSequenceDataset', 'FrameCatalogue',
-    'LoadFrameSequence', 'PackPoseSequenceInputs',
-    'PoseTrack18SequenceDataset', 'ShareRandomParams', 'VideoFrames',
-    'load_person_boxes', 'padding_policy'
+    'HiEveSequenceDataset', 'LoadFrameSequence', 'PackPoseSequenceInputs',
+    'PoseTrack17SequenceDataset', 'PoseTrack18SequenceDataset',
+    'PoseTrack21SequenceDataset', 'ShareRandomParams', 'VideoFrames',
+    'VideoTable', 'load_person_boxes', 'padding_policy'
 ]

@@ -4,30 +4,31 @@ A sample is a person in a key frame, with the frames around it. The base adds
 to MMPose's COCO-style dataset what every video dataset needs: the window and
 which frames exist around a key frame, checks of annotations and box files,
 and hooks for what differs between datasets: how a frame's file name tells its
-video and number (:meth:`BaseSequenceDataset.parse_frame_path`) and how an
-annotation becomes a sample (:meth:`BaseSequenceDataset.parse_data_info`).
+video and number (:meth:`BaseSequenceDataset.parse_frame_path`), how an
+annotation becomes a sample (:meth:`BaseSequenceDataset.parse_data_info`) and
+which samples are of no use (:meth:`BaseSequenceDataset.reason_to_leave_out`).
 
 Shape shorthand: T frames of a clip, K keypoints.
 """
-import logging
 import os.path as osp
-import re
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Iterable, Iterator, Optional, Sequence, Tuple
 
-import mmcv
 import numpy as np
-from mmengine import fileio
-from mmengine.logging import print_log
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
-from xtcocotools.coco import COCO
 
 from mmpose_tdmi.structures import FrameWindow
 
-from .annotation_checks import (check_keypoint_names, check_random_range,
-                                check_unique_ids)
-from .clip_frames import VideoFrames, padding_policy
-from .frame_catalogue import FrameCatalogue
+from .annotation_file import AnnotationFile, load_annotation_file
+from .clip_frames import padding_policy
+from .frame_lookup import (FRAME_SOURCES, FrameLookup, check_listed,
+                           frame_lookup)
+from .frame_names import last_number
+from .image_sizes import ImageSizes
+from .packed_samples import PackedSamples
 from .person_boxes import load_person_boxes
+from .person_loading import annotated_persons, usable_persons
+from .person_samples import annotated_person, detected_person, unusable
+from .window_draw import WindowDraw
 
 
 class BaseSequenceDataset(BaseCocoStyleDataset):
@@ -43,9 +44,13 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
     as in PoseTrack18's original files, get those of the first image of the
     same video, which is read for it.
 
-    Ground-truth persons whose box has no area within the image are left out,
-    and their number is logged. For boxes from ``bbox_file`` see
-    :func:`~mmpose_tdmi.datasets.person_boxes.load_person_boxes`.
+    Ground-truth persons without labelled joints, or whose box has no area
+    within the image, give no sample; how many that are is logged. For boxes
+    from ``bbox_file`` see
+    :func:`~mmpose_tdmi.datasets.person_boxes.load_person_boxes`. Which boxes
+    they are is stated in the metainfo under ``box_source``, where the metrics
+    look for it: ``'gt'``, or the file and how its boxes were chosen. A person
+    whose annotation or box has a ``track_id`` keeps it.
 
     Args:
         ann_file (str): Annotation file, COCO style. Defaults to ''.
@@ -61,24 +66,31 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
             those after it from ``1 ... random_range[1]``, as many of each as
             the window has. For training only. Defaults to None, the window's
             own offsets.
-        frame_source (str): Which frames of a video exist: ``'disk'``, the
-            files in the key frame's folder (each folder is listed once), or
-            ``'annotation'``, the images of the annotation file. Defaults to
-            ``'disk'``.
+        frame_source (str): Which frames of a video exist, and their numbers:
+            ``'auto'``, those of the annotation file's ``videos`` if it has
+            that table, else ``'disk'``; ``'disk'``, the files in the key
+            frame's folder (each folder is listed once), whose names tell
+            their numbers; ``'annotation'``, ``videos`` if there, else the
+            images of the annotation file. Defaults to ``'auto'``.
         bbox_score_thr (float, optional): Leave out boxes of ``bbox_file``
             with a lower score. Without ``bbox_file`` it has no effect.
             Defaults to None, all are kept.
+        bbox_nms_thr (float, optional): Of the boxes of ``bbox_file`` that
+            overlap by more than this IoU keep the one with the highest score,
+            image by image. Defaults to None, no suppression, as in the paper.
         backend_args (dict, optional): The file backend with which folders are
             listed and image sizes read. Defaults to None.
         **kwargs: Those of MMPose's ``BaseCocoStyleDataset``: ``bbox_file``,
             ``data_root``, ``data_prefix``, ``test_mode``, ``pipeline`` ...
 
     Raises:
-        ValueError: On invalid arguments; if keypoints are others than the
-            dataset's, a box or keypoint is not finite, or ids repeat or are
-            unknown; if there is no sample.
-        FileNotFoundError: When a sample is drawn whose folder or key frame
-            does not exist.
+        ValueError: On invalid arguments; if the annotation or box file is
+            damaged, the message naming file, record and field; if its
+            keypoints are others than the dataset's, ids repeat or are
+            unknown, or a key frame is not in ``videos``; if there is no
+            sample.
+        FileNotFoundError: If the annotation or box file does not exist; when
+            a sample is drawn whose folder or key frame does not exist.
     """
 
     def __init__(self,
@@ -88,34 +100,34 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
                  offsets: Optional[Sequence[int]] = None,
                  padding: str = 'clamp',
                  random_range: Optional[Tuple[int, int]] = None,
-                 frame_source: str = 'disk',
+                 frame_source: str = 'auto',
                  bbox_score_thr: Optional[float] = None,
+                 bbox_nms_thr: Optional[float] = None,
                  backend_args: Optional[dict] = None,
                  **kwargs) -> None:
         self.window = FrameWindow.from_config(delta, offsets)
         self.padding = padding_policy(padding)
-        if random_range is not None:
-            check_random_range(random_range, self.window,
-                               kwargs.get('test_mode', False))
-        self.random_range = random_range
-        if frame_source not in ('disk', 'annotation'):
-            raise ValueError("frame_source must be 'disk' or 'annotation', "
+        self.draw_window = WindowDraw(self.window, random_range,
+                                      kwargs.get('test_mode', False))
+        if frame_source not in FRAME_SOURCES:
+            raise ValueError(f'frame_source must be one of {FRAME_SOURCES}, '
                              f'got {frame_source!r}')
         self.frame_source = frame_source
         self.bbox_score_thr = bbox_score_thr
+        self.bbox_nms_thr = bbox_nms_thr
         self.backend_args = backend_args
-        self.catalogue = FrameCatalogue(
-            self.parse_frame_path, backend_args=backend_args)
-        self._video_sizes: Dict[str, Tuple[int, int]] = {}
-        self._promised_frames: Dict[str, int] = {}
+        self.frames: FrameLookup
+        self.image_size: ImageSizes
         super().__init__(ann_file, **kwargs)
+        self._metainfo['box_source'] = self._box_source()
 
     # Hooks for datasets
 
     def parse_frame_path(self, path: str) -> Tuple[str, int]:
-        """Which frame of which video a file is.
+        """Which frame of which video a file is, where only its name tells.
 
-        Here the last run of digits in the file's stem is the frame's number.
+        Here the last run of digits in the file's stem is the frame's number,
+        see :func:`~mmpose_tdmi.datasets.frame_names.last_number`.
 
         Args:
             path (str): A frame's path.
@@ -127,14 +139,7 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         Raises:
             ValueError: If the name tells no number.
         """
-        folder, name = osp.split(path)
-        match = re.fullmatch(r'(.*?)(\d+)(\D*)', osp.splitext(name)[0])
-        if match is None:
-            raise ValueError('expected a frame number in the file name of '
-                             f'{path!r}, such as 000012.jpg')
-        head, number, tail = match.groups()
-        suffix = osp.splitext(name)[1]
-        return osp.join(folder, f'{head}*{tail}{suffix}'), int(number)
+        return last_number(path)
 
     def parse_data_info(self, raw_data_info: dict) -> Optional[dict]:
         """Turn an annotation into a sample.
@@ -151,21 +156,21 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         img = raw_data_info['raw_img_info']
         if not img.get('is_labeled', True):
             return None
-        if 'bbox' not in ann or 'keypoints' not in ann:
-            return None
-        where = f'{self.ann_file}: annotation {ann["id"]}'
-        num_keypoints = self.metainfo['num_keypoints']
-        if len(ann['keypoints']) != 3 * num_keypoints:
-            raise ValueError(
-                f'{where} has {len(ann["keypoints"])} keypoint values; the '
-                f'{num_keypoints} keypoints of '
-                f'{self.metainfo["dataset_name"]} need {3 * num_keypoints}')
-        for field in ('bbox', 'keypoints'):
-            if not np.isfinite(np.asarray(ann[field], dtype=float)).all():
-                raise ValueError(f'{where}: {field} must be finite, got '
-                                 f'{ann[field]}')
-        img['width'], img['height'] = self.image_size(img)
-        return super().parse_data_info(raw_data_info)
+        return annotated_person(ann, img, self.image_size(img),
+                                self._metainfo['num_keypoints'],
+                                f'{self.ann_file}: annotation {ann["id"]}')
+
+    def reason_to_leave_out(self, sample: dict) -> Optional[str]:
+        """Why a ground-truth sample is of no use.
+
+        Args:
+            sample (dict): What :meth:`parse_data_info` gave.
+
+        Returns:
+            str | None: The reason, to follow "persons" in the log; None for
+            a sample that is kept.
+        """
+        return None if self._is_valid_instance(sample) else unusable(sample)
 
     # A sample's clip
 
@@ -195,9 +200,8 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         Raises:
             FileNotFoundError: If the key frame does not exist.
         """
-        frames = self.video_frames(img_path)
-        number = self.parse_frame_path(img_path)[1]
-        window = self._draw_window()
+        frames, number = self.frames.locate(img_path)
+        window = self.draw_window()
         places, padded = frames.clip(number, window, self.padding)
         return dict(
             frame_paths=[frames.paths[place] for place in places],
@@ -206,55 +210,30 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
             frame_padded=padded,
             key_frame=window.key)
 
-    def video_frames(self, img_path: str) -> VideoFrames:
-        """The frames that exist of the video that a frame belongs to.
-
-        Args:
-            img_path (str): The path of one of its frames.
-
-        Returns:
-            VideoFrames: The frames.
-
-        Raises:
-            FileNotFoundError: If that frame does not exist.
-        """
-        frames = self.catalogue(img_path)
-        promised = self._promised_frames.pop(frames.video, 0)
-        if len(frames) < promised:
-            print_log(
-                f'{frames.video}: the annotation names {promised} frames '
-                f'(nframes), {len(frames)} were found: clips are padded. '
-                'Other videos of this kind are not reported.',
-                logger='current',
-                level=logging.WARNING)
-            self._promised_frames.clear()
-        return frames
-
-    def _draw_window(self) -> FrameWindow:
-        """The window of the next sample."""
-        if self.random_range is None:
-            return self.window
-        low, high = self.random_range
-        num_past = self.window.key
-        num_future = self.window.num_frames - num_past - 1
-        past = np.random.choice(range(low, 0), num_past, replace=False)
-        future = np.random.choice(
-            range(1, high + 1), num_future, replace=False)
-        return FrameWindow(
-            (*sorted(past.tolist()), 0, *sorted(future.tolist())))
-
     # Loading
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> Sequence[dict]:
         """Load the samples, without their clips.
 
         Returns:
-            list[dict]: The samples.
+            Sequence[dict]: The samples.
 
         Raises:
             ValueError: If there is none.
         """
-        data_list = super().load_data_list()
+        names = self._metainfo['keypoint_id2name']
+        content = load_annotation_file(
+            self.ann_file, [names[i] for i in range(len(names))],
+            self.backend_args)
+        self._metainfo['CLASSES'] = content.categories
+        self.frames = frame_lookup(self.frame_source, content,
+                                   self._image_path, self.parse_frame_path,
+                                   self.backend_args)
+        self.image_size = ImageSizes(self.ann_file, self._image_path,
+                                     self.frames.video, self.backend_args)
+        data_list = PackedSamples() if self.serialize_data else []
+        for sample in self._samples(content):
+            data_list.append(sample)
         if not data_list:
             raise ValueError(
                 f'{self.bbox_file or self.ann_file} gives no sample: no '
@@ -262,92 +241,67 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
                 f'{"" if self.bbox_file else " and keypoints"} is left')
         return data_list
 
-    def image_size(self, img: dict) -> Tuple[int, int]:
-        """The size of an image.
+    def _image_path(self, file_name: str) -> str:
+        return osp.join(self.data_prefix['img'], file_name)
 
-        Args:
-            img (dict): The annotation's record of the image.
+    def _images(self, content: AnnotationFile) -> Iterator[dict]:
+        """The images' records that ``sample_interval`` leaves."""
+        for id_, img in content.images.items():
+            if id_ % self.sample_interval == 0:
+                img['img_id'] = id_
+                img['img_path'] = self._image_path(img['file_name'])
+                yield img
 
-        Returns:
-            tuple[int, int]: Width and height in pixels, by the record, else
-            of the first image of its video that was asked for.
+    def _samples(self, content: AnnotationFile) -> Iterable[dict]:
+        if self.bbox_file:
+            return self._detected_persons(content)
+        labelled = (
+            img['file_name'] for id_, img in content.images.items()
+            if id_ in content.persons and img.get('is_labeled', True))
+        check_listed(self.ann_file, self.frames,
+                     map(self._image_path, labelled),
+                     'labelled images with persons')
+        persons = annotated_persons(content, self._images(content),
+                                    self.parse_data_info)
+        if self.data_mode == 'topdown':
+            return usable_persons(self.ann_file, persons,
+                                  self.reason_to_leave_out)
+        return self._get_bottomup_data_infos(
+            list(persons), list(self._images(content)))
 
-        Raises:
-            ValueError: If the record does not tell and the image cannot be
-                read.
-        """
-        if 'width' in img and 'height' in img:
-            return img['width'], img['height']
-        path = osp.join(self.data_prefix['img'], img['file_name'])
-        video = self.parse_frame_path(path)[0]
-        if video not in self._video_sizes:
-            if not fileio.exists(path, backend_args=self.backend_args):
-                raise ValueError(
-                    f'{self.ann_file}: image {img["id"]} has no width and '
-                    f'height, and its file {path} does not exist')
-            image = mmcv.imfrombytes(
-                fileio.get(path, backend_args=self.backend_args))
-            if image is None:
-                raise ValueError(
-                    f'{self.ann_file}: image {img["id"]} has no width and '
-                    f'height, and its file {path} cannot be decoded')
-            self._video_sizes[video] = image.shape[1], image.shape[0]
-        return self._video_sizes[video]
+    def _detected_persons(self, content: AnnotationFile) -> Iterator[dict]:
+        boxes = load_person_boxes(
+            self.bbox_file,
+            content.images,
+            self.image_size,
+            self.bbox_score_thr,
+            nms_thr=self.bbox_nms_thr,
+            annotations=[a for anns in content.persons.values() for a in anns],
+            videos=content.videos or ())
+        check_listed(
+            self.ann_file, self.frames,
+            (self._image_path(content.images[box['image_id']]['file_name'])
+             for box in boxes), f'images with boxes in {self.bbox_file}')
+        for box in boxes:
+            img = content.images[box['image_id']]
+            yield detected_person(box, self._image_path(img['file_name']),
+                                  self.image_size(img),
+                                  self._metainfo['num_keypoints'])
 
-    def _load_annotations(self) -> Tuple[List[dict], List[dict]]:
-        instances, images = super()._load_annotations()
-        self._check_annotations()
-        return instances, images
+    def _box_source(self) -> str:
+        if not self.bbox_file:
+            return 'gt'
+        choice = ''
+        if self.bbox_score_thr is not None:
+            choice += f', score >= {self.bbox_score_thr}'
+        if self.bbox_nms_thr is not None:
+            choice += f', NMS at IoU {self.bbox_nms_thr}'
+        return f'{self.bbox_file}{choice}'
 
-    def _get_topdown_data_infos(self, instance_list: List[dict]) -> List[dict]:
-        without_area = sum((info['bbox'][0, 2:] <= info['bbox'][0, :2]).any()
-                           for info in instance_list)
-        if without_area:
-            print_log(
-                f'{self.ann_file}: {without_area} of {len(instance_list)} '
-                'persons are left out: their box has no area within the image',
-                logger='current',
-                level=logging.WARNING)
-        return super()._get_topdown_data_infos(instance_list)
-
-    def _load_detection_results(self) -> List[dict]:
-        """Samples of the boxes in ``bbox_file``, with dummy keypoints."""
-        with fileio.get_local_path(self.ann_file) as local_path:
-            self.coco = COCO(local_path)
-        self._metainfo['CLASSES'] = self.coco.loadCats(self.coco.getCatIds())
-        self._check_annotations()
-        num_keypoints = self.metainfo['num_keypoints']
-        data_list = []
-        for box in load_person_boxes(self.bbox_file, self.coco.imgs,
-                                     self.image_size, self.bbox_score_thr):
-            img = self.coco.imgs[box['image_id']]
-            x, y, width, height = box['bbox'][:4]
-            data_list.append(
-                dict(
-                    img_id=box['image_id'],
-                    img_path=osp.join(self.data_prefix['img'],
-                                      img['file_name']),
-                    img_shape=self.image_size(img)[::-1],
-                    bbox=np.array([[x, y, x + width, y + height]],
-                                  dtype=np.float32),
-                    bbox_score=np.array([box['score']], dtype=np.float32),
-                    keypoints=np.zeros((1, num_keypoints, 2),
-                                       dtype=np.float32),
-                    keypoints_visible=np.ones((1, num_keypoints),
-                                              dtype=np.float32),
-                    id=box['entry']))
-        return data_list
-
-    def _check_annotations(self) -> None:
-        """Check what the host takes for granted, and note the images."""
-        content = self.coco.dataset
-        check_unique_ids(content, self.ann_file)
-        check_keypoint_names(content, self.metainfo, self.ann_file)
-        paths = []
-        for img in content['images']:
-            paths.append(osp.join(self.data_prefix['img'], img['file_name']))
-            if 'nframes' in img:
-                video = self.parse_frame_path(paths[-1])[0]
-                self._promised_frames[video] = int(img['nframes'])
-        if self.frame_source == 'annotation':
-            self.catalogue = FrameCatalogue(self.parse_frame_path, paths)
+    def _serialize_data(self) -> Tuple[np.ndarray, np.ndarray]:
+        packed, self.data_list = self.data_list, []
+        if not isinstance(packed, PackedSamples):  # filtered, or a subset
+            samples, packed = packed, PackedSamples()
+            for sample in samples:
+                packed.append(sample)
+        return packed.release()

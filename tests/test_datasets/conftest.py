@@ -100,6 +100,24 @@ class SmallPoseTrack:
             **fields
         })
 
+    def add_table(self, frame_ids=None):
+        """List the images as the frames that exist; give the table.
+
+        The numbers are those in the names, or ``frame_ids`` in each video.
+        """
+        names = {}
+        for image in self.content['images']:
+            names.setdefault(image['vid_id'], []).append(image['file_name'])
+        self.content['videos'] = [
+            dict(
+                id=video,
+                name=f'{video}_mpii_test',
+                file_names=list(files),
+                frame_ids=frame_ids or [int(Path(f).stem) for f in files])
+            for video, files in names.items()
+        ]
+        return self.content['videos']
+
     def write_boxes(self, boxes):
         """Write a box file; give its path."""
         path = self.root / 'boxes.json'

@@ -1,4 +1,5 @@
 """Datasets of clips, on small generated videos."""
+import json
 import logging
 import os
 from functools import partial
@@ -6,11 +7,14 @@ from functools import partial
 import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from mmengine.dataset import pseudo_collate, worker_init_fn
 from mmpose.registry import DATASETS
 from torch.utils.data import DataLoader
 
-from mmpose_tdmi.datasets import base_sequence_dataset
+from mmpose_tdmi.datasets import (BaseSequenceDataset, frame_catalogue,
+                                  person_loading)
 from mmpose_tdmi.structures import CLIP_META_KEYS
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
@@ -30,10 +34,13 @@ def numbers(sample):
 def logged(monkeypatch):
     """What the dataset logs as warnings."""
     texts = []
-    monkeypatch.setattr(
-        base_sequence_dataset, 'print_log',
-        lambda text, level, **_: texts.append(text)
-        if level == logging.WARNING else None)
+
+    def print_log(text, logger, level=logging.INFO):
+        if level == logging.WARNING:
+            texts.append(text)
+
+    for module in (person_loading, frame_catalogue):
+        monkeypatch.setattr(module, 'print_log', print_log)
     return texts
 
 
@@ -84,6 +91,49 @@ def test_which_frames_exist(posetrack, source, expected):
     assert numbers(dataset[0]) == expected
 
 
+def test_the_annotation_s_own_list_of_frames(posetrack):
+    """Names tell nothing: numbers and neighbours are those of `videos`."""
+    folder = posetrack.add_video(1, range(5), labeled=[2])
+    names = ['c_crop.jpg', 'xx9.jpg', '000001.jpg', 'a.jpg', 'b.jpg']
+    for number, name in enumerate(names):
+        os.rename(folder / f'{number:06d}.jpg', folder / name)
+        image = posetrack.content['images'][number]
+        image['file_name'] = image['file_name'][:-len('000000.jpg')] + name
+    posetrack.add_table(frame_ids=[3, 4, 5, 6, 7])
+    for source in ('auto', 'annotation'):
+        dataset = build(posetrack, frame_source=source)
+        sample = dataset[0]
+        assert sample['frame_indices'] == [3, 4, 5, 6, 7]
+        assert [os.path.basename(p) for p in sample['frame_paths']] == names
+        assert len(dataset.frames.locate(sample['img_path'])[0]) == 5
+    with pytest.raises(ValueError, match='c_crop.jpg'):
+        build(posetrack, frame_source='disk')
+
+
+def test_frames_that_the_table_does_not_list(posetrack):
+    posetrack.add_video(1, range(5), labeled=[1, 2])
+    table = posetrack.add_table()
+    # an unlabelled image need not exist
+    for name in ('file_names', 'frame_ids'):
+        del table[0][name][3]
+    sample = build(posetrack)[1]
+    assert numbers(sample) == [0, 1, 2, 2, 4]
+    assert sample['frame_padded'] == [False, False, False, True, False]
+    assert numbers(build(posetrack, frame_source='disk')[1]) == [0, 1, 2, 3, 4]
+    for name in ('file_names', 'frame_ids'):
+        del table[0][name][2]
+    with pytest.raises(
+            ValueError, match=r'val.json: 1 of 2 labelled .*000002.jpg'):
+        build(posetrack)
+    boxes = posetrack.write_boxes([
+        dict(image_id=FIRST + i, category_id=1, bbox=[1, 2, 3, 4], score=1)
+        for i in (1, 3)
+    ])
+    with pytest.raises(
+            ValueError, match=r'1 of 2 images with boxes in .*000003.jpg'):
+        build(posetrack, bbox_file=boxes, test_mode=True)
+
+
 def test_videos_do_not_mix(posetrack):
     posetrack.add_video(1, range(3))
     posetrack.add_video(2, range(2, 5))
@@ -97,7 +147,7 @@ def test_videos_do_not_mix(posetrack):
 
 
 def test_other_file_names_by_a_hook():
-    parse = base_sequence_dataset.BaseSequenceDataset.parse_frame_path
+    parse = BaseSequenceDataset.parse_frame_path
     assert parse(None, 'v/000012.jpg') == ('v/*.jpg', 12)
     assert parse(None, 'v/cam2_0007_crop.png') == ('v/cam2_*_crop.png', 7)
     with pytest.raises(ValueError, match="v/crop.jpg"):
@@ -212,6 +262,13 @@ def test_persons_without_area_in_the_image_are_left_out(five_frames, logged):
     assert '3 of 8 persons are left out' in logged[0]
 
 
+def test_persons_without_joints_are_left_out(five_frames, logged):
+    five_frames.add_person(FIRST, keypoints=[0] * 51, num_keypoints=0)
+    del five_frames.content['annotations'][0]['keypoints']
+    assert len(build(five_frames)) == 4
+    assert ['without labelled joints' in text for text in logged] == [True]
+
+
 def test_persons_that_reach_over_the_edge_stay(five_frames):
     five_frames.add_person(FIRST, bbox=[-10, -10, 30, 200])
     np.testing.assert_array_equal(
@@ -230,7 +287,7 @@ def test_values_that_are_not_finite(five_frames, field, values):
 
 def test_another_keypoint_layout(five_frames):
     five_frames.add_person(FIRST, keypoints=[1.] * 45)
-    with pytest.raises(ValueError, match='45 keypoint values; the 17 .* 51'):
+    with pytest.raises(ValueError, match='has 45 values; the 17 .* 51'):
         build(five_frames)
     del five_frames.content['annotations'][-1]
     names = five_frames.content['categories'][0]['keypoints']
@@ -262,6 +319,14 @@ def test_no_sample_at_all(five_frames):
 def test_the_host_s_options(five_frames):
     assert len(build(five_frames, sample_interval=2)) == 3
     assert len(build(five_frames, indices=2)) == 2
+    for serialize in (False, True):
+        subset = build(
+            five_frames, indices=[3, 1], serialize_data=serialize)
+        assert [s['img_id'] - FIRST for s in subset] == [3, 1]
+        thr = dict(bbox_score_thr=2)
+        assert not len(
+            build(
+                five_frames, filter_cfg=thr, serialize_data=serialize))
     dataset = build(five_frames, lazy_init=True)
     assert dataset.metainfo['num_keypoints'] == 17
     assert numbers(dataset.get_subset([4])[0]) == [2, 3, 4, 4, 4]
@@ -290,6 +355,7 @@ def test_boxes_become_samples(five_frames):
     assert numbers(sample) == [0, 0, 1, 2, 3]
     with pytest.raises(ValueError, match='boxes.json gives no sample'):
         build(five_frames, bbox_file=boxes, bbox_score_thr=1, test_mode=True)
+    assert dataset.metainfo['box_source'] == f'{boxes}, score >= 0.2'
     # without a threshold all persons are kept
     assert len(build(five_frames, bbox_file=boxes, test_mode=True)) == 2
 
@@ -310,3 +376,77 @@ def test_a_corrupt_frame_is_named_through_the_pipeline(five_frames):
     cv2.imwrite(str(path), np.zeros((4, 4, 3), np.uint8))
     with pytest.raises(ValueError, match='000002.jpg has 4x4'):
         build(five_frames, pipeline=pipeline)[0]
+
+
+def test_tracks_of_persons_and_boxes(five_frames):
+    pipeline = [
+        dict(type='LoadFrameSequence'),
+        dict(type='GetBBoxCenterScale'),
+        dict(type='TopdownAffine', input_size=(32, 32)),
+        dict(type='PackPoseSequenceInputs')
+    ]
+    five_frames.content['annotations'][2]['track_id'] = 7
+    del five_frames.content['annotations'][3]['track_id']
+    dataset = build(five_frames, pipeline=pipeline)
+    assert dataset.metainfo['box_source'] == 'gt'
+    assert dataset[2]['data_samples'].track_id == 7
+    assert 'track_id' not in dataset[3]['data_samples']
+    box = dict(image_id=FIRST, category_id=1, bbox=[1, 2, 30, 40], score=1)
+    boxes = five_frames.write_boxes([box, dict(box, track_id=4)])
+    dataset = build(
+        five_frames, bbox_file=boxes, test_mode=True, pipeline=pipeline)
+    assert 'track_id' not in dataset[0]['data_samples']
+    assert dataset[1]['data_samples'].track_id == 4
+
+
+def test_overlapping_boxes(five_frames):
+    boxes = five_frames.write_boxes([
+        dict(image_id=FIRST, category_id=1, bbox=[1, 2, 30, 40], score=score)
+        for score in (.5, .7)
+    ])
+    for thr, scores in ((None, [.5, .7]), (0.9, [.7])):
+        dataset = build(
+            five_frames, bbox_file=boxes, test_mode=True, bbox_nms_thr=thr)
+        assert ('NMS at IoU 0.9' in dataset.metainfo['box_source']) == bool(
+            thr)
+        assert [s['bbox_score'].item() for s in dataset
+                ] == pytest.approx(scores)
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_damaged_file_loads_or_is_named(five_frames, data):
+    """Replace or remove any value: the error says which file."""
+    five_frames.content['images'] = five_frames.content['images'][:5]
+    five_frames.add_table()
+    config = five_frames.config()
+    content = json.loads((five_frames.root / 'val.json').read_text())
+    place = content
+    while True:
+        keys = list(place) if isinstance(place, dict) else range(len(place))
+        key = data.draw(st.sampled_from(list(keys)))
+        inner = place[key]
+        if not inner or not isinstance(inner, (dict, list)) or data.draw(
+                st.integers(0, 3)) == 0:
+            break
+        place = inner
+    if data.draw(st.booleans()):
+        del place[key]
+    else:
+        place[key] = data.draw(
+            st.sampled_from([
+                None, True, -1, 0, 10**30, 1e300,
+                float('nan'), '', 'x', '7.jpg', [], [1], [None] * 51, {},
+                dict(id=1)
+            ]))
+    (five_frames.root / 'val.json').write_text(json.dumps(content))
+    del five_frames.content['videos']
+    try:
+        samples = list(DATASETS.build(config))
+    except (ValueError, FileNotFoundError) as error:
+        assert 'val.json' in str(error) or '.jpg' in str(error)
+    else:
+        assert 0 < len(samples) <= 5

@@ -22,7 +22,8 @@ def folder(tmp_path):
 
 
 def test_a_folder_s_frames_in_order(folder):
-    frames = FrameCatalogue(parse)(f'{folder}/a_9.jpg')
+    frames, number = FrameCatalogue(parse).locate(f'{folder}/a_9.jpg')
+    assert number == 9
     assert frames.numbers.tolist() == [7, 9, 10]
     assert frames.paths == tuple(f'{folder}/a_{n}.jpg' for n in (7, 9, 10))
 
@@ -35,7 +36,7 @@ def test_each_folder_is_listed_once(folder, monkeypatch):
         (listed.append(path), listing(path, **kwargs))[1])
     catalogue = FrameCatalogue(parse)
     for name in ('a_7', 'a_9', 'b_1', 'a_7'):
-        catalogue(f'{folder}/{name}.jpg')
+        catalogue.locate(f'{folder}/{name}.jpg')
     assert listed == [folder]
 
 
@@ -45,19 +46,32 @@ def test_frames_that_do_not_exist(folder):
         for _ in range(2):
             with pytest.raises(
                     FileNotFoundError, match=f'{name}.* {others} frames'):
-                catalogue(f'{folder}/{name}')
+                catalogue.locate(f'{folder}/{name}')
     with pytest.raises(FileNotFoundError, match='folder .*none'):
-        catalogue(f'{folder}/none/a_1.jpg')
+        catalogue.locate(f'{folder}/none/a_1.jpg')
 
 
 def test_frames_of_a_list(folder):
     catalogue = FrameCatalogue(parse, ['v/a_2.jpg', 'v/a_1.jpg', 'w/a_5.jpg'])
-    assert catalogue('v/a_1.jpg').paths == ('v/a_1.jpg', 'v/a_2.jpg')
+    frames, number = catalogue.locate('v/a_1.jpg')
+    assert frames.paths == ('v/a_1.jpg', 'v/a_2.jpg') and number == 1
+    assert catalogue.video('v/a_1.jpg') == frames.video == 'v/a'
     with pytest.raises(FileNotFoundError, match='annotated images'):
-        catalogue(f'{folder}/a_7.jpg')
+        catalogue.locate(f'{folder}/a_7.jpg')
 
 
 def test_two_files_of_one_number(folder):
     open(f'{folder}/a_07.jpg', 'w').close()
     with pytest.raises(ValueError, match='a_07.jpg.*a_7.jpg'):
-        FrameCatalogue(parse)(f'{folder}/a_9.jpg')
+        FrameCatalogue(parse).locate(f'{folder}/a_9.jpg')
+
+
+def test_fewer_frames_than_promised_are_reported_once(folder, monkeypatch):
+    texts = []
+    monkeypatch.setattr(frame_catalogue, 'print_log',
+                        lambda text, **_: texts.append(text))
+    promised = {f'{folder}/a': 3, f'{folder}/b': 2}
+    catalogue = FrameCatalogue(parse, promised=promised)
+    for name in ('a_7.jpg', 'b_1.jpg', 'b_1.jpg'):
+        catalogue.locate(f'{folder}/{name}')
+    assert len(texts) == 1 and 'names 2 frames (nframes), 1 were' in texts[0]

@@ -2,12 +2,13 @@
 
 Shape shorthand: none.
 """
-import os.path as osp
 from typing import Tuple
 
 from mmpose.registry import DATASETS
 
 from ..base_sequence_dataset import BaseSequenceDataset
+from ..frame_names import bare_number
+from .metainfo import keypoint_definition
 
 
 @DATASETS.register_module()
@@ -23,10 +24,12 @@ class PoseTrack18SequenceDataset(BaseSequenceDataset):
     See :class:`~mmpose_tdmi.datasets.BaseSequenceDataset` for the arguments.
     """
 
-    METAINFO: dict = dict(from_file='configs/_base_/datasets/posetrack18.py')
+    METAINFO: dict = keypoint_definition('posetrack18')
 
     def parse_frame_path(self, path: str) -> Tuple[str, int]:
         """Which frame of which video a file is.
+
+        Asked where the annotation file has no ``videos``.
 
         Args:
             path (str): A frame's path, ``<video's folder>/<number>.jpg``.
@@ -38,8 +41,4 @@ class PoseTrack18SequenceDataset(BaseSequenceDataset):
         Raises:
             ValueError: If the name is not a number.
         """
-        stem = osp.splitext(osp.basename(path))[0]
-        if not (stem.isascii() and stem.isdigit()):
-            raise ValueError('expected a PoseTrack18 frame, named by its '
-                             f'number such as 000012.jpg, got {path!r}')
-        return super().parse_frame_path(path)
+        return bare_number(path)

@@ -1,8 +1,9 @@
 """PoseTrack18's annotation format: its facts, a writer and the merger.
 
 The official release has one json per video, without image sizes;
-:func:`merge_annotations` joins them into the one COCO-style json that
-datasets read. Ids are decimal fields: an image is
+:func:`convert_posetrack18` joins those of a split into a converted file (see
+:mod:`.conversion`), :func:`merge_annotations` any of them into one plain
+COCO-style json. Ids are decimal fields: an image is
 ``T * 10**10 + sequence * 10**4 + frame`` (T is a digit naming the collection
 that the sequence comes from, 1 for MPII), an annotation
 ``image_id * 100 + number``.
@@ -12,52 +13,30 @@ Shape shorthand: V = 17 keypoints; a person's ``keypoints`` are 3 V numbers
 x = y = v = 0.
 """
 import copy
-import json
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
-
-import numpy as np
-from PIL import Image, UnidentifiedImageError
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from mmpose_tdmi.utils.files import write_json
 
-#: The V keypoints in the order of the files. The ears are never annotated.
-KEYPOINT_NAMES = ('nose', 'head_bottom', 'head_top', 'left_ear', 'right_ear',
-                  'left_shoulder', 'right_shoulder', 'left_elbow',
-                  'right_elbow', 'left_wrist', 'right_wrist', 'left_hip',
-                  'right_hip', 'left_knee', 'right_knee', 'left_ankle',
-                  'right_ankle')
-NUM_KEYPOINTS = len(KEYPOINT_NAMES)
+from .conversion import (Conversion, ConvertedVideo, DatasetFormat,
+                         VideoSource, convert_split,
+                         make_annotation_ids_unique)
+from .frames import image_size
+from .layouts import (KEYPOINT_NAMES, NUM_KEYPOINTS, SKELETON,
+                      box_from_keypoints, person_category)
+from .posetrack_json import (check_categories, find_json_videos,
+                             read_posetrack_json)
+from .reading import PathLike, Record, read_json
 
-#: Limbs as the official files give them: pairs of 1-based keypoint numbers.
-SKELETON = ((16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12),
-            (7, 13), (6, 7), (6, 8), (7, 9), (8, 10), (9, 11), (2, 3), (1, 2),
-            (1, 3), (2, 4), (3, 5), (4, 6), (5, 7))
-
-#: A person's box is its labelled joints' extent, widened on each side by
-#: this share of the extent.
-BOX_MARGIN = 0.15
+__all__ = [
+    'KEYPOINT_NAMES', 'NUM_KEYPOINTS', 'POSETRACK18', 'SKELETON',
+    'box_from_keypoints', 'convert_posetrack18', 'format_video_id',
+    'make_annotation_id', 'make_image_id', 'merge_annotations',
+    'person_category', 'read_posetrack18_video', 'split_image_id',
+    'write_video_annotation'
+]
 
 _MAX_FRAMES, _MAX_SEQUENCES = 10**4, 10**6
-_IMAGE_FIELDS = {
-    'id': int,
-    'file_name': str,
-    'vid_id': str,
-    'nframes': int,
-    'is_labeled': bool
-}
-
-PathLike = Union[str, Path]
-
-
-def person_category() -> Dict[str, Any]:
-    """dict: The one category, keypoint names and limbs included."""
-    return dict(
-        supercategory='person',
-        id=1,
-        name='person',
-        keypoints=list(KEYPOINT_NAMES),
-        skeleton=[list(limb) for limb in SKELETON])
 
 
 def make_image_id(collection: int, sequence: int, frame: int) -> int:
@@ -100,28 +79,6 @@ def format_video_id(sequence: int) -> str:
     return f'{sequence:06d}'
 
 
-def box_from_keypoints(keypoints: Sequence[float]) -> List[float]:
-    """A person's box by PoseTrack18's rule.
-
-    Args:
-        keypoints (Sequence[float]): 3 V numbers, image pixels.
-
-    Returns:
-        list[float]: x, y, width, height in image pixels, not clipped to the
-        image.
-
-    Raises:
-        ValueError: If no joint is labelled.
-    """
-    joints = np.asarray(keypoints, dtype=float).reshape(-1, 3)
-    xy = joints[np.any(joints != 0, axis=1), :2]
-    if not len(xy):
-        raise ValueError('a person without labelled joints has no box')
-    extent = np.ptp(xy, axis=0)
-    corner = xy.min(axis=0) - BOX_MARGIN * extent
-    return [*corner.tolist(), *((1 + 2 * BOX_MARGIN) * extent).tolist()]
-
-
 def write_video_annotation(path: PathLike, images: Sequence[Dict[str, Any]],
                            annotations: Sequence[Dict[str, Any]]) -> None:
     """Write one video's official json, whole or not at all.
@@ -137,6 +94,54 @@ def write_video_annotation(path: PathLike, images: Sequence[Dict[str, Any]],
             categories=[person_category()],
             images=list(images),
             annotations=list(annotations)))
+
+
+def read_posetrack18_video(source: VideoSource) -> ConvertedVideo:
+    """Read one video; see :func:`.posetrack_json.read_posetrack_json`."""
+    return read_posetrack_json(source, person_ids=False)
+
+
+def _find_videos(root: Path, split: str) -> List[VideoSource]:
+    return find_json_videos(root, f'annotations/{split}', split)
+
+
+POSETRACK18 = DatasetFormat(
+    name='posetrack18',
+    splits=('train', 'val', 'test'),
+    category=person_category(),
+    annotation_folder='annotations/{split}',
+    find_videos=_find_videos,
+    read_video=read_posetrack18_video)
+
+
+def convert_posetrack18(data_root: PathLike,
+                        split: str = 'val',
+                        out: Optional[PathLike] = None,
+                        workers: int = 1,
+                        progress: bool = False) -> Conversion:
+    """Convert a split of PoseTrack18's official folder.
+
+    The folder holds ``annotations/<split>/<video>.json`` and
+    ``images/<split>/<video>/%06d.jpg``.
+
+    Args:
+        data_root (str | Path): The folder.
+        split (str): 'train', 'val' or 'test'. Defaults to 'val'.
+        out (str | Path, optional): Folder of the result,
+            ``posetrack18_<split>.json``. Defaults to None, ``annotations`` in
+            the data root.
+        workers (int): Processes. Defaults to 1.
+        progress (bool): Show a progress bar. Defaults to False.
+
+    Returns:
+        Conversion: Path and counts.
+
+    Raises:
+        FileNotFoundError: If a file or folder that is needed is missing.
+        ValueError: On a mistake in an official file; the message names file,
+            place, value and what was expected.
+    """
+    return convert_split(POSETRACK18, data_root, split, out, workers, progress)
 
 
 def merge_annotations(video_jsons: Sequence[PathLike],
@@ -181,26 +186,25 @@ def merge_annotations(video_jsons: Sequence[PathLike],
     annotations: List[Dict[str, Any]] = []
     sources: Dict[int, Path] = {}
     for path in paths:
-        content = _load(path)
-        for index, image in enumerate(content['images']):
-            where = f'{path}: images[{index}]'
-            _check_fields(where, image, _IMAGE_FIELDS)
+        content = read_json(path)
+        check_categories(content['categories'])
+        for record in content['images']:
+            image = copy.deepcopy(_checked_image(record))
             if image['id'] in sources:
-                raise ValueError(f'{where}.id {image["id"]} is already used '
-                                 f'in {sources[image["id"]]}')
+                raise ValueError(f'{record.where}.id {image["id"]} is already '
+                                 f'used in {sources[image["id"]]}')
             sources[image['id']] = path
-            image = copy.deepcopy(image)
-            image['width'], image['height'] = _image_size(
-                image_root / image['file_name'], where)
+            image['width'], image['height'] = image_size(
+                image_root / image['file_name'], f'{record.where}.file_name')
             images.append(image)
-        for index, annotation in enumerate(content['annotations']):
-            where = f'{path}: annotations[{index}]'
-            annotations.append(_checked_annotation(where, annotation))
+        for record in content['annotations']:
+            annotation = _checked_annotation(record)
             if sources.get(annotation['image_id']) != path:
                 raise ValueError(
-                    f'{where}.image_id {annotation["image_id"]} is not among '
-                    'the images of that file')
-    _make_ids_unique(annotations)
+                    f'{record.where}.image_id {annotation["image_id"]} is not '
+                    'among the images of that file')
+            annotations.append(annotation)
+    make_annotation_ids_unique(annotations)
     merged = dict(
         categories=[person_category()], images=images, annotations=annotations)
     if out is not None:
@@ -208,54 +212,23 @@ def merge_annotations(video_jsons: Sequence[PathLike],
     return merged
 
 
-def _load(path: Path) -> Dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except json.JSONDecodeError as error:
-        raise ValueError(f'{path}: not valid json: {error}') from error
-    _check_fields(str(path), content, {
-        'images': list,
-        'annotations': list,
-        'categories': list
-    })
-    for index, category in enumerate(content['categories']):
-        names = category.get('keypoints')
-        if names is None or tuple(names) != KEYPOINT_NAMES:
-            raise ValueError(
-                f'{path}: categories[{index}].keypoints is {names}, expected '
-                f'the PoseTrack18 names {list(KEYPOINT_NAMES)}')
-    return content
+def _checked_image(record: Record) -> Dict[str, Any]:
+    record['id'].integer(0)
+    record['file_name'].path()
+    record['vid_id'].string()
+    record['nframes'].integer(1)
+    record['is_labeled'].boolean()
+    return record.object()
 
 
-def _check_fields(where: str, record: Any, fields: Dict[str, type]) -> None:
-    if not isinstance(record, dict):
-        raise ValueError(f'{where}: expected an object, got '
-                         f'{type(record).__name__}')
-    for field, kind in fields.items():
-        if field not in record:
-            raise ValueError(f'{where}.{field} is missing')
-        value = record[field]
-        if not isinstance(value, kind) or (kind is int
-                                           and isinstance(value, bool)):
-            raise ValueError(f'{where}.{field} is {value!r:.80}, expected '
-                             f'{kind.__name__}')
-
-
-def _checked_annotation(where: str, annotation: Any) -> Dict[str, Any]:
-    _check_fields(where, annotation, {
-        'image_id': int,
-        'keypoints': list,
-        'track_id': int
-    })
-    keypoints = annotation['keypoints']
-    if len(keypoints) != 3 * NUM_KEYPOINTS:
-        raise ValueError(f'{where}.keypoints has {len(keypoints)} numbers, '
-                         f'expected {3 * NUM_KEYPOINTS}')
-    annotation = copy.deepcopy(annotation)
+def _checked_annotation(record: Record) -> Dict[str, Any]:
+    record['image_id'].integer(0)
+    record['track_id'].integer()
+    keypoints = record['keypoints'].numbers(3 * NUM_KEYPOINTS)
+    annotation = copy.deepcopy(record.object())
     for field in ('bbox', 'bbox_head'):
-        if field in annotation and len(annotation[field]) != 4:
-            raise ValueError(f'{where}.{field} is {annotation[field]!r}, '
-                             'expected x, y, width, height')
+        if field in annotation:
+            record[field].numbers(4)
     if 'bbox' not in annotation and any(keypoints):
         annotation['bbox'] = box_from_keypoints(keypoints)
     if 'bbox' in annotation:
@@ -263,25 +236,3 @@ def _checked_annotation(where: str, annotation: Any) -> Dict[str, Any]:
         _, _, width, height = annotation['bbox']
         annotation.setdefault('area', width * height)
     return annotation
-
-
-def _image_size(path: Path, where: str) -> Tuple[int, int]:
-    if not path.is_file():
-        raise FileNotFoundError(f'{where}.file_name: no image at {path}')
-    try:
-        with Image.open(path) as image:  # reads the header only
-            return image.size
-    except UnidentifiedImageError as error:
-        raise ValueError(
-            f'{where}.file_name: {path} is not a readable image') from error
-
-
-def _make_ids_unique(annotations: Sequence[Dict[str, Any]]) -> None:
-    given = [a['id'] for a in annotations if 'id' in a]
-    fresh = max(given, default=0) + 1
-    taken = set()
-    for annotation in annotations:
-        if annotation.get('id') is None or annotation['id'] in taken:
-            annotation['id'] = fresh
-            fresh += 1
-        taken.add(annotation['id'])

@@ -16,12 +16,13 @@ class PackPoseSequenceInputs(PackPoseInputs):
 
     The stock packing stacks the list of frames in ``img`` to ``inputs``
     (T, 3, H, W); what this class adds are the clip's keys
-    (:data:`~mmpose_tdmi.structures.CLIP_META_KEYS`) among the sample's
-    ``metainfo``, and a check of the clip.
+    (:data:`~mmpose_tdmi.structures.CLIP_META_KEYS`) and the person's
+    ``track_id``, if any, among the sample's ``metainfo``, and a check of the
+    clip.
 
     Args:
         meta_keys (Sequence[str], optional): The keys to keep as metainfo.
-            Defaults to None, the host's keys and the clip's.
+            Defaults to None, the host's keys, the clip's and ``track_id``.
         pack_transformed (bool): As in
             :class:`mmpose.datasets.transforms.PackPoseInputs`. Defaults to
             False.
@@ -37,7 +38,7 @@ class PackPoseSequenceInputs(PackPoseInputs):
         super().__init__(pack_transformed=pack_transformed)
         # the host's own default keys are what its __init__ has just set
         if meta_keys is None:
-            meta_keys = (*self.meta_keys, *CLIP_META_KEYS)
+            meta_keys = (*self.meta_keys, *CLIP_META_KEYS, 'track_id')
         self.meta_keys = tuple(meta_keys)
 
     def transform(self, results: dict) -> dict:

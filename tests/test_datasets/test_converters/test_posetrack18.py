@@ -1,19 +1,16 @@
-"""PoseTrack18's format: ids, boxes, writing and merging."""
+"""PoseTrack18's format: ids, boxes, writing, converting and merging."""
 import json
-import runpy
 
 import numpy as np
 import pytest
 from PIL import Image
 from xtcocotools.coco import COCO
 
-from mmpose_tdmi.datasets.converters import (KEYPOINT_NAMES, NUM_KEYPOINTS,
-                                             box_from_keypoints,
-                                             format_video_id,
-                                             make_annotation_id,
-                                             make_image_id, merge_annotations,
-                                             person_category, split_image_id,
-                                             write_video_annotation)
+import mmpose_tdmi
+from mmpose_tdmi.datasets.converters import (
+    KEYPOINT_NAMES, NUM_KEYPOINTS, box_from_keypoints, convert_posetrack18,
+    format_video_id, make_annotation_id, make_image_id, merge_annotations,
+    person_category, split_image_id, write_video_annotation)
 
 
 def make_video(root, sequence=7, frames=3, size=(40, 30), **image_changes):
@@ -70,15 +67,6 @@ def test_ids_are_decimal_fields():
             make_image_id(*bad)
     with pytest.raises(ValueError, match='number'):
         make_annotation_id(1, 100)
-
-
-def test_box_is_the_labelled_joints_widened():
-    keypoints = np.zeros((NUM_KEYPOINTS, 3))
-    keypoints[[1, 9]] = (100, 50, 1), (200, 90, 1)
-    np.testing.assert_allclose(
-        box_from_keypoints(keypoints.ravel()), [85, 44, 130, 52])
-    with pytest.raises(ValueError, match='without labelled joints'):
-        box_from_keypoints(np.zeros(51))
 
 
 def test_merge_keeps_fields_and_reads_sizes(tmp_path):
@@ -154,25 +142,119 @@ def test_merge_reports_missing_and_broken_images(tmp_path):
         merge_annotations([], tmp_path)
 
 
-def test_merge_tool(tmp_path, repository, monkeypatch, capsys):
-    make_video(tmp_path, 7)
-    make_video(tmp_path, 8)
-    out = tmp_path / 'merged.json'
-    tool = repository / 'tools/dataset_converters/merge_posetrack18.py'
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_convert_keeps_what_the_official_files_say(pristine_sets, tmp_path,
+                                                   load, split):
+    root = pristine_sets('posetrack18')
+    result = convert_posetrack18(root, split, tmp_path)
+    content = load(result.path)
+    official, = ((path.stem, load(path))
+                 for path in (root / f'annotations/{split}').glob('*.json'))
+    assert content['info'] == dict(
+        dataset='posetrack18',
+        split=split,
+        version=1,
+        generator=f'mmpose_tdmi {mmpose_tdmi.__version__}')
+    assert content['categories'] == [person_category()]
+    assert len(content['images']) == len(official[1]['images']) == 7
+    for number, (ours, theirs) in enumerate(
+            zip(content['images'], official[1]['images'])):
+        own = dict(width=160, height=120, frame_id=number)
+        assert ours == {**theirs, **own}
+    assert len(content['annotations']) == len(official[1]['annotations']) > 5
+    for ours, theirs in zip(content['annotations'],
+                            official[1]['annotations']):
+        area = theirs['bbox'][2] * theirs['bbox'][3]
+        assert ours == {**theirs, 'area': area, 'iscrowd': 0}
+    video, = content['videos']
+    assert video['name'] == official[0]
+    assert video['id'] == official[1]['images'][0]['vid_id']
+    assert video['frame_ids'] == list(range(7))
+    assert video['file_names'] == [i['file_name'] for i in content['images']]
+    COCO(str(result.path))
 
-    def run(*arguments):
-        monkeypatch.setattr('sys.argv', ['merge_posetrack18.py', *arguments])
-        runpy.run_path(str(tool), run_name='__main__')
 
-    run(str(tmp_path / 'annotations/val'), str(tmp_path), str(out),
-        '--progress')
-    assert '2 videos, 6 images, 2 annotations' in capsys.readouterr().out
-    assert len(json.loads(out.read_text())['images']) == 6
-    with pytest.raises(SystemExit, match='no json files'):
-        run(str(tmp_path / 'images'), str(tmp_path), str(out))
-    (tmp_path / 'images/val/000007_x/000000.jpg').unlink()
-    with pytest.raises(SystemExit, match='000000.jpg'):
-        run(str(tmp_path / 'annotations/val'), str(tmp_path), str(out))
+def test_frames_that_no_file_lists_are_neighbours(official_set, load,
+                                                  edit_json):
+    root = official_set('posetrack18')
+    path, = (root / 'annotations/val').glob('*.json')
+
+    def only_labelled(content):
+        content['images'] = [i for i in content['images'] if i['is_labeled']]
+
+    edit_json(path, only_labelled)
+    content = load(convert_posetrack18(root).path)
+    assert len(content['images']) == 3
+    assert content['videos'][0]['frame_ids'] == list(range(7))
+
+
+def test_the_test_split_needs_no_annotations(official_set, edit_json):
+    root = official_set('posetrack18')
+    (root / 'annotations/val').rename(root / 'annotations/test')
+    path, = (root / 'annotations/test').glob('*.json')
+    edit_json(path, lambda content: content.pop('annotations'))
+    counts = convert_posetrack18(root, 'test').counts
+    assert counts['frames'] == 7 and counts['persons'] == 0
+    (root / 'annotations/test').rename(root / 'annotations/val')
+    with pytest.raises(ValueError, match='annotations is missing'):
+        convert_posetrack18(root, 'val')
+
+
+@pytest.mark.parametrize('change, message', [
+    (lambda c: c['images'][1].update(file_name='images/val/other/000001.jpg'),
+     r'images\[1\].file_name: no image at'),
+    (lambda c: c['images'][1].update(vid_id='000009'),
+     r"images\[1\] is of video '000009'"),
+    (lambda c: c['images'][1].update(file_name='../000001.jpg'),
+     r'images\[1\].file_name is .*, expected a path inside'),
+    (lambda c: c['images'][1].update(file_name='images/a.jpg'),
+     "'a.jpg' is not named as a frame"),
+    (lambda c: c['images'][2].update(width=100),
+     r'images\[2\].width is 100, expected 160'),
+    (lambda c: c['images'][2].update(
+        ignore_regions_x=[[1, 2]], ignore_regions_y=[[1]]),
+     r'images\[2\].ignore_regions_x has polygons of \[2\]'),
+    (lambda c: c['images'][3].update(id=c['images'][2]['id']),
+     r'images\[3\].id \d+ is already used'),
+    (lambda c: c['annotations'][1].update(image_id=3), 'image_id 3 is not'),
+    (lambda c: c['annotations'][1]['keypoints'].__setitem__(4, None),
+     r'annotations\[1\].keypoints\[4\] is None'),
+    (lambda c: c['annotations'][1].update(bbox=[1, 2, 3]),
+     'bbox has 3 numbers, expected 4'),
+    (lambda c: c['annotations'][1].update(category_id=2),
+     'category_id is 2, expected 1'),
+    (lambda c: c.update(images=[]), 'images is an empty list'),
+])
+def test_mistakes_are_named(official_set, edit_json, change, message):
+    root = official_set('posetrack18')
+    path, = (root / 'annotations/val').glob('*.json')
+    edit_json(path, change)
+    with pytest.raises((ValueError, FileNotFoundError),
+                       match=message) as caught:
+        convert_posetrack18(root)
+    assert path.name in str(caught.value)
+    assert not (root / 'annotations/posetrack18_val.json').exists()
+
+
+def test_real_files_convert(shared_clips, tmp_path, load):
+    root = shared_clips / 'posetrack18'
+    result = convert_posetrack18(root, 'val', tmp_path)
+    assert result.counts == dict(
+        videos=3,
+        frames=3,
+        labelled_frames=3,
+        persons=14,
+        joints=182,
+        boxes_without_pose=0)
+    known = load(root / 'annotations/test_posetrack18_val.json')
+    keypoints = {a['id']: a['keypoints'] for a in known['annotations']}
+    content = load(result.path)
+    assert {
+        a['id']: a['keypoints']
+        for a in content['annotations']
+    } == keypoints
+    assert [v['name'] for v in content['videos']
+            ] == ['003418_mpii_test', '009473_mpii_test', '012834_mpii_test']
 
 
 def test_real_files_merge_to_the_known_result(shared_clips):
@@ -189,8 +271,8 @@ def test_real_files_merge_to_the_known_result(shared_clips):
         ours = {record['id']: record for record in merged[field]}
         assert ours == {record['id']: record for record in known[field]}
     for image in merged['images']:
-        assert format_video_id(
-            split_image_id(image['id'])[1]) == image['vid_id']
+        assert format_video_id(split_image_id(
+            image['id'])[1]) == image['vid_id']
 
 
 def test_real_boxes_follow_the_rule(shared_clips):
@@ -212,6 +294,6 @@ def test_real_motion_files_merge(shared_clips, tmp_path, name, frames):
         Image.new('L', (32, 18)).save(file)
     merged = merge_annotations([path], tmp_path)
     assert len(merged['images']) == frames
-    assert len({a['id'] for a in merged['annotations']}) == len(
-        content['annotations'])
+    assert len({a['id']
+                for a in merged['annotations']}) == len(content['annotations'])
     assert merged['images'][0]['width'] == 32

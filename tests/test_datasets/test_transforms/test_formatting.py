@@ -43,7 +43,8 @@ def test_a_clip_is_packed_with_its_keys(sample):
 
 def test_meta_keys():
     host = PackPoseInputs().meta_keys
-    assert PackPoseSequenceInputs().meta_keys == (*host, *CLIP_META_KEYS)
+    assert PackPoseSequenceInputs().meta_keys == (*host, *CLIP_META_KEYS,
+                                                  'track_id')
     assert PackPoseSequenceInputs(meta_keys=['id']).meta_keys == ('id', )
     assert PackPoseSequenceInputs(pack_transformed=True).pack_transformed
 

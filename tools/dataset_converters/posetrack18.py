@@ -1,0 +1,22 @@
+"""Convert PoseTrack18's official folder to one json per split.
+
+Reads annotations/<split>/*.json and images/<split>; writes
+annotations/posetrack18_<split>.json. What is there and up to date is left
+alone.
+
+Example::
+
+    python tools/dataset_converters/posetrack18.py data/posetrack18 --workers 8
+"""
+from mmpose_tdmi.datasets.converters.command import make_parser, run
+from mmpose_tdmi.datasets.converters.posetrack18 import (POSETRACK18,
+                                                         convert_posetrack18)
+
+
+def main() -> None:
+    parser = make_parser(__doc__.splitlines()[0], POSETRACK18)
+    run(POSETRACK18, convert_posetrack18, parser)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,22 @@
+"""Convert PoseTrack21's official folder to one json per split.
+
+Reads posetrack_data/<split>/*.json and images/<split>; writes
+annotations/posetrack21_<split>.json. What is there and up to date is left
+alone.
+
+Example::
+
+    python tools/dataset_converters/posetrack21.py data/posetrack21 --workers 8
+"""
+from mmpose_tdmi.datasets.converters.command import make_parser, run
+from mmpose_tdmi.datasets.converters.posetrack21 import (POSETRACK21,
+                                                         convert_posetrack21)
+
+
+def main() -> None:
+    parser = make_parser(__doc__.splitlines()[0], POSETRACK21)
+    run(POSETRACK21, convert_posetrack21, parser)
+
+
+if __name__ == '__main__':
+    main()
