@@ -15,12 +15,19 @@ for name, classes in {expected!r}.items():
         assert found.__module__.startswith('mmpose_tdmi.'), found
 '''
 EXPECTED = {
-    'DATASETS': ['PoseTrack18SequenceDataset'],
+    'DATASETS': [
+        'PoseTrack17SequenceDataset', 'PoseTrack18SequenceDataset',
+        'PoseTrack21SequenceDataset', 'HiEveSequenceDataset'
+    ],
+    'METRICS': ['PoseTrackMetric', 'HiEveMetric'],
+    'OPTIM_WRAPPERS': ['CpuAmpOptimWrapper'],
     'TRANSFORMS': ['LoadFrameSequence'],
     'MODELS': [
         'MultiStageHRNet', 'SequencePoseDataPreprocessor',
         'TemporalDifferenceNeck', 'DisentanglementHead',
-        'MutualInformationLoss'
+        'MutualInformationLoss', 'PoseWarpingNeck', 'DCPoseNeck',
+        'FAMIPoseNeck', 'FAMIPoseHead', 'FAMIMutualInformationLoss',
+        'TemporalAttentionHead', 'MultiStageViT'
     ],
 }
 

@@ -61,6 +61,5 @@ test_dataloader = val_dataloader
 val_evaluator = dict(
     type='PoseTrackMetric',
     ann_file=data_root + 'annotations/synthetic_val.json',
-    score_mode='keypoint_bbox',
-    box_source='gt')
+    score_mode='keypoint_bbox')
 test_evaluator = val_evaluator

@@ -1,6 +1,10 @@
 # TDMI with every known choice of the authors' code in place of the paper's
 # (docs/model.md lists them).
-_base_ = ['tdmi_hrnet-w48_2xb24-20e_posetrack18-384x288.py']
+_base_ = [
+    '../../_base_/datasets/posetrack18_sequence.py',
+    '../../_base_/models/tdmi_hrnet-w48_released.py',
+    '../../_base_/schedules/tdmi_20e.py',
+]
 
 padding = 'released'
 
@@ -9,24 +13,6 @@ val_dataloader = dict(dataset=dict(padding=padding))
 test_dataloader = dict(dataset=dict(padding=padding))
 
 model = dict(
-    neck=dict(
-        num_blocks=(2, 2, 2, 2),
-        skip_projection='always',
-        accumulation=dict(unit='residual', num_units=1, on_first=False),
-        modulation=dict(
-            groups=12,
-            offset_input='key_and_difference',
-            chains='shared',
-            num_blocks=1,
-            offset_dilation=3,
-            offset_init='normal',
-            mask='none')),
-    head=dict(
-        skip_projection='always',
-        mi_loss=dict(
-            estimator='released',
-            # the frozen heatmap layer of the COCO-pretrained HRNet
-            label_init_cfg=dict(
-                type='Pretrained',
-                checkpoint={{_base_.model.backbone.init_cfg.checkpoint}},
-                prefix='head.final_layer'))))
+    data_preprocessor=dict(num_frames=len(_base_.offsets)),
+    neck=dict(offsets=_base_.offsets),
+    head=dict(decoder=_base_.codec))

@@ -7,6 +7,8 @@ data_root = 'work_dirs/real_motion/data/'
 train_dataloader = dict(batch_size=8, dataset=dict(data_root=data_root))
 val_dataloader = dict(dataset=dict(data_root=data_root))
 test_dataloader = dict(dataset=dict(data_root=data_root))
+val_evaluator = dict(ann_file=data_root + 'annotations/synthetic_val.json')
+test_evaluator = val_evaluator
 
 train_cfg = dict(max_epochs=12, val_interval=12)
 param_scheduler = [

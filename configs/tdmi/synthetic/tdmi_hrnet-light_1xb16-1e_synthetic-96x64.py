@@ -2,9 +2,9 @@
 # layer are loaded from it, and the aggregation starts as the identity on the
 # key frame (`visual_shortcut`).
 _base_ = [
-    '../../_base_/synthetic_runtime.py',
     '../../_base_/datasets/synthetic_sequence.py',
     '../../_base_/models/hrnet-light.py',
+    '../../_base_/schedules/small_1e.py',
 ]
 
 model = dict(
@@ -39,18 +39,3 @@ model = dict(
     init_cfg=dict(
         type='Pretrained',
         checkpoint='work_dirs/demo/single_frame/epoch_5.pth'))
-
-train_cfg = dict(by_epoch=True, max_epochs=1, val_interval=1)
-optim_wrapper = dict(optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.01))
-param_scheduler = [
-    dict(
-        type='LinearLR', begin=0, end=50, start_factor=0.01, by_epoch=False),
-    dict(
-        type='CosineAnnealingLR',
-        begin=0,
-        end=1,
-        T_max=1,
-        eta_min=1e-6,
-        by_epoch=True,
-        convert_to_iter_based=True)
-]

@@ -1,8 +1,8 @@
 # The small TDMI on ResNet-18 with an FPN before the differences.
 _base_ = [
-    '../../_base_/synthetic_runtime.py',
     '../../_base_/datasets/synthetic_sequence.py',
     '../../_base_/models/resnet-18.py',
+    '../../_base_/schedules/small_1e.py',
 ]
 
 model = dict(
@@ -33,17 +33,4 @@ model = dict(
             gate='label'),
         decoder=_base_.codec))
 
-train_cfg = dict(by_epoch=True, max_epochs=1, val_interval=1)
-optim_wrapper = dict(optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.01))
-param_scheduler = [
-    dict(
-        type='LinearLR', begin=0, end=50, start_factor=0.01, by_epoch=False),
-    dict(
-        type='CosineAnnealingLR',
-        begin=0,
-        end=1,
-        T_max=1,
-        eta_min=1e-6,
-        by_epoch=True,
-        convert_to_iter_based=True)
-]
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
