@@ -50,12 +50,14 @@ def write_json(path: Union[str, Path], content: Any, **kwargs: Any) -> None:
     Args:
         path (str | Path): The file.
         content: Anything json can hold, numpy included.
-        **kwargs: Passed to :func:`json.dump`.
+        **kwargs: Passed to :func:`json.dumps`.
     """
     with atomic_path(path) as temporary:
         with temporary.open('w', encoding='utf-8') as file:
-            json.dump(
-                content, file, default=_plain, allow_nan=False, **kwargs)
+            # json.dump, which writes piece by piece, takes three times as long
+            file.write(
+                json.dumps(
+                    content, default=_plain, allow_nan=False, **kwargs))
 
 
 def _plain(value: Any) -> Any:

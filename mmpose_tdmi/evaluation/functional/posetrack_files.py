@@ -8,7 +8,7 @@ table of its ``videos``.
 Shape shorthand: none; see ``pose_sequences``.
 """
 from pathlib import Path
-from typing import Any, Dict, List, Union
+from typing import Any, Dict, List, Optional, Union
 
 import numpy as np
 
@@ -100,7 +100,7 @@ def load_annotations(path: Union[str, Path]) -> Dict[str, AnnotatedSequence]:
     videos = {}
     for name, start, stop in zip(sorted_names.tolist(), starts, stops):
         videos[name] = merged.slice_frames(int(start), int(stop), name)
-        frame_keys(videos[name])
+        frame_keys(videos[name], f'{path}: video {name}')
     return videos
 
 
@@ -109,11 +109,14 @@ def is_annolist(content: Any) -> bool:
     return isinstance(content, dict) and 'annolist' in content
 
 
-def frame_keys(sequence: PoseSequence) -> List[Union[int, str]]:
+def frame_keys(sequence: PoseSequence,
+               where: Optional[str] = None) -> List[Union[int, str]]:
     """What identifies the frames within their video.
 
     Args:
         sequence (PoseSequence): A video.
+        where (str, optional): What an error calls it. Defaults to None, its
+            name.
 
     Returns:
         list[int | str]: The number in the image's name or, if that is not
@@ -134,8 +137,8 @@ def frame_keys(sequence: PoseSequence) -> List[Union[int, str]]:
             sequence.frame_names[i] for i, key in enumerate(keys)
             if place.setdefault(key, i) != i
         ]
-        raise ValueError(f'{sequence.name}: {len(repeated)} frames are listed '
-                         f'more than once: {repeated[:3]}')
+        raise ValueError(f'{where or sequence.name}: {len(repeated)} frames '
+                         f'are listed more than once: {repeated[:3]}')
     return keys
 
 
@@ -146,7 +149,7 @@ def _one_video(sequence: Any, path: Path) -> Any:
             f'{path}: expected the frames of one video, found those of '
             f'{len(folders)}: {sorted(folders)[:3]}')
     sequence = sequence.replace(name=path.stem)
-    frame_keys(sequence)
+    frame_keys(sequence, str(path))
     return sequence
 
 
