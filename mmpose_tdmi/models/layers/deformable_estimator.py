@@ -95,7 +95,7 @@ class DeformableEstimator(BaseModule):
         """
         offset = self.offset_conv(offset_input)
         mask = self.mask_conv(mask_input)
-        return offset, torch.sigmoid(mask) if self.mask == 'sigmoid' else mask
+        return offset, mask.sigmoid_() if self.mask == 'sigmoid' else mask
 
 
 class SteeredDeformableConv2d(BaseModule):

@@ -9,7 +9,7 @@ operators have none) and export by tracing.
 Shape shorthand: N maps, C input and O output channels, G offset groups, P
 points of the kernel (kh * kw), H x W input and H' x W' output cells.
 """
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -43,22 +43,11 @@ def deform_conv2d_grid_sample(
     """
     num, channels, height, width = x.shape
     out_height, out_width = offset.shape[-2:]
-    kernel_h, kernel_w = weight.shape[-2:]
-    points = kernel_h * kernel_w
+    points = weight.shape[-2] * weight.shape[-1]
     groups = offset.shape[1] // (2 * points)
-
-    # the cells that a plain convolution reads, in grid_sample's [-1, 1]
-    # without align_corners, which unlike the other convention also holds for
-    # maps one cell wide
-    factory = dict(device=x.device, dtype=x.dtype)
-    tap_y = torch.arange(kernel_h, **factory) * dilation[0]
-    tap_x = torch.arange(kernel_w, **factory) * dilation[1]
-    out_y = torch.arange(out_height, **factory) * stride[0] - padding[0]
-    out_x = torch.arange(out_width, **factory) * stride[1] - padding[1]
-    base_y = tap_y.repeat_interleave(kernel_w)[:, None] + out_y
-    base_x = tap_x.repeat(kernel_h)[:, None] + out_x
-    base_y = ((2 * base_y + 1) / height - 1)[:, :, None]
-    base_x = ((2 * base_x + 1) / width - 1)[:, None, :]
+    base_y, base_x = sampled_cells(x, weight.shape[-2:], (out_height,
+                                                          out_width), stride,
+                                   padding, dilation)
 
     offset = offset.reshape(num * groups, points, 2, out_height, out_width)
     grid = torch.stack((torch.add(base_x, offset[:, :, 1], alpha=2 / width),
@@ -79,3 +68,34 @@ def deform_conv2d_grid_sample(
     if bias is not None:
         out = out + bias[:, None]
     return out.reshape(num, weight.shape[0], out_height, out_width)
+
+
+def sampled_cells(x: Tensor, kernel_size: Sequence[int],
+                  out_size: Sequence[int], stride: Sequence[int],
+                  padding: Sequence[int],
+                  dilation: Sequence[int]) -> Tuple[Tensor, Tensor]:
+    """The cells that a plain convolution reads, as grid_sample counts them.
+
+    That is in [-1, 1] without align_corners, which unlike the other
+    convention also holds for maps one cell wide.
+
+    Args:
+        x (Tensor): Input, (N, C, H, W).
+        kernel_size, out_size, stride, padding, dilation (Sequence[int]): As
+            the convolution's, in the order (vertical, horizontal).
+
+    Returns:
+        tuple[Tensor, Tensor]: y, (P, H', 1), and x, (P, 1, W').
+    """
+    factory = dict(device=x.device, dtype=x.dtype)
+    cells = []
+    for axis in range(2):
+        tap = torch.arange(kernel_size[axis], **factory) * dilation[axis]
+        out = torch.arange(
+            out_size[axis], **factory) * stride[axis] - padding[axis]
+        # points in row-major order
+        tap = (
+            tap.repeat_interleave(kernel_size[1])
+            if axis == 0 else tap.repeat(kernel_size[0]))
+        cells.append((2 * (tap[:, None] + out) + 1) / x.shape[2 + axis] - 1)
+    return cells[0][:, :, None], cells[1][:, None, :]

@@ -9,7 +9,7 @@ Shape shorthand: B clips, T frames, C channels, H x W feature cells.
 from torch import Tensor
 
 from ..layers import ResidualChain
-from .difference import feature_differences
+from .difference import concatenated_differences
 
 
 class IntraStageFusion(ResidualChain):
@@ -36,4 +36,4 @@ class IntraStageFusion(ResidualChain):
         Returns:
             Tensor: D^j, (B, C, H, W).
         """
-        return super().forward(feature_differences(frames).flatten(1, 2))
+        return super().forward(concatenated_differences(frames))

@@ -183,6 +183,55 @@ class TemporalDifferenceNeck(BaseModule):
                 f'{"backbone" if self.pre_neck is None else "pre_neck"} '
                 f'gives maps of {channels} channels')
 
+    def encode_frames(self, maps: Sequence[Tensor]) -> Tuple[Tensor, ...]:
+        """The part of the neck that treats each frame by itself.
+
+        Args:
+            maps (Sequence[Tensor]): The backbone's maps of N frames, of
+                clips or not, (N, C_j, H_j, W_j) each.
+
+        Returns:
+            tuple[Tensor]: The used stages' maps, of one size and width, (N,
+            C, H, W) each.
+
+        Raises:
+            ValueError: If the maps' channels are not ``in_channels``.
+        """
+        if isinstance(maps, Tensor):
+            maps = (maps, )
+        if self.pre_neck is not None:
+            maps = self.pre_neck(maps)
+        self._check_maps(maps)
+        return tuple(
+            self.alignment([maps[stage] for stage in self.used_stages]))
+
+    def encode_windows(self, frames: Sequence[Tensor]) -> TemporalFeatures:
+        """The part of the neck that compares the frames of clips.
+
+        Args:
+            frames (Sequence[Tensor]): What :meth:`encode_frames` gives for
+                B * T frames in the order b * T + t.
+
+        Returns:
+            TemporalFeatures: M and the visual features.
+
+        Raises:
+            ValueError: If the number of frames is no multiple of T.
+        """
+        clips = {
+            stage: unfold_time(x, self.window.num_frames)
+            for stage, x in zip(self.used_stages, frames)
+        }
+        sequence = clips[self.visual_stage]
+        key = sequence[:, self.window.key]
+        stage_motions = []
+        for stage in self.stages:
+            motion = self.intra_stage[str(stage)](clips[stage])
+            if self.modulation is not None:
+                motion = self.modulation[str(stage)](motion, key)
+            stage_motions.append(motion)
+        return TemporalFeatures(self.fusion(stage_motions), sequence, key)
+
     def forward(self, maps: Sequence[Tensor]) -> TemporalFeatures:
         """Encode folded clips.
 
@@ -197,22 +246,4 @@ class TemporalDifferenceNeck(BaseModule):
             ValueError: If the maps' channels are not ``in_channels`` or the
                 number of frames is no multiple of T.
         """
-        if isinstance(maps, Tensor):
-            maps = (maps, )
-        if self.pre_neck is not None:
-            maps = self.pre_neck(maps)
-        self._check_maps(maps)
-        aligned = self.alignment([maps[stage] for stage in self.used_stages])
-        frames = {
-            stage: unfold_time(x, self.window.num_frames)
-            for stage, x in zip(self.used_stages, aligned)
-        }
-        sequence = frames[self.visual_stage]
-        key = sequence[:, self.window.key]
-        stage_motions = []
-        for stage in self.stages:
-            motion = self.intra_stage[str(stage)](frames[stage])
-            if self.modulation is not None:
-                motion = self.modulation[str(stage)](motion, key)
-            stage_motions.append(motion)
-        return TemporalFeatures(self.fusion(stage_motions), sequence, key)
+        return self.encode_windows(self.encode_frames(maps))

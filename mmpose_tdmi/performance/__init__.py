@@ -1,0 +1,17 @@
+"""What the scripts of tools/benchmark that measure speed share.
+
+They compare alternatives on one machine in one run, repetitions taken in
+turn, and print ratios.
+"""
+from .accuracy import estimate_videos, mean_distances, posetrack_ap
+from .annotated_video import AnnotatedVideo, load_annotated_videos
+from .models import (build_random_model, load_config, resize_input,
+                     single_frame_config, tdmi_config)
+from .timing import markdown_table, median_times
+
+__all__ = [
+    'AnnotatedVideo', 'build_random_model', 'estimate_videos',
+    'load_annotated_videos', 'load_config', 'markdown_table',
+    'mean_distances', 'median_times', 'posetrack_ap', 'resize_input',
+    'single_frame_config', 'tdmi_config'
+]

@@ -1,0 +1,26 @@
+"""One backbone pass per person and frame.
+
+Along a track, windows that follow each other share all frames but one. With
+one crop for a run of frames the features of a frame are the same in every
+window that sees it, and are computed once. The parts, from the crop to the
+poses:
+
+- ``crop_policy``: how long a crop is kept, and what it is;
+- ``crop_runs``: the run that a person's frame belongs to;
+- ``frame_buffer``: the last frames, and which of them make up a window;
+- ``clip_settings``: window, padding and pipeline of a model's config;
+- ``window_model``: a model as a frame phase and a window phase;
+- ``feature_cache``: features between the two;
+- ``engine``: all of it along a video.
+"""
+from .clip_settings import ClipSettings
+from .crop_policy import CropPolicy
+from .engine import MODES, StreamingPoseEstimator
+from .feature_cache import FeatureCache
+from .stats import StreamingStats
+from .window_model import FrameFeatures, WindowModel, WindowPose
+
+__all__ = [
+    'MODES', 'ClipSettings', 'CropPolicy', 'FeatureCache', 'FrameFeatures',
+    'StreamingPoseEstimator', 'StreamingStats', 'WindowModel', 'WindowPose'
+]

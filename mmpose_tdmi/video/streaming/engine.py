@@ -1,0 +1,306 @@
+"""Poses along a video at one backbone pass per person and frame.
+
+Three modes:
+
+- ``'offline'``: a frame's poses come when its window is there and, where a
+  crop must be chosen, the crop policy's lookahead: a few frames late.
+- ``'online'``: a frame's poses come before the next frame is asked for. The
+  model must be one for it: its window must not reach into the future. With
+  ``pad_future`` a model of another window is taken too, and every frame is
+  treated as the video's last, which the config's padding fills up; such a
+  window is one that the model rarely saw in training.
+- ``'naive'``: a crop for every box and T backbone passes for each, as a test
+  on a dataset does it: the reference.
+
+Memory is bounded, whatever the video's length: frames of the window's span,
+the lookahead and a batch, and features of the first and last of these.
+A change of the frames' size ends a video and starts another: no window
+crosses it.
+
+Shape shorthand: T frames of a window, H x W pixels of a frame.
+"""
+from collections import deque
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Deque, Iterable, Iterator, List, Optional, Tuple
+
+import numpy as np
+from mmengine.registry import DefaultScope
+from torch import nn
+
+from ..structures import FramePoses, PersonPose, TrackedBox, TrackedFrame
+from .clip_settings import ClipSettings
+from .crop_policy import CropPolicy
+from .crop_runs import CropRuns
+from .frame_buffer import FrameBuffer, number_of
+from .predictors import CachedPredictor, NaivePredictor, Window
+from .stats import StreamingStats
+from .window_model import WindowModel
+
+MODES = ('offline', 'online', 'naive')
+
+
+class StreamingPoseEstimator:
+    """Estimates the poses of tracked persons along a video.
+
+    Args:
+        model (nn.Module): A top-down estimator of this package with ``cfg``
+            and ``dataset_meta``, as :func:`mmpose_tdmi.apis.init_pose_model`
+            gives it. Window, padding and pipeline are those of its config's
+            test dataset.
+        mode (str): ``'offline'``, ``'online'`` or ``'naive'``. Defaults to
+            ``'offline'``.
+        batch_size (int): Crops per pass of the backbone and windows per pass
+            of neck and head, of any persons and frames. Defaults to 8.
+        crop_policy (CropPolicy, optional): How long crops are kept. Defaults
+            to ``None``, the policy's own defaults. Not used by ``'naive'``.
+        flip_test (bool, optional): Whether a flipped copy is averaged in.
+            Defaults to ``None``, what the model's ``test_cfg`` says.
+        pad_future (bool): Online, whether to pad a window's future. Defaults
+            to ``False``: such a window is an error.
+        output_heatmaps (bool): Whether poses carry heatmaps. Defaults to
+            ``False``.
+        output_motion (bool): Whether poses carry the neck's motion feature.
+            Defaults to ``False``.
+
+    Attributes:
+        window (FrameWindow): The model's window.
+        padding (str): What stands in for frames that do not exist.
+        stats (StreamingStats): Counts of the last :meth:`iterate_poses`.
+
+    Raises:
+        ValueError: If an argument is not one of those described, the config
+            does not say how samples are made, or the window does not suit
+            the mode.
+    """
+
+    def __init__(self,
+                 model: nn.Module,
+                 mode: str = 'offline',
+                 batch_size: int = 8,
+                 crop_policy: Optional[CropPolicy] = None,
+                 flip_test: Optional[bool] = None,
+                 pad_future: bool = False,
+                 output_heatmaps: bool = False,
+                 output_motion: bool = False) -> None:
+        if mode not in MODES:
+            raise ValueError(f'mode must be one of {MODES}, got {mode!r}')
+        if batch_size < 1:
+            raise ValueError(
+                f'batch_size must be at least 1, got {batch_size}')
+        self.model = model
+        self.mode = mode
+        self.batch_size = batch_size
+        self.crop_policy = crop_policy or CropPolicy()
+        self.settings = ClipSettings(model.cfg, model.dataset_meta)
+        self.window = self.settings.window
+        self.padding = self.settings.padding
+        if mode == 'online' and self.window.offsets[-1] > 0 and not pad_future:
+            raise ValueError(
+                f"mode='online' cannot see frames to come, but the config's "
+                f'window is {self.window.offsets}: use a model whose offsets '
+                "are at most 0, mode='offline', or pad_future=True, which "
+                f'pads the future ({self.padding!r}) at the cost of accuracy')
+        self.window_model = WindowModel(model, self.window.key, flip_test,
+                                        output_heatmaps, output_motion)
+        self.stats = StreamingStats()
+
+    @property
+    def lookahead(self) -> int:
+        """int: Frames that are seen beyond a frame before its poses are."""
+        if self.mode == 'online':
+            return 0
+        ahead = self.crop_policy.lookahead if self.mode == 'offline' else 0
+        return max(ahead, self.window.offsets[-1])
+
+    def iterate_poses(
+        self,
+        tracked_frames: Iterable[TrackedFrame],
+        frame_step: int = 1
+    ) -> Iterator[Tuple[FramePoses, np.ndarray]]:
+        """Estimate the poses of all frames of a video.
+
+        Args:
+            tracked_frames (Iterable[TrackedFrame]): The frames in order of
+                time; read as needed, :attr:`lookahead` and at most
+                ``batch_size`` frames ahead of those given out.
+            frame_step (int): Difference of the numbers of frames that follow
+                each other. Defaults to 1.
+
+        Returns:
+            Iterator[tuple[FramePoses, np.ndarray]]: Each frame's poses, in
+            order, and the frame itself, (H, W, 3), uint8, BGR.
+
+        Raises:
+            ValueError: While iterating, if frames do not ascend or are no
+                BGR images, a track occurs twice in a frame, or a box has no
+                area.
+        """
+        if frame_step < 1:
+            raise ValueError(
+                f'frame_step must be at least 1, got {frame_step}')
+        self.stats = StreamingStats()
+        return self._iterate(tracked_frames, frame_step, self.stats)
+
+    def _iterate(
+            self, tracked_frames: Iterable[TrackedFrame], frame_step: int,
+            stats: StreamingStats) -> Iterator[Tuple[FramePoses, np.ndarray]]:
+        for _, frames in groupby(_checked(tracked_frames), _size):
+            video = _Video(self, frame_step, stats)
+            for frame in frames:
+                video.add(frame)
+                yield from video.finished()
+            video.end()
+            yield from video.finished()
+
+
+@dataclass
+class _Pending:
+    """A frame whose poses have not been given out.
+
+    ``missing`` counts the persons without a pose; it is None until the
+    frame's windows are made.
+    """
+    frame: TrackedFrame
+    poses: FramePoses
+    missing: Optional[int] = None
+
+
+class _Video:
+    """What is known and under way along one video."""
+
+    def __init__(self, estimator: StreamingPoseEstimator, frame_step: int,
+                 stats: StreamingStats) -> None:
+        settings = estimator.settings
+        is_naive = estimator.mode == 'naive'
+        self._estimator = estimator
+        self._stats = stats
+        self._buffer = FrameBuffer(
+            settings.window,
+            settings.policy,
+            frame_step,
+            causal=estimator.mode == 'online')
+        self._runs = CropRuns(
+            settings,
+            CropPolicy(0, 1, 0, 1) if is_naive else estimator.crop_policy)
+        predictor = NaivePredictor if is_naive else CachedPredictor
+        self._predict = predictor(estimator.window_model, settings, stats,
+                                  estimator.batch_size)
+        self._pending: Deque[_Pending] = deque()
+        self._queue: List[Tuple[Window, _Pending, int]] = []
+        self._has_ended = False
+
+    def add(self, frame: TrackedFrame) -> None:
+        """Take the next frame in, and do what can be done."""
+        self._buffer.append(frame)
+        self._pending.append(
+            _Pending(
+                frame,
+                FramePoses(frame.index, [None] * len(frame.persons),
+                           frame.timestamp)))
+        self._advance()
+
+    def end(self) -> None:
+        """There are no more frames: do what is left."""
+        self._has_ended = True
+        self._advance()
+        self._run()
+
+    def finished(self) -> Iterator[Tuple[FramePoses, np.ndarray]]:
+        """The frames that are done, each once, in order."""
+        while self._pending and self._pending[0].missing == 0:
+            done = self._pending.popleft()
+            self._stats.frames += 1
+            yield done.poses, done.frame.image
+
+    def _advance(self) -> None:
+        """Make windows of all frames that are ready."""
+        waiting = [p for p in self._pending if p.missing is None]
+        for place, pending in enumerate(waiting):
+            if not self._is_ready(pending.frame, len(waiting) - place - 1):
+                break
+            self._make_windows(pending, waiting[place + 1:])
+            if len(self._queue) >= self._estimator.batch_size:
+                self._run()
+        num_made = sum(p.missing is not None for p in self._pending)
+        # people may be so rare that a batch takes a long time to fill
+        if (not self._queue or num_made > self._estimator.batch_size
+                or self._estimator.mode == 'online'):
+            self._run()
+
+    def _is_ready(self, frame: TrackedFrame, num_later: int) -> bool:
+        """Whether all is known that a frame's windows depend on."""
+        return self._has_ended or (num_later >= self._estimator.lookahead
+                                   and self._buffer.is_complete(
+                                       number_of(frame)))
+
+    def _make_windows(self, pending: _Pending,
+                      later: List[_Pending]) -> None:
+        """Put the windows of a frame's persons into the queue."""
+        frame = pending.frame
+        pending.missing = len(frame.persons)
+        key = number_of(frame)
+        # a track whose last window shares no frame with this one's starts
+        # anew: that costs nothing
+        self._runs.keep(lambda run: self._buffer.share_frames(run.last, key))
+        if not frame.persons:
+            return
+        numbers = self._buffer.clip(key)
+        ahead = later[:self._estimator.lookahead]
+        for place, box in enumerate(frame.persons):
+            run = self._runs.assign(key, box, _boxes(box.track_id, ahead))
+            self._stats.crops += run.length == 1
+            self._queue.append((Window(box, run, numbers), pending, place))
+
+    def _run(self) -> None:
+        """Run the model on the queue and forget what is needed no more."""
+        if self._queue:
+            scope = self._estimator.settings.scope
+            with DefaultScope.overwrite_default_scope(scope):
+                poses = self._predict([entry[0] for entry in self._queue],
+                                      self._buffer)
+            for (window, pending, place), pose in zip(self._queue, poses):
+                pending.poses.persons[place] = PersonPose(
+                    window.box, pose.keypoints, pose.scores, window.crop,
+                    pose.heatmaps, pose.motion)
+                pending.missing -= 1
+            self._stats.person_frames += len(self._queue)
+            self._queue = []
+        following = [
+            number_of(p.frame) for p in self._pending if p.missing is None
+        ]
+        self._buffer.drop_before(
+            following[0] if following else self._buffer.last + 1)
+        self._predict.evict(self._buffer.first, self._runs.active)
+
+
+def _boxes(track_id: int, frames: Iterable[_Pending]) -> Iterator[TrackedBox]:
+    """A track's boxes in frames."""
+    for pending in frames:
+        for box in pending.frame.persons:
+            if box.track_id == track_id:
+                yield box
+
+
+def _size(frame: TrackedFrame) -> Tuple[int, ...]:
+    return frame.image.shape
+
+
+def _checked(frames: Iterable[TrackedFrame]) -> Iterator[TrackedFrame]:
+    """The frames, if they are as they must be."""
+    last = None
+    for frame in frames:
+        if frame.image.ndim != 3 or frame.image.shape[2] != 3:
+            raise ValueError(
+                f'frame {frame.index}: expected a BGR image (H, W, 3), got '
+                f'{frame.image.shape}')
+        if last is not None and frame.index <= last:
+            raise ValueError(f'frame {frame.index} follows frame {last}: '
+                             'frames must come in order of time')
+        last = frame.index
+        tracks = [box.track_id for box in frame.persons]
+        if len(set(tracks)) < len(tracks):
+            raise ValueError(
+                f'frame {frame.index}: a track_id occurs twice among '
+                f'{tracks}: a person has one box in a frame')
+        yield frame

@@ -1,0 +1,257 @@
+#!/usr/bin/env python
+"""What a person in a frame costs: one frame, naive and streaming.
+
+- single: the host's single-frame model on the same crops, batched;
+- naive: TDMI, all frames of a window through the backbone for every box;
+- streaming: TDMI, each crop through the backbone once.
+
+All through their own pipelines, from the frame to the keypoints, flip test
+equal on all sides, random weights, people who keep still (a crop lasts, one
+backbone pass per person-frame; tools/benchmark/shared_crops.py measures how
+many it takes of people who move: ``--passes`` gives the ratio at that
+number). Medians of repetitions in turn::
+
+    python tools/benchmark/person_frame_cost.py --models w48 --frames 6
+    python tools/benchmark/person_frame_cost.py --quick
+
+"limit" is the ratio by multiply-accumulates (tools/analysis/count_model.py),
+"window share" how much of streaming's time is neck, head and decoding.
+"""
+import argparse
+import time
+from contextlib import nullcontext
+from typing import Callable, Dict, List, Optional, Tuple
+
+import numpy as np
+import torch
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.registry import DefaultScope, init_default_scope
+from torch import nn
+
+import mmpose_tdmi  # noqa: F401
+from mmpose_tdmi.models.complexity import clip_length, count_model
+from mmpose_tdmi.performance import (build_random_model, markdown_table,
+                                     median_times, resize_input,
+                                     single_frame_config, tdmi_config)
+from mmpose_tdmi.performance.models import MODEL_CONFIGS
+from mmpose_tdmi.video import (StreamingPoseEstimator, TrackedBox,
+                               TrackedFrame)
+
+FRAME_SIZE = (1280, 720)
+QUICK_SIZE = (96, 128)
+
+
+def still_video(num_frames: int, num_persons: int) -> List[TrackedFrame]:
+    """Frames of noise with people who keep still."""
+    rng = np.random.default_rng(0)
+    width, height = FRAME_SIZE
+    boxes = []
+    for person in range(num_persons):
+        left = 40 + (person * 97) % (width - 240)
+        boxes.append(
+            TrackedBox(person, (left, 100., left + 160., height - 200.), 1.))
+    return [
+        TrackedFrame(
+            i, i / 25, rng.integers(0, 256, (height, width, 3), np.uint8),
+            boxes) for i in range(num_frames)
+    ]
+
+
+class SingleFrame:
+    """The host's model over all boxes of a video, in batches."""
+
+    def __init__(self, model: nn.Module, batch_size: int) -> None:
+        self._model = model
+        self._batch_size = batch_size
+        self._pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
+
+    @torch.no_grad()
+    def __call__(self, frames: List[TrackedFrame]) -> None:
+        samples = []
+        for frame in frames:
+            for box in frame.persons:
+                samples.append(
+                    self._pipeline({
+                        **self._model.dataset_meta, 'img':
+                        frame.image,
+                        'bbox':
+                        np.array([box.bbox], np.float32),
+                        'bbox_score':
+                        np.array([box.score], np.float32)
+                    }))
+                if len(samples) == self._batch_size:
+                    self._model.test_step(pseudo_collate(samples))
+                    samples = []
+        if samples:
+            self._model.test_step(pseudo_collate(samples))
+
+
+def run_all(estimator: StreamingPoseEstimator,
+            frames: List[TrackedFrame]) -> None:
+    for _ in estimator.iterate_poses(frames):
+        pass
+
+
+def window_share(estimator: StreamingPoseEstimator,
+                 frames: List[TrackedFrame],
+                 clock: Callable[[], float]) -> float:
+    """The share of the second phase in a run."""
+    phases, spent = estimator.window_model, 0.
+    predict = phases.predict_windows
+
+    def timed(windows):
+        nonlocal spent
+        start = clock()
+        poses = predict(windows)
+        spent += clock() - start
+        return poses
+
+    phases.predict_windows = timed
+    start = clock()
+    run_all(estimator, frames)
+    whole = clock() - start
+    phases.predict_windows = predict
+    return spent / whole
+
+
+def measure(name: str, args: argparse.Namespace) -> Tuple[list, list]:
+    """A row of ratios and one of times, for one model."""
+    configs = dict(single=single_frame_config(name), tdmi=tdmi_config(name))
+    models: Dict[str, nn.Module] = {}
+    for which, config in configs.items():
+        if args.size:
+            resize_input(config, args.size)
+        config.model.test_cfg.flip_test = args.flip_test
+        models[which] = build_random_model(
+            config, args.device,
+            torch.channels_last if args.channels_last else None)
+    width, height = configs['tdmi'].model.head.decoder.input_size
+
+    naive = StreamingPoseEstimator(models['tdmi'], 'naive', args.batch_size)
+    streaming = StreamingPoseEstimator(models['tdmi'], 'offline',
+                                       args.batch_size)
+    single = SingleFrame(models['single'], args.batch_size)
+    frames = still_video(args.frames, args.persons)
+    few = frames[:args.naive_frames]
+    cases: Dict[str, Callable[[], None]] = dict(
+        single=lambda: single(frames),
+        naive=lambda: run_all(naive, few),
+        streaming=lambda: run_all(streaming, frames))
+    clock = time.process_time if args.cpu_time else time.perf_counter
+    times = median_times(cases, args.repeats, clock=clock)
+    # milliseconds per person and frame
+    counts = dict(single=frames, naive=few, streaming=frames)
+    cost = {
+        case: 1000 * times[case] / (len(counts[case]) * args.persons)
+        for case in cases
+    }
+    share = window_share(streaming, frames, clock)
+    assert streaming.stats.passes_per_person_frame == 1
+
+    ratio = cost['streaming'] / cost['single']
+    # what is not the second phase grows with the passes
+    at_passes = ratio * (share + (1 - share) * args.passes)
+    limit = mac_ratio(models, (height, width))
+    return ([
+        name, f'{height}x{width}', ratio, limit, at_passes,
+        cost['naive'] / cost['streaming'], cost['naive'] / cost['single'],
+        share
+    ], [name, cost['single'], cost['naive'], cost['streaming']])
+
+
+def mac_ratio(models: Dict[str, nn.Module], shape: Tuple[int, int]) -> float:
+    """Streaming over single frame by multiply-accumulates."""
+    num_frames = clip_length(models['tdmi'])
+    counts = {
+        count.name: count.macs
+        for count in count_model(models['tdmi'], shape, num_frames)
+    }
+    backbone = counts['backbone'] / num_frames
+    frame_phase = (counts['neck.alignment'] +
+                   counts.get('neck.pre_neck', 0)) / num_frames
+    window = counts[''] - counts['backbone'] - frame_phase * num_frames
+    single = count_model(models['single'], shape)[0].macs
+    return (backbone + frame_phase + window) / single
+
+
+def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument(
+        '--models', nargs='+', choices=MODEL_CONFIGS, default=['w48'])
+    parser.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        metavar=('WIDTH', 'HEIGHT'),
+        help='of the input (default: the configs\')')
+    parser.add_argument('--frames', type=int, default=8)
+    parser.add_argument(
+        '--naive-frames',
+        type=int,
+        default=2,
+        help='frames that are run naively (default 2)')
+    parser.add_argument('--persons', type=int, default=1)
+    parser.add_argument('--batch-size', type=int, default=8)
+    parser.add_argument('--repeats', type=int, default=3)
+    parser.add_argument('--no-flip-test', dest='flip_test',
+                        action='store_false')
+    parser.add_argument('--channels-last', action='store_true')
+    parser.add_argument('--bf16', action='store_true', help='autocast')
+    parser.add_argument(
+        '--cpu-time',
+        action='store_true',
+        help='CPU time of the process instead of wall time: on a busy machine')
+    parser.add_argument(
+        '--passes',
+        type=float,
+        default=1.12,
+        help='backbone passes per person-frame to give the ratio for, as\n'
+        'shared_crops.py measured it (default 1.12)')
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument(
+        '--quick',
+        action='store_true',
+        help=f'input {QUICK_SIZE[0]}x{QUICK_SIZE[1]}, 4 frames, 2 repeats: '
+        'whether it runs')
+    args = parser.parse_args(args)
+    if args.quick:
+        args.size, args.frames, args.repeats = QUICK_SIZE, 4, 2
+        args.naive_frames = 1
+    return args
+
+
+def main(args: Optional[List[str]] = None) -> None:
+    args = parse_args(args)
+    init_default_scope('mmpose')
+    device = torch.device(args.device).type
+    cast = torch.autocast(
+        device, torch.bfloat16) if args.bf16 else nullcontext()
+    ratios, times = [], []
+    try:
+        with DefaultScope.overwrite_default_scope('mmpose'), cast:
+            for name in args.models:
+                ratio, cost = measure(name, args)
+                ratios.append(ratio)
+                times.append(cost)
+    except (FileNotFoundError, ValueError) as error:
+        raise SystemExit(f'error: {error}') from error
+    print(f'{args.persons} person(s), {args.frames} frames, batches of '
+          f'{args.batch_size}, flip test {args.flip_test}, '
+          f'{torch.get_num_threads()} thread(s), '
+          f'{"bfloat16" if args.bf16 else "float32"}, '
+          f'{"channels-last" if args.channels_last else "contiguous"}, '
+          f'{args.repeats} repetitions, '
+          f'{"CPU" if args.cpu_time else "wall"} time\n')
+    print(
+        markdown_table([
+            'model', 'input', 'streaming / single', 'limit',
+            f'at {args.passes:g} passes', 'naive / streaming',
+            'naive / single', 'window share'
+        ], ratios))
+    print('\nmilliseconds per person-frame\n')
+    print(markdown_table(['model', 'single', 'naive', 'streaming'], times))
+
+
+if __name__ == '__main__':
+    main()

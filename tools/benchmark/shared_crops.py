@@ -1,0 +1,110 @@
+#!/usr/bin/env python
+"""What a crop shared by many frames does to accuracy, and what it saves.
+
+Poses of the persons of an annotated set (tools/generate_clips.py makes one),
+with the annotated boxes: once with a crop for every box, once for each
+tolerance with crops that are kept (docs/performance.md says by which rule)::
+
+    python tools/benchmark/shared_crops.py CONFIG CHECKPOINT \
+--ann-file clips/annotations/synthetic_val.json --data-root clips
+
+Prints, for each: AP (PoseTrack's), how far the joints are from those of the
+crop for every box in pixels and in head sizes, backbone passes and frames per
+crop.
+"""
+import argparse
+from typing import Dict, List, Optional, Sequence
+
+from mmengine.logging import MMLogger
+from torch import nn
+
+import mmpose_tdmi  # noqa: F401
+from mmpose_tdmi.performance import (AnnotatedVideo, estimate_videos,
+                                     load_annotated_videos, markdown_table,
+                                     mean_distances, posetrack_ap)
+from mmpose_tdmi.video import CropPolicy, StreamingPoseEstimator
+
+
+def compare(model: nn.Module, videos: Dict[str, AnnotatedVideo],
+            ann_file: str, policies: Sequence[CropPolicy], batch_size: int,
+            jitter: float) -> List[list]:
+    """The table's rows."""
+
+    def run(mode: str, policy: Optional[CropPolicy] = None):
+        estimator = StreamingPoseEstimator(model, mode, batch_size, policy)
+        poses, stats = estimate_videos(estimator, videos, jitter)
+        return poses, stats, posetrack_ap(poses, ann_file, model.dataset_meta)
+
+    reference, stats, ap = run('naive')
+    rows = [[
+        'every box', '', '', f'{ap:.2f}', '', '', '',
+        stats.passes_per_person_frame, ''
+    ]]
+    for policy in policies:
+        poses, stats, policy_ap = run('offline', policy)
+        pixels, heads = mean_distances(poses, reference, videos)
+        rows.append([
+            f'{policy.max_shift:g}', f'{policy.max_scale:g}',
+            policy.lookahead, f'{policy_ap:.2f}', f'{policy_ap - ap:+.2f}',
+            pixels, heads, stats.passes_per_person_frame,
+            stats.person_frames_per_crop
+        ])
+    return rows
+
+
+def parse_policy(text: str) -> CropPolicy:
+    """``0.1:1.25:16`` -> shift, scale and lookahead; the last may miss."""
+    shift, scale, *lookahead = text.split(':')
+    return CropPolicy(float(shift), float(scale),
+                      *[int(x) for x in lookahead])
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument('config', help='config of a model of this package')
+    parser.add_argument('checkpoint', help='its weights')
+    parser.add_argument('--ann-file', required=True)
+    parser.add_argument('--data-root', required=True)
+    parser.add_argument(
+        '--policies',
+        nargs='+',
+        default=['0.025:1.05', '0.05:1.1', '0.1:1.1', '0.1:1.25', '0.1:1.25:0'],
+        metavar='SHIFT:SCALE[:LOOKAHEAD]')
+    parser.add_argument(
+        '--jitter',
+        type=float,
+        nargs='+',
+        default=[0.],
+        help='noise of the boxes\' sides, as a share of the box (default 0);\n'
+        'one table for each')
+    parser.add_argument('--batch-size', type=int, default=16)
+    parser.add_argument('--device', default='cpu')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    # the entry points need MMDetection, which nothing else here does
+    from mmpose_tdmi.apis import init_pose_model
+    try:
+        policies = [parse_policy(text) for text in args.policies]
+        model = init_pose_model(args.config, args.checkpoint, args.device)
+        videos = load_annotated_videos(args.ann_file, args.data_root)
+    except (OSError, ValueError, TypeError) as error:
+        raise SystemExit(f'error: {error}') from error
+    MMLogger.get_current_instance().setLevel('WARNING')
+    for jitter in args.jitter:
+        rows = compare(model, videos, args.ann_file, policies,
+                       args.batch_size, jitter)
+        print(f'\n{len(videos)} videos, boxes moved by {jitter:g}\n')
+        print(
+            markdown_table([
+                'max_shift', 'max_scale', 'lookahead', 'AP', 'change',
+                'pixels', 'head sizes', 'passes per person-frame',
+                'frames per crop'
+            ], rows))
+
+
+if __name__ == '__main__':
+    main()

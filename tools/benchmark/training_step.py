@@ -1,0 +1,204 @@
+#!/usr/bin/env python
+"""What TDMI's modules add to a training step, and the memory it takes.
+
+Time: forward and backward pass of the whole model over those of its backbone
+alone on the same frames; medians of repetitions in turn. Memory: the peak of
+a process that does one step (of the GPU with ``--device cuda``), and what is
+kept for the backward pass, for each way of recomputing activations::
+
+    python tools/benchmark/training_step.py --model w48 --clips 1
+    python tools/benchmark/training_step.py --quick
+
+``--bf16`` is autocast.
+"""
+import argparse
+import json
+import resource
+import subprocess
+import sys
+from contextlib import nullcontext
+from typing import Callable, Dict, List, Optional
+
+import torch
+from mmengine.registry import DefaultScope
+from mmpose.testing import get_packed_inputs
+from torch import Tensor
+
+import mmpose_tdmi  # noqa: F401
+from mmpose_tdmi.performance import (build_random_model, markdown_table,
+                                     median_times, resize_input, tdmi_config)
+from mmpose_tdmi.performance.models import MODEL_CONFIGS
+
+#: What is recomputed in the backward pass: config options by name.
+CHECKPOINTING: Dict[str, Dict[str, dict]] = {
+    'nothing': {},
+    'neck and head': dict(neck=dict(with_cp=True), head=dict(with_cp=True)),
+    'all': dict(
+        backbone=dict(with_cp=True),
+        neck=dict(with_cp=True),
+        head=dict(with_cp=True)),
+}
+QUICK_SIZE = (96, 128)
+
+
+class Step:
+    """A training step of a model on made-up clips."""
+
+    def __init__(self, args: argparse.Namespace, checkpointing: str) -> None:
+        config = tdmi_config(args.model)
+        if args.size:
+            resize_input(config, args.size)
+        for part, options in CHECKPOINTING[checkpointing].items():
+            config.model[part].update(options)
+        self.model = build_random_model(
+            config, args.device,
+            torch.channels_last if args.channels_last else None).train()
+        self._cast = torch.autocast(
+            torch.device(args.device).type,
+            torch.bfloat16) if args.bf16 else nullcontext()
+        decoder = config.model.head.decoder
+        width, height = decoder.input_size
+        data = get_packed_inputs(
+            args.clips,
+            num_keypoints=17,
+            img_shape=(height, width),
+            input_size=(width, height),
+            heatmap_size=tuple(decoder.heatmap_size))
+        num_frames = self.model.neck.window.num_frames
+        data['inputs'] = [
+            torch.randint(256, (num_frames, 3, height, width)).byte()
+            for _ in range(args.clips)
+        ]
+        self._data = self.model.data_preprocessor(data, True)
+
+    def loss(self) -> Tensor:
+        """The model's loss."""
+        with self._cast:
+            losses = self.model(**self._data, mode='loss')
+            return self.model.parse_losses(losses)[0]
+
+    def backbone_loss(self) -> Tensor:
+        """A number that the backbone's maps decide."""
+        with self._cast:
+            maps = self.model.backbone(self._data['inputs'])
+            return sum(x.float().mean() for x in maps)
+
+    def run(self, loss: Callable[[], Tensor]) -> None:
+        """Forward and backward pass."""
+        total = loss()
+        total.backward()
+        self.model.zero_grad(set_to_none=True)
+        if total.is_cuda:
+            torch.cuda.synchronize()
+
+
+def kept_bytes(step: Step) -> int:
+    """What the forward pass keeps for the backward pass, without weights."""
+    weights = {
+        x.untyped_storage().data_ptr()
+        for x in step.model.parameters()
+    }
+    kept: Dict[int, int] = {}
+
+    def keep(x: Tensor) -> Tensor:
+        storage = x.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+        total = step.loss()
+    # alive until here, so that no storage was counted twice
+    del total
+    return sum(kept.values())
+
+
+def peak_bytes(device: str) -> int:
+    """The highest use of memory so far."""
+    if torch.device(device).type == 'cuda':
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def memory(args: argparse.Namespace) -> None:
+    """Measure in this process; prints json."""
+    step = Step(args, args.measure)
+    kept = kept_bytes(step)
+    step.run(step.loss)
+    print(json.dumps(dict(kept=kept, peak=peak_bytes(args.device))))
+
+
+def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument('--model', choices=MODEL_CONFIGS, default='w48')
+    parser.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        metavar=('WIDTH', 'HEIGHT'),
+        help='of the input (default: the config\'s)')
+    parser.add_argument('--clips', type=int, default=1)
+    parser.add_argument('--repeats', type=int, default=3)
+    parser.add_argument('--channels-last', action='store_true')
+    parser.add_argument('--bf16', action='store_true')
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument(
+        '--no-memory',
+        dest='memory',
+        action='store_false',
+        help='times only')
+    parser.add_argument(
+        '--quick',
+        action='store_true',
+        help=f'input {QUICK_SIZE[0]}x{QUICK_SIZE[1]}, one repetition')
+    parser.add_argument('--measure', help=argparse.SUPPRESS)
+    args = parser.parse_args(args)
+    if args.quick:
+        args.size, args.repeats = list(QUICK_SIZE), 1
+    return args
+
+
+def main(argv: Optional[List[str]] = None) -> None:
+    argv = sys.argv[1:] if argv is None else argv
+    args = parse_args(argv)
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        if args.measure:
+            memory(args)
+            return
+        step = Step(args, 'nothing')
+        times = median_times(
+            dict(
+                whole=lambda: step.run(step.loss),
+                backbone=lambda: step.run(step.backbone_loss)), args.repeats)
+    shape = step.model.cfg.model.head.decoder.input_size
+    print(f'{args.model}, {args.clips} clip(s) of '
+          f'{step.model.neck.window.num_frames} frames of '
+          f'{shape[1]}x{shape[0]}, {args.device}, '
+          f'{torch.get_num_threads()} thread(s), '
+          f'{"bfloat16" if args.bf16 else "float32"}\n')
+    added = times['whole'] / times['backbone'] - 1
+    print(
+        markdown_table(
+            ['added to the backbone', 'whole step, s', 'backbone alone, s'],
+            [[f'{100 * added:.0f} %', times['whole'], times['backbone']]]))
+    if not args.memory:
+        return
+    rows = []
+    for name in CHECKPOINTING:
+        command = [sys.executable, '-W', 'ignore', __file__, *argv]
+        done = subprocess.run(
+            [*command, '--measure', name],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True)
+        found = json.loads(done.stdout.splitlines()[-1])
+        rows.append([name, found['kept'] / 1e9, found['peak'] / 1e9])
+    print()
+    print(
+        markdown_table(
+            ['recomputed', 'kept for backward, GB', 'peak memory, GB'], rows))
+
+
+if __name__ == '__main__':
+    main()
