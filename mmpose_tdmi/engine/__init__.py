@@ -1,4 +1,5 @@
 """What the plugin adds to the host's training loop."""
+from .hooks import DependenceHook
 from .optim_wrappers import CpuAmpOptimWrapper
 
-__all__ = ['CpuAmpOptimWrapper']
+__all__ = ['CpuAmpOptimWrapper', 'DependenceHook']

@@ -1,6 +1,10 @@
 """Transforms for clips; all others are MMPose's own."""
+from .corruption import CorruptFrames
 from .formatting import PackPoseSequenceInputs
 from .loading import LoadFrameSequence
 from .wrappers import ShareRandomParams
 
-__all__ = ['LoadFrameSequence', 'PackPoseSequenceInputs', 'ShareRandomParams']
+__all__ = [
+    'CorruptFrames', 'LoadFrameSequence', 'PackPoseSequenceInputs',
+    'ShareRandomParams'
+]

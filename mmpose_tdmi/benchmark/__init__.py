@@ -1,0 +1,1 @@
+"""Systems compared on generated clips, whose truth is known."""

@@ -1,0 +1,90 @@
+"""Test a trained model on corrupted clips.
+
+Shape shorthand: none.
+"""
+import copy
+from pathlib import Path
+from typing import Dict, Mapping, Optional, Sequence
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+#: The suite: options of :class:`CorruptFrames` by name.
+CORRUPTIONS: Mapping[str, Optional[dict]] = {
+    'clean': None,
+    'dropped': dict(kind='drop'),
+    'duplicated': dict(kind='duplicate'),
+    'frozen': dict(kind='freeze'),
+    'shuffled': dict(kind='shuffle'),
+    'noisy': dict(kind='noise'),
+    'blurred': dict(kind='blur'),
+    'key dropped': dict(kind='drop', frames='key'),
+    'key noisy': dict(kind='noise', frames='key'),
+    'key blurred': dict(kind='blur', frames='key'),
+}
+
+
+def corrupted(config: Config, options: Optional[dict]) -> Config:
+    """A config whose test clips are corrupted.
+
+    Args:
+        config (Config): A config; it stays as it is.
+        options (dict, optional): Options of :class:`CorruptFrames`; None for
+            no corruption.
+
+    Returns:
+        Config: The changed copy.
+
+    Raises:
+        ValueError: If the test pipeline loads no frame sequence.
+    """
+    config = copy.deepcopy(config)
+    if options is None:
+        return config
+    pipeline = config.test_dataloader.dataset.pipeline
+    places = [
+        i for i, step in enumerate(pipeline)
+        if step['type'] == 'LoadFrameSequence'
+    ]
+    if len(places) != 1:
+        raise ValueError(
+            'the test pipeline must have one LoadFrameSequence, found '
+            f'{len(places)} in {[step["type"] for step in pipeline]}')
+    pipeline.insert(places[0] + 1, dict(type='CorruptFrames', **options))
+    return config
+
+
+def run_corruptions(config: Config,
+                    checkpoint: Path,
+                    work_dir: Path,
+                    names: Sequence[str] = tuple(CORRUPTIONS),
+                    metric: str = 'posetrack/mAP') -> Dict[str, float]:
+    """Test a model under each corruption.
+
+    Args:
+        config (Config): Its config, with a test dataloader.
+        checkpoint (Path): Its weights.
+        work_dir (Path): Folder for logs.
+        names (Sequence[str]): Of :data:`CORRUPTIONS`. Defaults to all.
+        metric (str): The metric's name. Defaults to ``'posetrack/mAP'``.
+
+    Returns:
+        dict[str, float]: The metric by name, percent.
+
+    Raises:
+        ValueError: If the evaluator does not give the metric.
+    """
+    results = {}
+    for name in names:
+        changed = corrupted(config, CORRUPTIONS[name])
+        changed.test_evaluator.pop('out_dir', None)
+        changed.work_dir = str(work_dir)
+        changed.load_from = str(checkpoint)
+        # a runner of its own for each, which has a name of its own
+        changed.experiment_name = f'corruption_{name.replace(" ", "_")}'
+        figures = Runner.from_cfg(changed).test()
+        if metric not in figures:
+            raise ValueError(f'the evaluator gives {sorted(figures)}, not '
+                             f'{metric!r}')
+        results[name] = round(float(figures[metric]), 2)
+    return results

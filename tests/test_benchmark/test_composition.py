@@ -1,0 +1,88 @@
+"""A system's config joined with the benchmark's."""
+from pathlib import Path
+
+import pytest
+
+from mmpose_tdmi.benchmark.composition import (compose, config_hash,
+                                               set_length)
+from mmpose_tdmi.benchmark.systems import (ROOT, SINGLE_FRAME, SYSTEMS, TABLES,
+                                           TDMI)
+
+BASE = ROOT / 'configs' / 'benchmark' / 'known_truth.py'
+PRETRAIN = ROOT / 'configs' / 'benchmark' / 'known_truth_pretrain.py'
+
+
+def test_every_row_of_the_tables_is_a_system():
+    for table in TABLES:
+        assert set(table.rows) <= set(SYSTEMS)
+
+
+@pytest.fixture(scope='module')
+def single_frame():
+    return compose(BASE, SINGLE_FRAME.path, Path('clips'),
+                   SINGLE_FRAME.options, Path('start.pth'))
+
+
+@pytest.mark.parametrize(
+    'name',
+    [name for name, system in SYSTEMS.items() if system.path.is_file()])
+def test_systems_get_the_same_training(name, single_frame):
+    system = SYSTEMS[name]
+    config = compose(BASE, system.path, Path('clips'), system.options,
+                     Path('start.pth'))
+    reference = single_frame
+    for key in ('train_cfg', 'param_scheduler', 'default_hooks',
+                'test_evaluator'):
+        assert config[key] == reference[key]
+    for key in ('train_dataloader', 'test_dataloader'):
+        assert 0 in config[key].dataset.offsets
+        config[key].dataset.offsets = reference[key].dataset.offsets
+        assert config[key] == reference[key]
+    assert config.model.init_cfg.checkpoint == 'start.pth'
+    # no other weights are named anywhere in the model
+    assert 'work_dirs' not in str(config.model)
+    assert config.model.test_cfg.flip_test is False
+
+
+def test_pretraining_starts_from_nothing():
+    config = compose(PRETRAIN, SINGLE_FRAME.path, Path('clips'))
+    assert 'init_cfg' not in config.model
+    assert config.train_cfg.type == 'EpochBasedTrainLoop'
+    assert config.optim_wrapper.optimizer.lr == 2e-3
+
+
+def test_options_change_the_system():
+    config = compose(BASE, TDMI.path, Path('clips'),
+                     {'model.neck.fusion': 'concat'}, Path('start.pth'))
+    assert config.model.neck.fusion == 'concat'
+
+
+def test_length_sets_loop_schedule_and_checkpoints():
+    config = compose(BASE, TDMI.path, Path('clips'), None, Path('a.pth'))
+    set_length(config, 30)
+    assert config.train_cfg.max_iters == 30
+    assert config.param_scheduler[-1].end == 30
+    assert config.param_scheduler[-1].T_max == 30
+    assert config.default_hooks.checkpoint.interval == 10
+    config = compose(PRETRAIN, SINGLE_FRAME.path, Path('clips'))
+    set_length(config, 3)
+    assert config.train_cfg.max_epochs == 3
+    assert config.default_hooks.checkpoint.interval == 1
+
+
+def test_the_hash_knows_settings_and_not_places():
+    first = compose(BASE, TDMI.path, Path('/first/clips'), None,
+                    Path('/first/start.pth'))
+    moved = compose(BASE, TDMI.path, Path('/b/c/clips'), None,
+                    Path('/b/c/start.pth'))
+    places = Path('/first'), Path('/b/c')
+    assert config_hash(first, places[0]) == config_hash(moved, places[1])
+    moved.model.neck.num_blocks = (2, 2, 2, 2)
+    assert config_hash(first, places[0]) != config_hash(moved, places[1])
+
+
+def test_a_config_without_a_window_is_refused(tmp_path):
+    path = tmp_path / 'bare.py'
+    path.write_text('model = dict(type="A")\n')
+    with pytest.raises(ValueError, match='offsets'):
+        compose(BASE, path, Path('clips'))

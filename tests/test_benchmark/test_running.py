@@ -1,0 +1,117 @@
+"""Pieces: what is run, what is kept, what is not repeated."""
+import json
+
+import pytest
+
+from mmpose_tdmi.benchmark import running
+from mmpose_tdmi.benchmark.records import RunRecords
+from mmpose_tdmi.benchmark.results import Results
+from mmpose_tdmi.benchmark.running import Benchmark, Scale
+from mmpose_tdmi.benchmark.systems import SINGLE_FRAME, SYSTEMS, TDMI
+from mmpose_tdmi.demo.steps import StepRecord
+
+
+@pytest.fixture
+def benchmark(clips, tmp_path):
+    scale = Scale('tiny', clips.plan, 4, 2, 6, ('tdmi', ), (0, ))
+    benchmark = Benchmark(tmp_path, tmp_path / 'results', scale)
+    benchmark.clips = clips
+    benchmark.pretrained.parent.mkdir()
+    benchmark.pretrained.write_bytes(b'weights')
+    return benchmark
+
+
+@pytest.fixture
+def fake_steps(monkeypatch, benchmark, write_predictions):
+    """Stands in for the commands: leaves what they would leave."""
+    ran = []
+
+    def run_steps(steps, folder):
+        ran.append((folder, steps))
+        write_predictions(benchmark.clips, folder / 'predictions', 3.)
+        (folder / 'cost.json').write_text(json.dumps(dict(params=1)))
+        return [StepRecord(step, 12.) for step in steps]
+
+    monkeypatch.setattr(running, 'run_steps', run_steps)
+    return ran
+
+
+def test_a_piece_leaves_its_json_and_is_not_repeated(benchmark, fake_steps):
+    assert not benchmark.is_done(TDMI, 1)
+    path = benchmark.run(TDMI, 1)
+    assert path == benchmark.result(TDMI, 1) and benchmark.is_done(TDMI, 1)
+    piece = json.loads(path.read_text())
+    assert (piece['system'], piece['seed'], piece['samples']) == ('tdmi', 1,
+                                                                  6 * 16)
+    assert piece['train_seconds'] == 12 and piece['cost'] == dict(params=1)
+    assert piece['data'] == benchmark.clips.fingerprint()
+    joints = piece['figures']
+    assert joints['all']['joints'] == sum(joints[d]['joints']
+                                          for d in ('easy', 'hard'))
+    assert 0 < joints['all']['AP'] < 100 and 0 < joints['all']['PCKh'] < 100
+    assert RunRecords.from_json(piece['records']).hits.shape[1] == 15
+    assert str(benchmark.folder) not in path.read_text()
+    benchmark.run(TDMI, 1)
+    assert len(fake_steps) == 1
+    results = Results(benchmark.results)
+    assert list(results.pieces) == ['tdmi']
+
+
+def test_the_commands_are_the_public_tools(benchmark, fake_steps):
+    benchmark.run(TDMI, 0)
+    (_, steps), = fake_steps
+    lines = [step.lines()[0] for step in steps]
+    assert 'tools/train.py' in lines[0] and '--resume' in lines[0]
+    assert 'tools/test.py' in lines[1] and 'iter_6.pth' in lines[1]
+    assert 'mmpose_tdmi.benchmark.cost' in lines[2]
+
+
+def test_the_config_of_a_piece(benchmark):
+    config = benchmark.compose(TDMI, 2)
+    assert config.randomness == dict(seed=2)
+    assert config.model.init_cfg.checkpoint == str(benchmark.pretrained)
+    assert config.train_cfg.max_iters == 6
+    hook, = config.custom_hooks[-1:]
+    assert hook['type'] == 'DependenceHook' and hook['interval'] == 1
+    for system in (SINGLE_FRAME, SYSTEMS['tde_only']):
+        hooks = benchmark.compose(system, 2).get('custom_hooks', [])
+        assert all(h['type'] != 'DependenceHook' for h in hooks)
+    longer = benchmark.compose(SYSTEMS['single_frame_time'], 0)
+    assert longer.train_cfg.max_iters > 5 * 6
+
+
+def test_seeds_change_nothing_but_the_seed(benchmark):
+    one, other = (benchmark.compose(TDMI, seed).to_dict() for seed in (0, 1))
+    for config in (one, other):
+        config.pop('randomness')
+        config['test_evaluator'].pop('out_dir')
+    assert one == other
+
+
+def test_a_folder_of_another_config_is_refused(benchmark, fake_steps):
+    benchmark.run(TDMI, 0)
+    benchmark.result(TDMI, 0).unlink()
+    config = benchmark.run_folder(TDMI, 0) / 'config.py'
+    text = config.read_text()
+    assert "'max_iters': 6" in text
+    config.write_text(text.replace("'max_iters': 6", "'max_iters': 7"))
+    with pytest.raises(ValueError, match='another config'):
+        benchmark.run(TDMI, 0)
+
+
+def test_results_of_other_clips_are_refused(benchmark):
+    benchmark.write_truth()
+    path = benchmark.results / 'truth.json'
+    path.write_text(
+        json.dumps(dict(json.loads(path.read_text()), data='other')))
+    with pytest.raises(ValueError, match='other clips'):
+        benchmark.write_truth()
+
+
+def test_pretraining_comes_in_pieces_that_resume(benchmark):
+    steps = benchmark.pretrain_steps()
+    lines = [step.lines()[0] for step in steps]
+    assert [step.name for step in steps] == ['pretrain_2', 'pretrain_4']
+    assert 'train_cfg.max_epochs=2' in lines[0]
+    assert 'train_cfg.max_epochs=4' in lines[1]
+    assert all('--resume' in line for line in lines)
