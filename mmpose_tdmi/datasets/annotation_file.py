@@ -15,7 +15,6 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from mmengine import fileio
 
-
 _NUMBER_TYPES = frozenset((int, float))
 
 
@@ -42,16 +41,13 @@ class AnnotationFile:
 
 
 def load_annotation_file(path: str,
-                         keypoint_names: Sequence[str],
-                         backend_args: Optional[dict] = None
-                         ) -> AnnotationFile:
+                         keypoint_names: Sequence[str]) -> AnnotationFile:
     """Read an annotation file.
 
     Args:
-        path (str): The json file.
+        path (str): The json file; its backend is told by its prefix.
         keypoint_names (Sequence[str]): The dataset's K keypoints, which a
             category that names its own must have in the same order.
-        backend_args (dict, optional): The file backend. Defaults to None.
 
     Returns:
         AnnotationFile: Its content.
@@ -62,7 +58,7 @@ def load_annotation_file(path: str,
             of records, an id missing, of another type than int or repeated, a
             person of an image that is not listed, or other keypoints.
     """
-    content = _read(path, backend_args)
+    content = _read(path)
     if not isinstance(content, dict):
         raise ValueError(f'{path}: expected an object with images and '
                          f'annotations, got {type(content).__name__}')
@@ -99,10 +95,10 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _read(path: str, backend_args: Optional[dict]) -> Any:
-    if not fileio.exists(path, backend_args=backend_args):
+def _read(path: str) -> Any:
+    if not fileio.exists(path):
         raise FileNotFoundError(f'annotation file {path} does not exist')
-    with fileio.get_local_path(path, backend_args=backend_args) as local:
+    with fileio.get_local_path(path) as local:
         with open(local, encoding='utf-8') as file:
             try:
                 return json.load(file, object_hook=_compact)

@@ -222,9 +222,8 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
             ValueError: If there is none.
         """
         names = self._metainfo['keypoint_id2name']
-        content = load_annotation_file(
-            self.ann_file, [names[i] for i in range(len(names))],
-            self.backend_args)
+        content = load_annotation_file(self.ann_file,
+                                       [names[i] for i in range(len(names))])
         self._metainfo['CLASSES'] = content.categories
         self.frames = frame_lookup(self.frame_source, content,
                                    self._image_path, self.parse_frame_path,
@@ -255,11 +254,10 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
     def _samples(self, content: AnnotationFile) -> Iterable[dict]:
         if self.bbox_file:
             return self._detected_persons(content)
-        labelled = (
-            img['file_name'] for id_, img in content.images.items()
-            if id_ in content.persons and img.get('is_labeled', True))
-        check_listed(self.ann_file, self.frames,
-                     map(self._image_path, labelled),
+        labelled = (self._image_path(img['file_name'])
+                    for id_, img in content.images.items()
+                    if id_ in content.persons and img.get('is_labeled', True))
+        check_listed(self.ann_file, self.frames, labelled,
                      'labelled images with persons')
         persons = annotated_persons(content, self._images(content),
                                     self.parse_data_info)

@@ -15,8 +15,8 @@ import mmpose_tdmi  # noqa: F401
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 ROOT = CONFIGS / 'tdmi'
 NAMED = sorted(
-    path for path in CONFIGS.rglob('*.py') if re.search(
-        r'_\d+xb\d+-\d+e_', path.name))
+    path for path in CONFIGS.rglob('*.py')
+    if re.search(r'_\d+xb\d+-\d+e_', path.name))
 PAPER = ROOT / 'posetrack18' / \
     'tdmi_hrnet-w48_2xb24-20e_posetrack18-384x288.py'
 
@@ -31,8 +31,7 @@ def test_names_tell_batch_schedule_and_size(path):
     cfg = Config.fromfile(str(path))
     _, batch, epochs, width, height = map(
         int,
-        re.search(r'_(\d+)xb(\d+)-(\d+)e_.*-(\d+)x(\d+)',
-                  path.name).groups())
+        re.search(r'_(\d+)xb(\d+)-(\d+)e_.*-(\d+)x(\d+)', path.name).groups())
     assert batch == cfg.train_dataloader.batch_size
     assert epochs == cfg.train_cfg.max_epochs
     assert any((height, width) == tuple(step.input_size)

@@ -320,13 +320,11 @@ def test_the_host_s_options(five_frames):
     assert len(build(five_frames, sample_interval=2)) == 3
     assert len(build(five_frames, indices=2)) == 2
     for serialize in (False, True):
-        subset = build(
-            five_frames, indices=[3, 1], serialize_data=serialize)
+        subset = build(five_frames, indices=[3, 1], serialize_data=serialize)
         assert [s['img_id'] - FIRST for s in subset] == [3, 1]
         thr = dict(bbox_score_thr=2)
         assert not len(
-            build(
-                five_frames, filter_cfg=thr, serialize_data=serialize))
+            build(five_frames, filter_cfg=thr, serialize_data=serialize))
     dataset = build(five_frames, lazy_init=True)
     assert dataset.metainfo['num_keypoints'] == 17
     assert numbers(dataset.get_subset([4])[0]) == [2, 3, 4, 4, 4]
@@ -407,10 +405,10 @@ def test_overlapping_boxes(five_frames):
     for thr, scores in ((None, [.5, .7]), (0.9, [.7])):
         dataset = build(
             five_frames, bbox_file=boxes, test_mode=True, bbox_nms_thr=thr)
-        assert ('NMS at IoU 0.9' in dataset.metainfo['box_source']) == bool(
-            thr)
-        assert [s['bbox_score'].item() for s in dataset
-                ] == pytest.approx(scores)
+        assert ('NMS at IoU 0.9'
+                in dataset.metainfo['box_source']) == bool(thr)
+        assert [s['bbox_score'].item()
+                for s in dataset] == pytest.approx(scores)
 
 
 @settings(

@@ -13,7 +13,8 @@ def lookup(source, videos, nframes=2):
     content = AnnotationFile(
         'val.json',
         images={
-            id_: dict(
+            id_:
+            dict(
                 id=id_,
                 file_name=f'v/{id_}.jpg',
                 nframes=nframes,

@@ -29,12 +29,15 @@ def sample(**fields):
 
 @given(
     st.lists(COORDINATE, min_size=4, max_size=4),
-    st.lists(st.tuples(COORDINATE, COORDINATE, st.integers(0, 2)),
-             min_size=2, max_size=2),
-    st.fixed_dictionaries({}, optional=dict(
-        area=st.floats(0, 1e6),
-        num_keypoints=st.integers(0, 2),
-        iscrowd=st.integers(0, 1))))
+    st.lists(
+        st.tuples(COORDINATE, COORDINATE, st.integers(0, 2)),
+        min_size=2,
+        max_size=2),
+    st.fixed_dictionaries({},
+                          optional=dict(
+                              area=st.floats(0, 1e6),
+                              num_keypoints=st.integers(0, 2),
+                              iscrowd=st.integers(0, 1))))
 def test_any_person_is_as_the_host_s(bbox, joints, fields):
     values = [v for joint in joints for v in joint]
     fields.update(bbox=bbox, keypoints=values)
@@ -43,13 +46,16 @@ def test_any_person_is_as_the_host_s(bbox, joints, fields):
     theirs = BaseCocoStyleDataset.parse_data_info(
         None,
         dict(
-            raw_ann_info=make(**{'iscrowd': False, **fields}),
+            raw_ann_info=make(**{
+                'iscrowd': False,
+                **fields
+            }),
             raw_img_info=IMAGE))
     assert ours.keys() == theirs.keys()
     for key, value in theirs.items():
         np.testing.assert_equal(ours[key], value, key)
-        assert getattr(ours[key], 'dtype', None) == getattr(
-            value, 'dtype', None), key
+        assert getattr(ours[key], 'dtype',
+                       None) == getattr(value, 'dtype', None), key
 
 
 def test_persons_without_box_or_joints_give_none():

@@ -11,8 +11,11 @@ def table(*videos):
 @pytest.fixture
 def videos():
     return [
-        dict(id='1', name='one', file_names=['x_crop.jpg', '3.jpg'],
-             frame_ids=[4, 9]),
+        dict(
+            id='1',
+            name='one',
+            file_names=['x_crop.jpg', '3.jpg'],
+            frame_ids=[4, 9]),
         dict(id='2', file_names=['v/0.jpg'], frame_ids=[0])
     ]
 

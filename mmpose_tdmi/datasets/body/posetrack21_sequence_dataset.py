@@ -38,10 +38,7 @@ class PoseTrack21SequenceDataset(PoseTrack18SequenceDataset):
 
     METAINFO: dict = keypoint_definition('posetrack21')
 
-    def __init__(self,
-                 *args,
-                 min_person_size: float = 0,
-                 **kwargs) -> None:
+    def __init__(self, *args, min_person_size: float = 0, **kwargs) -> None:
         if not min_person_size >= 0:
             raise ValueError('min_person_size must be at least 0 pixels, got '
                              f'{min_person_size!r}')

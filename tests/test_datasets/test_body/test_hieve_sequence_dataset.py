@@ -31,10 +31,12 @@ def test_training_videos(official_set):
     assert sample['keypoints'].shape == (1, 14, 2)
     assert len(sample['img']) == 5 and sample['flip_indices'][2] == 5
     names = dataset.metainfo['keypoint_id2name']
-    assert {names[i] for i in sample['lower_body_ids']} == {
-        f'{side}_{joint}'
-        for side in ('left', 'right') for joint in ('hip', 'knee', 'ankle')
-    }
+    assert {names[i]
+            for i in sample['lower_body_ids']} == {
+                f'{side}_{joint}'
+                for side in ('left', 'right')
+                for joint in ('hip', 'knee', 'ankle')
+            }
 
 
 def test_test_videos_have_boxes_alone(official_set, tmp_path):
@@ -45,10 +47,10 @@ def test_test_videos_have_boxes_alone(official_set, tmp_path):
     boxes = tmp_path / 'boxes.json'
     boxes.write_text(
         json.dumps([
-            dict(image_id=i['id'], category_id=1, bbox=[9, 9, 40, 80], score=1)
+            dict(
+                image_id=i['id'], category_id=1, bbox=[9, 9, 40, 80], score=1)
             for i in content['images']
         ]))
     dataset = build(root, 'test', test_mode=True, bbox_file=str(boxes))
-    assert [s['frame_indices'][2] for s in dataset] == [
-        i['frame_id'] for i in content['images']
-    ]
+    assert [s['frame_indices'][2]
+            for s in dataset] == [i['frame_id'] for i in content['images']]

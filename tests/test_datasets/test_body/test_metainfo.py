@@ -43,9 +43,8 @@ def test_halves_weights_and_limbs_cover_the_keypoints(parsed):
     halves = parsed['upper_body_ids'], parsed['lower_body_ids']
     assert sorted(sum(halves, [])) == list(range(count))
     names = names_of(parsed)
-    assert {names[i].split('_')[-1] for i in halves[1]} == {
-        'hip', 'knee', 'ankle'
-    }
+    lower = {names[i].split('_')[-1] for i in halves[1]}
+    assert lower == {'hip', 'knee', 'ankle'}
     for key in ('sigmas', 'dataset_keypoint_weights'):
         assert parsed[key].shape == (count, ) and (parsed[key] > 0).all()
         # left as right
@@ -60,8 +59,8 @@ def test_halves_weights_and_limbs_cover_the_keypoints(parsed):
     reached = {0}
     for _ in range(count):
         reached |= {i for link in links if link & reached for i in link}
-    assert {names[i] for i in range(count)} - {names[i] for i in reached
-                                               } <= {'left_ear', 'right_ear'}
+    apart = {name for i, name in enumerate(names) if i not in reached}
+    assert apart <= {'left_ear', 'right_ear'}
 
 
 def test_names_are_those_of_the_files_and_of_the_metric():

@@ -25,10 +25,14 @@ def test_boxes_without_poses_give_no_samples(official_set):
     content = json.loads(
         (root / 'annotations/posetrack21_train.json').read_text())
     labelled = {i['id'] for i in content['images'] if i['is_labeled']}
-    box_only = [i['id'] for i in content['images']
-                if i['has_labeled_person'] and not i['is_labeled']]
-    posed = [a['id'] for a in content['annotations']
-             if a['image_id'] in labelled and a['num_keypoints']]
+    box_only = [
+        i['id'] for i in content['images']
+        if i['has_labeled_person'] and not i['is_labeled']
+    ]
+    posed = [
+        a['id'] for a in content['annotations']
+        if a['image_id'] in labelled and a['num_keypoints']
+    ]
     # both kinds are there
     assert box_only and len(posed) < len(content['annotations'])
     samples = list(build(root))

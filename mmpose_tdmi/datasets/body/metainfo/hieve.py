@@ -125,9 +125,7 @@ dataset_info = dict(
         dict(link=('left_shoulder', 'left_elbow'), id=8, color=[0, 255, 0]),
         9:
         dict(
-            link=('right_shoulder', 'right_elbow'),
-            id=9,
-            color=[255, 128, 0]),
+            link=('right_shoulder', 'right_elbow'), id=9, color=[255, 128, 0]),
         10:
         dict(link=('left_elbow', 'left_wrist'), id=10, color=[0, 255, 0]),
         11:
