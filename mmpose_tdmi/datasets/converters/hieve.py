@@ -117,16 +117,21 @@ def _person(rect: Record) -> Dict[str, Any]:
         joints.ravel().tolist())
 
 
-def make_person(track_id: int, box: List[float],
-                keypoints: Sequence[float]) -> Dict[str, Any]:
+def make_person(track_id: int,
+                box: List[float],
+                keypoints: Sequence[float],
+                action: Optional[str] = None) -> Dict[str, Any]:
     """dict: What a converted annotation says of a person."""
-    return dict(
+    person = dict(
         track_id=track_id,
         bbox=box,
         area=box[2] * box[3],
         keypoints=list(keypoints),
         num_keypoints=count_joints(keypoints),
         iscrowd=0)
+    if action is not None:
+        person['action'] = action
+    return person
 
 
 def _read_xml(folder: Path) -> List[_Frame]:

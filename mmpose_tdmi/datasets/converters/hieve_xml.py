@@ -2,13 +2,14 @@
 
 A person is an ``object`` called ``P-<track>``; its ``bndbox`` holds the
 person's box and one element per body part, ``x,y,flag``: flag 0 is visible, 1
-hidden, -1 not annotated.
+hidden, -1 not annotated. ``action``, which only this form has, is what the
+person does.
 
 Shape shorthand: V = 14 keypoints.
 """
 import re
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from .layouts import HIEVE_KEYPOINT_NAMES
 from .reading_xml import XmlRecord, read_xml
@@ -19,8 +20,8 @@ _TRACK = re.compile(r'P-?([0-9]{1,9})')
 #: v of a converted keypoint by the flag.
 _VISIBILITY = {0: 2, 1: 1}
 
-#: Track id, box (x, y, width, height) and 3 V keypoint numbers.
-Person = Tuple[int, List[float], List[float]]
+#: Track id, box (x, y, width, height), 3 V keypoint numbers and the action.
+Person = Tuple[int, List[float], List[float], Optional[str]]
 
 
 def read_frame_xml(path: Path) -> Tuple[Tuple[int, int], List[Person]]:
@@ -73,4 +74,10 @@ def _person(item: XmlRecord) -> Person:
     return int(match.group(1)), [
         corners['xmin'], corners['ymin'], corners['xmax'] - corners['xmin'],
         corners['ymax'] - corners['ymin']
-    ], keypoints
+    ], keypoints, _action(item)
+
+
+def _action(item: XmlRecord) -> Optional[str]:
+    if not item.children('action'):
+        return None
+    return item.child('action').text or None

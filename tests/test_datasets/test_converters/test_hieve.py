@@ -84,6 +84,14 @@ def test_xml_is_read_where_there_is_no_json(official_set):
         convert_hieve(root, labels='csv')
 
 
+def test_actions_are_kept_where_the_labels_have_them(official_set, load):
+    root = official_set('hieve', labels='both')
+    content = load(convert_hieve(root, labels='xml').path)
+    assert {a['action'] for a in content['annotations']} == {'walking-alone'}
+    content = load(convert_hieve(root, labels='json').path)
+    assert all('action' not in a for a in content['annotations'])
+
+
 def test_the_test_videos_are_listed_unlabelled(official_set, load):
     root = official_set('hieve')
     result = convert_hieve(root, 'test')
