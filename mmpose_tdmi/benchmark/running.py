@@ -21,7 +21,9 @@ from pprint import pformat
 from typing import Any, Dict, Iterator, List, Optional
 
 import numpy as np
+import torch
 from mmengine.config import Config
+from mmengine.runner import CheckpointLoader
 
 from mmpose_tdmi.demo.steps import Step, run_steps
 from mmpose_tdmi.utils.files import atomic_path, write_json
@@ -84,9 +86,12 @@ class Benchmark:
 
     @property
     def pretrained(self) -> Path:
-        """Path: The checkpoint that all systems start from."""
-        return (self.folder / 'pretrain' /
-                f'epoch_{self.scale.pretrain_epochs}.pth')
+        """Path: The weights that all systems start from.
+
+        Results can only be compared if they start from the same file: keep
+        it to go on elsewhere.
+        """
+        return self.folder / 'pretrained.pth'
 
     def pretrain_steps(self) -> List[Step]:
         """The pieces of the pretraining."""
@@ -115,7 +120,15 @@ class Benchmark:
         """
         self.clips.fingerprint()
         with _locked(self.folder / 'pretrain.lock'):
+            if self.pretrained.is_file():
+                return
             run_steps(self.pretrain_steps(), self.folder)
+            last = f'epoch_{self.scale.pretrain_epochs}.pth'
+            content = CheckpointLoader.load_checkpoint(
+                str(self.folder / 'pretrain' / last), map_location='cpu')
+            with atomic_path(self.pretrained) as temporary:
+                torch.save(
+                    dict(state_dict=content['state_dict']), temporary)
 
     # Pieces
 

@@ -2,6 +2,7 @@
 import json
 
 import pytest
+import torch
 
 from mmpose_tdmi.benchmark import running
 from mmpose_tdmi.benchmark.records import RunRecords
@@ -16,7 +17,6 @@ def benchmark(clips, tmp_path):
     scale = Scale('tiny', clips.plan, 4, 2, 6, ('tdmi', ), (0, ))
     benchmark = Benchmark(tmp_path, tmp_path / 'results', scale)
     benchmark.clips = clips
-    benchmark.pretrained.parent.mkdir()
     benchmark.pretrained.write_bytes(b'weights')
     return benchmark
 
@@ -106,6 +106,24 @@ def test_results_of_other_clips_are_refused(benchmark):
         json.dumps(dict(json.loads(path.read_text()), data='other')))
     with pytest.raises(ValueError, match='other clips'):
         benchmark.write_truth()
+
+
+def test_pretraining_leaves_its_weights(benchmark, monkeypatch):
+    weights = dict(layer=torch.arange(3.))
+
+    def run_steps(steps, folder):
+        torch.save(
+            dict(state_dict=weights, optimizer=[1, 2, 3]),
+            folder / 'pretrain' / 'epoch_4.pth')
+
+    monkeypatch.setattr(running, 'run_steps', run_steps)
+    benchmark.pretrained.unlink()
+    benchmark.pretrain()
+    saved = torch.load(benchmark.pretrained)
+    assert list(saved) == ['state_dict']
+    assert torch.equal(saved['state_dict']['layer'], weights['layer'])
+    monkeypatch.setattr(running, 'run_steps', None)
+    benchmark.pretrain()  # is done
 
 
 def test_pretraining_comes_in_pieces_that_resume(benchmark):
