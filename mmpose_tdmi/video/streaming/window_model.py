@@ -116,24 +116,18 @@ class WindowModel:
         preprocessor.num_frames = 1
         data = preprocessor(pseudo_collate(list(crops)), False)
         inputs, samples = data['inputs'], data['data_samples']
-        count = len(samples)
-        if self.flip_test:
-            inputs = torch.cat((inputs, inputs.flip(-1)))
-        maps = self.model.backbone(inputs)
-        if isinstance(maps, Tensor):
-            maps = (maps, )
-        if self._has_frame_phase:
-            maps = self.model.neck.encode_frames(maps)
+        maps = self._encode(inputs)
+        # not one batch of both: larger ones are no faster, on CPUs slower
+        flipped = self._encode(inputs.flip(-1)) if self.flip_test else None
 
-        def single(index: int) -> Maps:
+        def single(maps: Maps, index: int) -> Maps:
             # copied, or each would keep the whole batch in memory
             return tuple(x[index:index + 1].clone() for x in maps)
 
         return [
             FrameFeatures(
-                single(i),
-                single(count + i) if self.flip_test else None, sample)
-            for i, sample in enumerate(samples)
+                single(maps, i), None if flipped is None else single(
+                    flipped, i), sample) for i, sample in enumerate(samples)
         ]
 
     @torch.no_grad()
@@ -180,6 +174,15 @@ class WindowModel:
     def _has_frame_phase(self) -> bool:
         return self.model.with_neck and hasattr(self.model.neck,
                                                 'encode_frames')
+
+    def _encode(self, inputs: Tensor) -> Maps:
+        """What is kept of crops, from their pixels."""
+        maps = self.model.backbone(inputs)
+        if isinstance(maps, Tensor):
+            maps = (maps, )
+        if self._has_frame_phase:
+            maps = self.model.neck.encode_frames(maps)
+        return tuple(maps)
 
     def _encode_windows(self, frames: Sequence[Maps]):
         """Features of windows for the head, from B * T frames in order."""
