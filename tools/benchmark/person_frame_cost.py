@@ -192,7 +192,7 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
         default=2,
         help='frames that are run naively (default 2)')
     parser.add_argument('--persons', type=int, default=1)
-    parser.add_argument('--batch-size', type=int, default=8)
+    parser.add_argument('--batch-size', type=int, default=4)
     parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--no-flip-test', dest='flip_test',
                         action='store_false')

@@ -1,6 +1,9 @@
+import pytest
 import torch
 
 from mmpose_tdmi.models.temporal_difference import feature_differences
+from mmpose_tdmi.models.temporal_difference.difference import \
+    concatenated_differences
 
 
 def test_later_minus_earlier_in_time_order():
@@ -20,3 +23,14 @@ def test_reversed_time_negates_and_reverses():
     torch.testing.assert_close(
         feature_differences(frames.flip(1)),
         -feature_differences(frames).flip(1))
+
+
+@pytest.mark.parametrize('num_clips', [1, 3])
+@pytest.mark.parametrize('memory_format',
+                         [torch.contiguous_format, torch.channels_last])
+def test_concatenated_in_the_frames_memory_format(num_clips, memory_format):
+    maps = torch.randn(num_clips * 5, 6, 4, 3)
+    frames = maps.contiguous(memory_format=memory_format).unflatten(0, (-1, 5))
+    found = concatenated_differences(frames)
+    assert torch.equal(found, feature_differences(frames).flatten(1, 2))
+    assert found.is_contiguous(memory_format=memory_format)
