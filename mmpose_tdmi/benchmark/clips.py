@@ -28,7 +28,6 @@ from mmpose_tdmi.datasets.converters.posetrack18 import (merge_annotations,
 from mmpose_tdmi.synthetic import VERSION, ClipSettings, generate_video
 from mmpose_tdmi.synthetic.generator import FIRST_SEQUENCE, video_name
 from mmpose_tdmi.utils.files import write_json
-
 from .slices import add_slices
 
 #: Distance between the first sequence numbers of two difficulties.

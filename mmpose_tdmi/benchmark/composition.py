@@ -9,9 +9,12 @@ Shape shorthand: none.
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Dict, Mapping, Optional
 
 from mmengine.config import Config
+
+#: What a dataset's config says of the window of frames.
+_WINDOW = ('offsets', 'random_range')
 
 
 def compose(base: Path,
@@ -54,10 +57,9 @@ def compose(base: Path,
     model['test_cfg'] = dict(model.get('test_cfg') or {}, flip_test=False)
     # what is dumped must not be merged with anything when it is read
     config.model = model
-    offsets = _offsets(own, system)
     root = f'{clips}/'
     for name in ('train_dataloader', 'test_dataloader'):
-        config[name].dataset.offsets = offsets
+        config[name].dataset.update(_window(own, name, system))
         config[name].dataset.data_root = root
     annotations = config.test_dataloader.dataset.ann_file
     config.test_evaluator.ann_file = root + annotations
@@ -99,12 +101,13 @@ def config_hash(config: Config, *folders: Path) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _offsets(config: Config, path: Path) -> Sequence[int]:
-    dataset = config.get('train_dataloader', {}).get('dataset', {})
+def _window(config: Config, loader: str, path: Path) -> Dict[str, tuple]:
+    """The window of frames that a system trains or is tested on."""
+    dataset = config.get(loader, {}).get('dataset', {})
     if 'offsets' not in dataset:
-        raise ValueError(f'{path}: train_dataloader.dataset.offsets, the '
-                         'window of frames, is missing')
-    return tuple(dataset['offsets'])
+        raise ValueError(f'{path}: {loader}.dataset.offsets, the window of '
+                         'frames, is missing')
+    return {key: tuple(dataset[key]) for key in _WINDOW if key in dataset}
 
 
 def _replaced(value: Any, old: str, new: str) -> Any:

@@ -8,7 +8,6 @@ Shape shorthand: none.
 from pathlib import Path
 
 from mmpose_tdmi.utils.files import atomic_path
-
 from .figures import dependence_curves, difference_plot
 from .results import Figures, Results
 from .sections import (corruption_section, dependence_histories,
@@ -86,5 +85,3 @@ def _pictures(content: Results, ap: Figures, page: Path) -> str:
         lines.append('Dependence of useful and noisy motion during training:'
                      f'\n\n![dependence](images/{path.name})')
     return '\n\n'.join(lines) if len(lines) > 1 else ''
-
-

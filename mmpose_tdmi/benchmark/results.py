@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List
 
 from .records import RunRecords, Truth
-from .statistics import (SystemFigures, selections, system_figures,
-                         weighted_ap)
+from .statistics import SystemFigures, selections, system_figures, weighted_ap
 from .systems import SYSTEMS
 
 #: System -> selection -> figures.
@@ -65,10 +64,7 @@ class Results:
             for path in sorted((folder / 'corruption').glob('*.json'))
         } if (folder / 'corruption').is_dir() else {}
 
-    def figures(
-            self,
-            figure: Callable = weighted_ap
-    ) -> Figures:
+    def figures(self, figure: Callable = weighted_ap) -> Figures:
         """Figures of every system that was run.
 
         Args:

@@ -27,7 +27,6 @@ from mmengine.runner import CheckpointLoader
 
 from mmpose_tdmi.demo.steps import Step, run_steps
 from mmpose_tdmi.utils.files import atomic_path, write_json
-
 from .clips import FULL, QUICK, BenchmarkClips, ClipPlan
 from .composition import compose, config_hash, set_length
 from .records import RunRecords, Truth, read_run, read_truth
@@ -35,7 +34,7 @@ from .results import read_json
 from .statistics import selections, weighted_ap, weighted_pckh
 from .systems import ROOT, SINGLE_FRAME, SYSTEMS, System
 
-_CONFIGS = ROOT / 'configs' / 'benchmark'
+_CONFIGS = ROOT / 'configs' / '_base_' / 'benchmark'
 #: Distributions whose versions are written with each result.
 _PACKAGES = ('torch', 'mmpose', 'mmcv', 'mmengine', 'numpy', 'mmpose-tdmi')
 
@@ -62,8 +61,8 @@ class Scale:
     seeds: tuple
 
 
-FULL_SCALE = Scale('full', FULL, 14, 4, 750, tuple(SYSTEMS), (0, 1, 2))
-QUICK_SCALE = Scale('quick', QUICK, 10, 1, 200,
+FULL_SCALE = Scale('full', FULL, 14, 4, 1500, tuple(SYSTEMS), (0, 1, 2))
+QUICK_SCALE = Scale('quick', QUICK, 10, 1, 300,
                     ('single_frame', 'tdmi', 'tdmi_st'), (0, ))
 
 
@@ -104,10 +103,10 @@ class Benchmark:
         stops = np.linspace(0, scale.pretrain_epochs,
                             scale.pretrain_pieces + 1).astype(int)[1:]
         return [
-            Step(
-                f'pretrain_{stop}', f'Pretrain to epoch {stop}',
-                (_tool('train.py', path, '--work-dir', path.parent, '--resume',
-                       '--cfg-options', f'train_cfg.max_epochs={stop}'), ))
+            Step(f'pretrain_{stop}', f'Pretrain to epoch {stop}',
+                 (_tool('train.py', path, '--work-dir', _training(
+                     path.parent), '--resume', '--cfg-options',
+                        f'train_cfg.max_epochs={stop}'), ))
             for stop in stops.tolist()
         ]
 
@@ -125,10 +124,10 @@ class Benchmark:
             run_steps(self.pretrain_steps(), self.folder)
             last = f'epoch_{self.scale.pretrain_epochs}.pth'
             content = CheckpointLoader.load_checkpoint(
-                str(self.folder / 'pretrain' / last), map_location='cpu')
+                str(_training(self.folder / 'pretrain') / last),
+                map_location='cpu')
             with atomic_path(self.pretrained) as temporary:
-                torch.save(
-                    dict(state_dict=content['state_dict']), temporary)
+                torch.save(dict(state_dict=content['state_dict']), temporary)
 
     # Pieces
 
@@ -168,7 +167,7 @@ class Benchmark:
     def checkpoint(self, system: System, seed: int) -> Path:
         """Path: A piece's trained model."""
         count = round(self.scale.iterations * system.iterations)
-        return self.run_folder(system, seed) / f'iter_{count}.pth'
+        return _training(self.run_folder(system, seed)) / f'iter_{count}.pth'
 
     def run(self, system: System, seed: int) -> Path:
         """Train, test and score, as far as that is not done.
@@ -206,8 +205,9 @@ class Benchmark:
             self.folder / 'costs' / SINGLE_FRAME.name,
             self.compose(SINGLE_FRAME))
         return [
-            Step('train', f'Train {name}', (_tool(
-                'train.py', config_path, '--work-dir', folder, '--resume'), )),
+            Step('train',
+                 f'Train {name}', (_tool('train.py', config_path, '--work-dir',
+                                         _training(folder), '--resume'), )),
             Step('test', f'Test {name}',
                  (_tool('test.py', config_path, self.checkpoint(system, seed),
                         '--work-dir', folder / 'test'), )),
@@ -226,9 +226,8 @@ class Benchmark:
                                  f'{folder} or choose another folder')
             return path
         # Config.dump formats its text, which takes seconds
-        text = '\n'.join(
-            f'{key} = {pformat(value, sort_dicts=False)}'
-            for key, value in config.to_dict().items())
+        text = '\n'.join(f'{key} = {pformat(value, sort_dicts=False)}'
+                         for key, value in config.to_dict().items())
         with atomic_path(path) as temporary:
             temporary.write_text(text + '\n', encoding='utf-8')
         return path
@@ -241,7 +240,7 @@ class Benchmark:
             self.clips.annotations('val'), folder / 'predictions')
         samples = (
             config.train_cfg.max_iters * config.train_dataloader.batch_size)
-        dependence = folder / 'dependence.json'
+        dependence = _training(folder) / 'dependence.json'
         return dict(
             system=system.name,
             seed=seed,
@@ -301,6 +300,11 @@ def summarise(records: RunRecords, truth: Truth) -> Dict[str, Dict]:
         ap, pckh = (None if np.isnan(v) else round(v, 2) for v in values)
         figures[name] = dict(joints=int(chosen.truth.sum()), AP=ap, PCKh=pckh)
     return figures
+
+
+def _training(folder: Path) -> Path:
+    """Work folder of a training; its dump of the config must not be ours."""
+    return folder / 'training'
 
 
 def _tool(name: str, *arguments: object) -> List[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from .results import Figures, Results
 from .slices import BLURRED, FAST, REACH, SLICES
 from .statistics import Estimate, selections
-from .systems import SINGLE_FRAME, SYSTEMS, TDMI, Table
+from .systems import REFERENCES, SINGLE_FRAME, SYSTEMS, TDMI, Table
 
 _ROW = '| {} |'
 
@@ -49,10 +49,13 @@ def head_section(content: Results) -> str:
         'motions are known exactly. **Drawn figures and small models**: what '
         'is compared is what the methods add to each other under equal '
         'conditions; no figure says how well a model does on real people.',
-        f'{runs} trainings of {len(content.pieces)} systems, all from the '
-        'same pretrained single-frame model with the same number of samples; '
-        f'{videos} validation videos (seed {plan["seed"]}, '
-        f'{plan["width"]}x{plan["height"]}), ground-truth boxes.',
+        f'Trainings: {runs}, of {len(content.pieces)} systems, all from the '
+        'same pretrained single-frame model with the same number of samples '
+        '(but for the row that says so), the temporal ones on its frozen '
+        f'features; {videos} validation videos (seed {plan["seed"]}, '
+        f'{plan["width"]}x{plan["height"]}), ground-truth boxes. How it is '
+        'made, and what it cannot say: '
+        '[known_truth_method.md](known_truth_method.md).',
         markdown(rows),
     ))
 
@@ -93,8 +96,10 @@ def table_section(table: Table, content: Results, ap: Figures,
         ])
         costs.append([title, *_cost(pieces)])
     parts = [f'## {table.title}', f'The paper: {table.claim}.', markdown(rows)]
-    for reference in (SINGLE_FRAME.name, TDMI.name):
+    for reference in REFERENCES:
         others = [name for name in done if name != reference]
+        if reference == TDMI.name:  # which the first of them has already
+            others = [name for name in others if name != SINGLE_FRAME.name]
         if reference not in ap or not others or (reference not in table.rows):
             continue
         differences = [[f'AP minus {SYSTEMS[reference].title}', *headings]]
@@ -142,8 +147,8 @@ def dependence_histories(content: Results) -> Dict[str, List[List[dict]]]:
     return {
         SYSTEMS[name].title: [p['dependence'] for p in pieces]
         for name, pieces in content.pieces.items()
-        if name in ('no_mi', 'mi_released', 'tdmi', 'channel_split') and all(
-            p['dependence'] for p in pieces)
+        if name in ('no_mi', 'mi_weak', 'mi_released', 'tdmi',
+                    'channel_split') and all(p['dependence'] for p in pieces)
     }
 
 
@@ -221,10 +226,11 @@ def how_section(content: Results) -> str:
          f'`{content.about["data"]}`.',
          f'- **Training**: {piece["samples"]:,} samples for each system, from '
          'one single-frame model pretrained to saturation '
-         '(`configs/benchmark`); the single-frame control is trained on for '
-         'as many samples. What a seed changes: the new layers, the order of '
-         'the samples and their augmentation. The result after the last '
-         'iteration counts. No flip test.',
+         '(`configs/_base_/benchmark`); the single-frame control is trained '
+         'on for as many samples, the temporal systems train what they add '
+         'to its frozen backbone. What a seed changes: the new layers, the '
+         'order of the samples and their augmentation. The result after the '
+         'last iteration counts. No flip test.',
          '- **AP of a slice**: persons are matched as in PoseTrack\'s AP, by '
          'all joints; then ground truth and predictions of the joints '
          'outside of the slice are ignored (the predictions in a person\'s '

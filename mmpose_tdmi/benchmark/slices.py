@@ -77,8 +77,8 @@ def add_slices(annotations: Sequence[dict], exposure: Callable[[int],
         ]
         crowded = in_boxes(_positions(annotation), others)
         blurred = motion * exposure(image_id) > BLURRED
-        flags = (~hidden, hidden & seen, hidden & ~seen, blurred,
-                 motion > FAST, crowded)
+        flags = (~hidden, hidden & seen, hidden & ~seen, blurred, motion
+                 > FAST, crowded)
         bits = sum((flag & present).astype(int) << bit
                    for bit, flag in enumerate(flags))
         annotation['slices'] = bits.tolist()

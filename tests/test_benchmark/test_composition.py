@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from mmpose_tdmi.benchmark.composition import (compose, config_hash,
-                                               set_length)
+from mmpose_tdmi.benchmark.composition import compose, config_hash, set_length
 from mmpose_tdmi.benchmark.systems import (ROOT, SINGLE_FRAME, SYSTEMS, TABLES,
                                            TDMI)
 
-BASE = ROOT / 'configs' / 'benchmark' / 'known_truth.py'
-PRETRAIN = ROOT / 'configs' / 'benchmark' / 'known_truth_pretrain.py'
+FOLDER = ROOT / 'configs' / '_base_' / 'benchmark'
+BASE = FOLDER / 'known_truth.py'
+PRETRAIN = FOLDER / 'known_truth_pretrain.py'
 
 
 def test_every_row_of_the_tables_is_a_system():
@@ -37,11 +37,36 @@ def test_systems_get_the_same_training(name, single_frame):
     for key in ('train_dataloader', 'test_dataloader'):
         assert 0 in config[key].dataset.offsets
         config[key].dataset.offsets = reference[key].dataset.offsets
+        config[key].dataset.pop('random_range', None)
         assert config[key] == reference[key]
     assert config.model.init_cfg.checkpoint == 'start.pth'
     # no other weights are named anywhere in the model
     assert 'work_dirs' not in str(config.model)
     assert config.model.test_cfg.flip_test is False
+
+
+def test_a_window_may_differ_between_training_and_test():
+    config = compose(BASE, SYSTEMS['posewarper'].path, Path('clips'), None,
+                     Path('start.pth'))
+    train = config.train_dataloader.dataset
+    assert train.offsets == (-1, 0, 1) and train.random_range == (-2, 2)
+    test = config.test_dataloader.dataset
+    assert test.offsets == (-2, -1, 0, 1, 2) and 'random_range' not in test
+
+
+@pytest.mark.parametrize('name', SYSTEMS)
+def test_all_that_have_a_window_see_the_same_features(name):
+    system = SYSTEMS[name]
+    config = compose(BASE, system.path, Path('clips'), system.options,
+                     Path('start.pth'))
+    trained = len(config.train_dataloader.dataset.offsets) == 1
+    trained |= name == 'tdmi_trained'
+    assert config.model.backbone.get('frozen', False) is not trained
+    if len(config.train_dataloader.dataset.offsets) > 1:
+        # and their new layers learn at the same pace
+        assert config.optim_wrapper.optimizer.lr == 4e-3
+        keys = config.optim_wrapper.paramwise_cfg.custom_keys
+        assert keys['backbone'].lr_mult == 0.1
 
 
 def test_pretraining_starts_from_nothing():

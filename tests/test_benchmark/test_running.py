@@ -1,8 +1,10 @@
 """Pieces: what is run, what is kept, what is not repeated."""
 import json
+from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from mmpose_tdmi.benchmark import running
 from mmpose_tdmi.benchmark.records import RunRecords
@@ -76,8 +78,8 @@ def test_the_config_of_a_piece(benchmark):
     for system in (SINGLE_FRAME, SYSTEMS['tde_only']):
         hooks = benchmark.compose(system, 2).get('custom_hooks', [])
         assert all(h['type'] != 'DependenceHook' for h in hooks)
-    longer = benchmark.compose(SYSTEMS['single_frame_time'], 0)
-    assert longer.train_cfg.max_iters > 5 * 6
+    longer = benchmark.compose(SYSTEMS['single_frame_long'], 0)
+    assert longer.train_cfg.max_iters > 3 * 6
 
 
 def test_seeds_change_nothing_but_the_seed(benchmark):
@@ -99,6 +101,39 @@ def test_a_folder_of_another_config_is_refused(benchmark, fake_steps):
         benchmark.run(TDMI, 0)
 
 
+def test_the_config_survives_an_interrupted_training(benchmark, monkeypatch,
+                                                     fake_steps):
+    """The runner dumps its own form of the config into its work folder."""
+    complete = running.run_steps
+
+    def interrupted(steps, folder):
+        line = steps[0].lines()[0].split()
+        config = Config.fromfile(line[line.index('--resume') - 3])
+        config.resume = True
+        work_dir = Path(line[line.index('--work-dir') + 1])
+        work_dir.mkdir(parents=True)
+        config.dump(str(work_dir / 'config.py'))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, 'run_steps', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        benchmark.run(TDMI, 0)
+    path = benchmark.run_folder(TDMI, 0) / 'config.py'
+    before = path.read_bytes()
+    monkeypatch.setattr(running, 'run_steps', complete)
+    assert benchmark.run(TDMI, 0).is_file()
+    assert path.read_bytes() == before
+
+
+def test_dependence_is_read_from_the_training(benchmark, fake_steps):
+    folder = benchmark.checkpoint(TDMI, 0).parent
+    folder.mkdir(parents=True)
+    history = [dict(iteration=0, hsic_clip=0.5)]
+    (folder / 'dependence.json').write_text(json.dumps(history))
+    piece = json.loads(benchmark.run(TDMI, 0).read_text())
+    assert piece['dependence'] == history
+
+
 def test_results_of_other_clips_are_refused(benchmark):
     benchmark.write_truth()
     path = benchmark.results / 'truth.json'
@@ -110,11 +145,14 @@ def test_results_of_other_clips_are_refused(benchmark):
 
 def test_pretraining_leaves_its_weights(benchmark, monkeypatch):
     weights = dict(layer=torch.arange(3.))
+    training = benchmark.folder / 'pretrain' / 'training'
+    training.mkdir(parents=True)
 
     def run_steps(steps, folder):
+        assert str(training) in steps[-1].lines()[0]
         torch.save(
             dict(state_dict=weights, optimizer=[1, 2, 3]),
-            folder / 'pretrain' / 'epoch_4.pth')
+            training / 'epoch_4.pth')
 
     monkeypatch.setattr(running, 'run_steps', run_steps)
     benchmark.pretrained.unlink()

@@ -10,4 +10,5 @@ model = dict(
             _delete_=True,
             type='MutualInformationLoss',
             estimator='released',
-            alpha=38.4)))
+            alpha=dict(type='linear', start=0., end=38.4, begin=250,
+                       stop=500))))

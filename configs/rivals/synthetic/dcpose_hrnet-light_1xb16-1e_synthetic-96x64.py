@@ -3,7 +3,7 @@
 _base_ = [
     '../../_base_/datasets/synthetic_sequence.py',
     '../../_base_/models/hrnet-light.py',
-    '../../_base_/schedules/small_1e.py',
+    '../../_base_/schedules/small_window_1e.py',
 ]
 
 offsets = (-1, 0, 1)
@@ -28,9 +28,8 @@ model = dict(
             kernel_size=3,
             activation='softmax',
             sigma=_base_.codec.sigma,
-            checkpoint=single_frame)),
+            checkpoint=single_frame),
+        init_cfg=_base_.fresh_init),
     head=dict(in_channels=17, final_layer=None, decoder=_base_.codec),
     # the single-frame model's weights
     init_cfg=dict(type='Pretrained', checkpoint=single_frame))
-
-optim_wrapper = dict(optimizer=dict(lr=2e-3))

@@ -4,7 +4,7 @@
 _base_ = [
     '../../_base_/datasets/synthetic_sequence.py',
     '../../_base_/models/hrnet-light.py',
-    '../../_base_/schedules/small_1e.py',
+    '../../_base_/schedules/small_window_1e.py',
 ]
 
 model = dict(
@@ -22,7 +22,8 @@ model = dict(
             offset_init='zeros'),
         num_merge_blocks=1,
         num_output_blocks=1,
-        visual_shortcut=True),
+        visual_shortcut=True,
+        init_cfg=_base_.fresh_init),
     head=dict(
         _delete_=True,
         type='FAMIPoseHead',
@@ -33,12 +34,14 @@ model = dict(
         mi_loss=dict(
             type='FAMIMutualInformationLoss',
             estimator='vsd',
-            alpha=0.1,
+            # as TDMI's small model: after the window's layers
+            alpha=dict(type='linear', start=0., end=0.1, begin=250, stop=500),
             beta=0.1,
             # heatmaps are logits here, and the terms nats like their loss
             reduction='sum',
             label_temperature=1.0,
             gate='label'),
+        init_cfg=_base_.fresh_init,
         decoder=_base_.codec),
     # the single-frame model's weights
     init_cfg=dict(

@@ -5,7 +5,7 @@
 _base_ = [
     '../../_base_/datasets/synthetic_sequence.py',
     '../../_base_/models/hrnet-light.py',
-    '../../_base_/schedules/small_1e.py',
+    '../../_base_/schedules/small_window_1e.py',
 ]
 
 train_offsets = (-1, 0, 1)
@@ -30,7 +30,8 @@ model = dict(
             kernel_size=3,
             activation='softmax',
             sigma=_base_.codec.sigma,
-            checkpoint=single_frame)),
+            checkpoint=single_frame),
+        init_cfg=_base_.fresh_init),
     head=dict(
         _delete_=True,
         type='HeatmapHead',

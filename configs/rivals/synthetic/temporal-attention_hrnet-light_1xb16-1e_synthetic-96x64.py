@@ -3,7 +3,7 @@
 _base_ = [
     '../../_base_/datasets/synthetic_sequence.py',
     '../../_base_/models/hrnet-light.py',
-    '../../_base_/schedules/small_1e.py',
+    '../../_base_/schedules/small_window_1e.py',
 ]
 
 model = dict(

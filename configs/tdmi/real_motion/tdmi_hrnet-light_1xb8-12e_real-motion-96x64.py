@@ -12,8 +12,7 @@ test_evaluator = val_evaluator
 
 train_cfg = dict(max_epochs=12, val_interval=12)
 param_scheduler = [
-    dict(
-        type='LinearLR', begin=0, end=20, start_factor=0.01, by_epoch=False),
+    dict(type='LinearLR', begin=0, end=20, start_factor=0.01, by_epoch=False),
     dict(
         type='CosineAnnealingLR',
         begin=0,

@@ -18,8 +18,7 @@ model = dict(
 train_cfg = dict(by_epoch=True, max_epochs=5, val_interval=5)
 optim_wrapper = dict(optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01))
 param_scheduler = [
-    dict(
-        type='LinearLR', begin=0, end=100, start_factor=0.01, by_epoch=False),
+    dict(type='LinearLR', begin=0, end=100, start_factor=0.01, by_epoch=False),
     dict(
         type='CosineAnnealingLR',
         begin=0,

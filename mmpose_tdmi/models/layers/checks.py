@@ -15,6 +15,25 @@ def check_positive_int(key: str, value: Any) -> None:
         raise ValueError(f'{key} must be a positive integer, got {value!r}')
 
 
+def check_bool(key: str, value: Any) -> None:
+    """Raise a ValueError naming ``key`` unless ``value`` is a bool."""
+    if not isinstance(value, bool):
+        raise ValueError(f'{key} must be True or False, got {value!r}')
+
+
+def check_norm_cfg(key: str, value: Any) -> None:
+    """Raise a ValueError naming ``key`` unless ``value`` is a layer config.
+
+    Args:
+        key (str): The config key.
+        value: Must be None or a mapping with a ``type``.
+    """
+    if value is not None and (not isinstance(value, Mapping)
+                              or 'type' not in value):
+        raise ValueError(f'{key} must be None or a dict with a type, such as '
+                         f"dict(type='BN'), got {value!r}")
+
+
 def check_positive(key: str, value: Any) -> None:
     """Raise a ValueError naming ``key`` unless ``value`` is a number > 0."""
     if isinstance(value, bool) or not isinstance(

@@ -156,8 +156,8 @@ class DeformableConv2d(BaseModule):
         backend = self.resolve_backend(x.device)
         if backend == 'grid_sample':
             run = (
-                deform_conv2d_blocked if can_run_blocked(x) else
-                deform_conv2d_grid_sample)
+                deform_conv2d_blocked
+                if can_run_blocked(x) else deform_conv2d_grid_sample)
             return run(
                 x,
                 offset,

@@ -17,7 +17,6 @@ cells.
 """
 from typing import Tuple
 
-import torch
 from mmengine.model import BaseModule, constant_init, normal_init
 from torch import Tensor, nn
 

@@ -45,9 +45,9 @@ def deform_conv2d_grid_sample(
     out_height, out_width = offset.shape[-2:]
     points = weight.shape[-2] * weight.shape[-1]
     groups = offset.shape[1] // (2 * points)
-    base_y, base_x = sampled_cells(x, weight.shape[-2:], (out_height,
-                                                          out_width), stride,
-                                   padding, dilation)
+    base_y, base_x = sampled_cells(x, weight.shape[-2:],
+                                   (out_height, out_width), stride, padding,
+                                   dilation)
 
     offset = offset.reshape(num * groups, points, 2, out_height, out_width)
     grid = torch.stack((torch.add(base_x, offset[:, :, 1], alpha=2 / width),
@@ -91,8 +91,8 @@ def sampled_cells(x: Tensor, kernel_size: Sequence[int],
     cells = []
     for axis in range(2):
         tap = torch.arange(kernel_size[axis], **factory) * dilation[axis]
-        out = torch.arange(
-            out_size[axis], **factory) * stride[axis] - padding[axis]
+        out = torch.arange(out_size[axis], **
+                           factory) * stride[axis] - padding[axis]
         # points in row-major order
         tap = (
             tap.repeat_interleave(kernel_size[1])

@@ -1,6 +1,6 @@
 import pytest
 
-from mmpose_tdmi.models.layers.checks import (check_positive, merge_options)
+from mmpose_tdmi.models.layers.checks import check_positive, merge_options
 
 
 def test_merge_options_fills_gaps_and_keeps_the_defaults_as_they_are():

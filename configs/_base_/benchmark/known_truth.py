@@ -2,7 +2,7 @@
 # share: clips, augmentation, number of samples, schedule, metric. The model,
 # its window and its optimizer come from the system's own config; the
 # benchmark's commands join the two and fill in the folder.
-_base_ = ['../_base_/synthetic_runtime.py']
+_base_ = ['../synthetic_runtime.py']
 
 codec = dict(
     type='UDPHeatmap', input_size=(64, 96), heatmap_size=(16, 24), sigma=1.)
@@ -68,8 +68,7 @@ train_cfg = dict(
     _delete_=True, type='IterBasedTrainLoop', max_iters=750, val_interval=750)
 optim_wrapper = dict(optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.01))
 param_scheduler = [
-    dict(
-        type='LinearLR', begin=0, end=50, start_factor=0.01, by_epoch=False),
+    dict(type='LinearLR', begin=0, end=50, start_factor=0.01, by_epoch=False),
     dict(
         type='CosineAnnealingLR',
         begin=0,

@@ -5,14 +5,10 @@ train_dataloader = dict(
     batch_size=32, sampler=dict(type='DefaultSampler', shuffle=True))
 
 train_cfg = dict(
-    _delete_=True,
-    type='EpochBasedTrainLoop',
-    max_epochs=14,
-    val_interval=14)
+    _delete_=True, type='EpochBasedTrainLoop', max_epochs=14, val_interval=14)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 param_scheduler = [
-    dict(
-        type='LinearLR', begin=0, end=200, start_factor=0.01, by_epoch=False),
+    dict(type='LinearLR', begin=0, end=200, start_factor=0.01, by_epoch=False),
     dict(
         type='CosineAnnealingLR',
         begin=0,
