@@ -1,0 +1,1 @@
+"""Figures of what models see in clips: motion features, offsets, poses."""
