@@ -1,61 +1,25 @@
-"""Person boxes of a video's frames, from a detector or from a file.
+"""Person boxes of a video's frames from a detection file.
 
-Both are a :data:`BoxSource`: asked for a frame, it gives the boxes in it.
+It is a :data:`BoxSource`: asked for a frame, it gives the boxes in it.
 
 Shape shorthand: n boxes of a frame.
 """
 import json
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Union
 
 import numpy as np
 
 from mmpose_tdmi.datasets.person_boxes import (is_id, load_person_boxes,
                                                read_annotation_records)
-
-from .frame_source import FrameSource, ImageSequence
-from .person_detector import PersonDetector
-
-
-@dataclass(frozen=True)
-class PersonBox:
-    """A person's box in a frame.
-
-    Args:
-        bbox (tuple[float]): x1, y1, x2, y2 in pixels of the frame.
-        score (float): The detector's score.
-        id (int): Who it is: the box's ``track_id`` where given, else a
-            running index in the frame, by which nobody is recognised in
-            another frame.
-    """
-    bbox: Tuple[float, float, float, float]
-    score: float
-    id: int
-
+from mmpose_tdmi.utils.file_bounds import check_json_size
+from mmpose_tdmi.video.decoding import VideoSource
+from mmpose_tdmi.video.structures import TrackedBox
 
 PathLike = Union[str, Path]
-#: ``boxes(index, frame)`` -> the persons of frame ``index``.
-BoxSource = Callable[[int, np.ndarray], List[PersonBox]]
-
-
-class DetectedBoxes:
-    """Boxes from a detector, as they are asked for.
-
-    Args:
-        detector (PersonDetector): The detector.
-    """
-
-    def __init__(self, detector: PersonDetector) -> None:
-        self._detector = detector
-
-    def __call__(self, index: int, frame: np.ndarray) -> List[PersonBox]:
-        """The boxes in a frame (H, W, 3), by falling score."""
-        rows = self._detector([frame])[0].tolist()
-        return [
-            PersonBox(tuple(row[:4]), row[4], person)
-            for person, row in enumerate(rows)
-        ]
+#: ``boxes(index, frame)`` -> the persons of frame ``index``: with ids, or
+#: without, x1, y1, x2, y2, score, (n, 5).
+BoxSource = Callable[[int, np.ndarray], Union[List[TrackedBox], np.ndarray]]
 
 
 class FileBoxes:
@@ -76,10 +40,13 @@ class FileBoxes:
 
     Args:
         path (str | Path): The file.
-        frames (VideoReader | ImageSequence): The frames.
+        frames (VideoSource): The video.
         score_thr (float, optional): The lowest score kept. Defaults to None,
             any.
         ann_file (str | Path, optional): COCO-style annotation file.
+
+    Attributes:
+        is_tracked (bool): Whether the boxes have ids.
 
     Raises:
         FileNotFoundError: If a file does not exist.
@@ -89,7 +56,7 @@ class FileBoxes:
 
     def __init__(self,
                  path: PathLike,
-                 frames: FrameSource,
+                 frames: VideoSource,
                  score_thr: Optional[float] = None,
                  ann_file: Optional[PathLike] = None) -> None:
         self.path = str(path)
@@ -97,38 +64,51 @@ class FileBoxes:
         if not isinstance(entries, list):
             raise ValueError(f'{path}: expected a json list of detections, '
                              f'got {type(entries).__name__}')
+        self._image_ids: Dict[int, int] = {}
         if ann_file is not None:
-            indices = _by_annotation(entries, frames, path, ann_file)
-        elif isinstance(frames, ImageSequence) and entries and all(
+            known = _annotated(frames, ann_file)
+            self._image_ids = {
+                index: image_id
+                for image_id, index in known.items() if index is not None
+            }
+            indices = _by_annotation(entries, known, path, ann_file)
+        elif frames.paths is not None and entries and all(
                 isinstance(e, dict) and isinstance(e.get('file_name'), str)
                 for e in entries):
-            indices = _by_file_name(entries, frames, path)
+            indices = _by_file_name(entries, frames.paths, path)
         else:
-            indices = _by_index(entries, len(frames), path)
+            indices = _by_index(entries, frames.num_frames, path)
         here = [e for e in indices if e is not None]
         if entries and not here:
             raise ValueError(f'{path}: none of its {len(entries)} boxes is '
                              'of a frame of this video')
-        tracked = _is_tracked(entries, path)
+        self.is_tracked = _is_tracked(entries, path)
         size = frames.size
         # checks each entry and drops other categories and useless boxes
         kept = load_person_boxes(
             str(path), {_id(e): {}
                         for e in entries}, lambda _: size, score_thr)
-        self._boxes: Dict[int, List[PersonBox]] = {}
+        self._boxes: Dict[int, List[tuple]] = {}
         for entry in kept:
             index = indices[entry['entry']]
             if index is None:
                 continue
-            persons = self._boxes.setdefault(index, [])
             x, y, width, height = entry['bbox'][:4]
-            persons.append(
-                PersonBox((x, y, x + width, y + height), entry['score'],
-                          entry['track_id'] if tracked else len(persons)))
+            self._boxes.setdefault(index, []).append(
+                (x, y, x + width, y + height, entry['score'],
+                 entry['track_id'] if self.is_tracked else None))
 
-    def __call__(self, index: int, frame: np.ndarray) -> List[PersonBox]:
+    def __call__(self, index: int,
+                 frame: np.ndarray) -> Union[List[TrackedBox], np.ndarray]:
         """The boxes in a frame, as ordered in the file."""
-        return self._boxes.get(index, [])
+        rows = self._boxes.get(index, [])
+        if self.is_tracked:
+            return [TrackedBox(row[5], row[:4], row[4]) for row in rows]
+        return np.array([row[:5] for row in rows], float).reshape(-1, 5)
+
+    def image_id(self, index: int) -> Optional[int]:
+        """The annotation file's id of a frame, if it has one."""
+        return self._image_ids.get(index)
 
 
 def _id(entry: Any) -> Any:
@@ -140,6 +120,7 @@ def _load_json(path: PathLike, what: str) -> Any:
     if not Path(path).is_file():
         raise FileNotFoundError(f'{what} {path} does not exist')
     try:
+        check_json_size(path)
         return json.loads(Path(path).read_text(encoding='utf-8'))
     except ValueError as error:
         raise ValueError(f'{what} {path} is no json: {error}') from error
@@ -153,27 +134,27 @@ def _is_tracked(entries: List[dict], path: PathLike) -> bool:
     return with_id > 0
 
 
-def _by_index(entries: List[dict], num_frames: int,
+def _by_index(entries: List[dict], num_frames: Optional[int],
               path: PathLike) -> List[int]:
     """``image_id`` as the frame's index."""
     indices = [_id(entry) for entry in entries]
     unknown = [
         i for i in indices if isinstance(i, bool) or not isinstance(i, int)
-        or not (0 <= i < num_frames)
+        or i < 0 or num_frames is not None and i >= num_frames
     ]
     if unknown:
         raise ValueError(
             f'{path}: {len(unknown)} boxes are of frames that the video does '
             f'not have, image_id {_first(unknown)}; expected frame indices 0 '
-            f'to {num_frames - 1}. Ids of a data set need its annotation '
-            'file')
+            f'to {"..." if num_frames is None else num_frames - 1}. Ids of '
+            'a data set need its annotation file')
     return indices
 
 
-def _by_file_name(entries: List[dict], frames: ImageSequence,
+def _by_file_name(entries: List[dict], paths: List[str],
                   path: PathLike) -> List[int]:
     """The entries' own file names."""
-    lookup = _NameLookup(frames.paths)
+    lookup = _NameLookup(paths)
     indices = [lookup(entry['file_name']) for entry in entries]
     unknown = [
         entry['file_name'] for entry, index in zip(entries, indices)
@@ -183,22 +164,27 @@ def _by_file_name(entries: List[dict], frames: ImageSequence,
         raise ValueError(
             f'{path}: {len(unknown)} boxes are of frames that the video does '
             f'not have, file_name {_first(unknown)}; its frames are like '
-            f'{frames.paths[0]}')
+            f'{paths[0]}')
     return indices
 
 
-def _by_annotation(entries: List[dict], frames: FrameSource, path: PathLike,
-                   ann_file: PathLike) -> List[Optional[int]]:
-    """The file names that an annotation file has for the image ids."""
+def _annotated(frames: VideoSource,
+               ann_file: PathLike) -> Dict[int, Optional[int]]:
+    """Which frame an annotation file's image ids are."""
     images = read_annotation_records(str(ann_file)).images
-    if isinstance(frames, ImageSequence):
+    if frames.paths is not None:
         find = _NameLookup(frames.paths)
     else:
-        find = _VideoLookup(frames.path, len(frames))
-    known = {
+        find = _VideoLookup(frames.name, frames.num_frames)
+    return {
         image_id: find(image['file_name'])
         for image_id, image in images.items()
     }
+
+
+def _by_annotation(entries: List[dict], known: Dict[int, Optional[int]],
+                   path: PathLike, ann_file: PathLike) -> List[Optional[int]]:
+    """The frames that an annotation file has for the image ids."""
     unknown = [_id(e) for e in entries if _id(e) not in known]
     if unknown:
         raise ValueError(
@@ -231,16 +217,18 @@ class _NameLookup:
 class _VideoLookup:
     """Finds the frame of a video file by folder and number."""
 
-    def __init__(self, video: str, num_frames: int) -> None:
-        self._stem = Path(video).stem
+    def __init__(self, name: str, num_frames: Optional[int]) -> None:
+        self._name = name
         self._num_frames = num_frames
 
     def __call__(self, name: str) -> Optional[int]:
         path = PurePosixPath(name)
-        if path.parent.name != self._stem or not path.stem.isdigit():
+        if path.parent.name != self._name or not path.stem.isdigit():
             return None
         number = int(path.stem)
-        return number if number < self._num_frames else None
+        if self._num_frames is not None and number >= self._num_frames:
+            return None
+        return number
 
 
 def _first(values: List[Any]) -> List[Any]:

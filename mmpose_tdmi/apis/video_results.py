@@ -1,93 +1,72 @@
-"""The poses of a video as json.
+"""What inference on a video gives, frame by frame and in all.
 
-Shape shorthand: K keypoints.
+Shape shorthand: K keypoints, H x W pixels of a frame.
 """
-from typing import Dict, List, Optional, Sequence
+from dataclasses import dataclass, field
+from typing import List, Optional
 
-import mmengine
-import mmpose
-import torch
+import numpy as np
 
-from mmpose_tdmi.version import __version__
-
-from .frame_source import FrameSource, ImageSequence, relative_names
-from .video_inference import FramePoses, VideoPoseEstimator
+from mmpose_tdmi.video.structures import FramePoses
 
 
-def frame_record(poses: FramePoses, file_name: Optional[str] = None) -> dict:
-    """A frame's poses as plain values.
+@dataclass
+class FrameResult:
+    """A frame of a video with its poses.
 
     Args:
-        poses (FramePoses): The poses.
-        file_name (str, optional): The frame's file.
-
-    Returns:
-        dict: ``frame``, its index; ``file_name`` where given; ``persons``,
-        each with ``id``, ``bbox`` (x, y, width, height), ``bbox_score``,
-        ``keypoints`` (K pairs x, y) and ``keypoint_scores`` (K).
+        video (str): The video's name.
+        poses (FramePoses): Index, time stamp and persons.
+        image (np.ndarray): The frame, (H, W, 3), uint8, BGR.
+        file_name (str, optional): An image file's name.
+        visualization (np.ndarray, optional): The drawn frame, (H, W, 3),
+            uint8, BGR, where asked for.
     """
-    persons = []
-    for pose in poses.persons:
-        x1, y1, x2, y2 = pose.box.bbox
-        persons.append(
+    video: str
+    poses: FramePoses
+    image: np.ndarray
+    file_name: Optional[str] = None
+    visualization: Optional[np.ndarray] = None
+
+    @property
+    def index(self) -> int:
+        """int: The frame's index, 0-based."""
+        return self.poses.index
+
+    @property
+    def predictions(self) -> List[dict]:
+        """list[dict]: The persons as plain values, in the form of
+        ``MMPoseInferencer``'s predictions for an image: ``keypoints``,
+        ``keypoint_scores``, ``bbox`` (a tuple of one list x1, y1, x2, y2) and
+        ``bbox_score``, and with them ``track_id`` and ``bbox_source``."""
+        return [
             dict(
-                id=pose.box.id,
-                bbox=[x1, y1, x2 - x1, y2 - y1],
-                bbox_score=pose.box.score,
-                keypoints=pose.keypoints.tolist(),
-                keypoint_scores=pose.scores.tolist()))
-    record = dict(frame=poses.index, persons=persons)
-    if file_name is not None:
-        record['file_name'] = file_name
-    return record
+                keypoints=person.keypoints.tolist(),
+                keypoint_scores=person.scores.tolist(),
+                bbox=([float(x) for x in person.box.bbox], ),
+                bbox_score=float(person.box.score),
+                track_id=person.box.track_id,
+                bbox_source=person.box.source) for person in self.poses.persons
+        ]
 
 
-def frame_names(frames: FrameSource) -> List[Optional[str]]:
-    """The frames' file names relative to their folder; None in a video."""
-    if isinstance(frames, ImageSequence):
-        return relative_names(frames.paths)
-    return [None] * len(frames)
-
-
-def result_meta(source: str, frames: FrameSource,
-                estimator: VideoPoseEstimator, config: str, checkpoint: str,
-                box_source: Dict[str, object]) -> dict:
-    """What a reader of the poses must know about them.
+@dataclass
+class VideoSummary:
+    """What became of a video.
 
     Args:
-        source (str): The video, folder or glob.
-        frames (VideoReader | ImageSequence): Its frames.
-        estimator (VideoPoseEstimator): What estimated the poses.
-        config (str): The model's config.
-        checkpoint (str): The model's checkpoint.
-        box_source (dict): Where the boxes come from and how they were chosen.
-
-    Returns:
-        dict: Plain values.
+        name (str): Its name.
+        input (str): What was opened.
+        num_frames (int): Frames given out so far.
+        num_persons (int): Poses in them.
+        num_skipped (int): Frames that did not decode.
+        num_detector_failures (int): Frames that the detector failed on.
+        outputs (list[str]): The files written, once the video is finished.
     """
-    meta = estimator.model.dataset_meta
-    return dict(
-        source=source,
-        width=frames.size[0],
-        height=frames.size[1],
-        fps=float(frames.fps),
-        num_frames=len(frames),
-        config=config,
-        checkpoint=checkpoint,
-        boxes=box_source,
-        frame_offsets=list(estimator.window.offsets),
-        padding=estimator.padding,
-        keypoint_names=_names(meta),
-        skeleton=[[int(i) for i in link]
-                  for link in meta.get('skeleton_links', ())],
-        coordinates='pixels of the upright frame, x to the right, y down',
-        versions=dict(
-            mmpose_tdmi=__version__,
-            mmpose=mmpose.__version__,
-            mmengine=mmengine.__version__,
-            torch=torch.__version__))
-
-
-def _names(meta: dict) -> Sequence[str]:
-    names = meta['keypoint_id2name']
-    return [names[i] for i in range(len(names))]
+    name: str
+    input: str
+    num_frames: int = 0
+    num_persons: int = 0
+    num_skipped: int = 0
+    num_detector_failures: int = 0
+    outputs: List[str] = field(default_factory=list)

@@ -4,8 +4,7 @@ Those are in :mod:`mmpose_tdmi.apis`, which builds on this package and is not
 imported by it: MMDetection is not needed here.
 """
 from .streaming import CropPolicy, StreamingPoseEstimator, StreamingStats
-from .structures import (Crop, FramePoses, PersonPose, TrackedBox,
-                         TrackedFrame)
+from .structures import Crop, FramePoses, PersonPose, TrackedBox, TrackedFrame
 
 __all__ = [
     'Crop', 'CropPolicy', 'FramePoses', 'PersonPose', 'StreamingPoseEstimator',

@@ -27,7 +27,7 @@ def _build(config, registry, scope):
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope(scope):
         model = registry.build(config.model)
-    model.init_weights()
+        model.init_weights()
     return model
 
 

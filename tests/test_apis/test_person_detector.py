@@ -68,9 +68,27 @@ def test_category_is_looked_up_by_name(saved_detector, tmp_path, images):
         PersonDetector(*saved_detector)(images[:1])[0])
 
 
+def test_categories_by_index(saved_detector, images):
+    everything = PersonDetector(*saved_detector)(images[:1])[0]
+    for category in (0, [0]):
+        np.testing.assert_array_equal(
+            PersonDetector(*saved_detector, category=category)(images[:1])[0],
+            everything)
+    with pytest.raises(ValueError, match='category 1.* 0 to 0: person'):
+        PersonDetector(*saved_detector, category=[0, 1])
+
+
+def test_thresholds_of_a_call(saved_detector, images):
+    detector = PersonDetector(*saved_detector, score_thr=1.)
+    expected = PersonDetector(*saved_detector, nms_thr=.1)(images[:1])[0]
+    assert len(detector(images[:1])[0]) == 0
+    np.testing.assert_array_equal(
+        detector(images[:1], score_thr=0., nms_thr=.1)[0], expected)
+
+
 def test_other_categories_are_left_out(saved_detector, images):
     detector = PersonDetector(*saved_detector)
-    detector._label = 1  # a category the model never predicts
+    detector._labels = [1]  # a category the model never predicts
     assert detector(images[:1])[0].shape == (0, 5)
 
 

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from mmpose_tdmi.apis import FileBoxes, PersonDetector, open_frames
+from mmpose_tdmi.apis import FileBoxes, PersonDetector, open_video
 
 
 @pytest.fixture
@@ -70,8 +70,7 @@ def test_folder_and_video(detect, clip):
 
 def test_result_is_a_box_file(detect, clip, tmp_path):
     entries = detect(clip.folder)
-    boxes = FileBoxes(tmp_path / 'out' / 'boxes.json',
-                      open_frames(clip.folder))
+    boxes = FileBoxes(tmp_path / 'out' / 'boxes.json', open_video(clip.folder))
     assert sum(len(boxes(i, None)) for i in range(7)) == len(entries)
 
 

@@ -58,8 +58,11 @@ class Score(BaseMetric):
 
 
 def make_runner(work_dir, epochs, **kwargs):
-    loader = dict(batch_size=2, num_workers=0, dataset=Points(),
-                  sampler=dict(type='DefaultSampler', shuffle=False))
+    loader = dict(
+        batch_size=2,
+        num_workers=0,
+        dataset=Points(),
+        sampler=dict(type='DefaultSampler', shuffle=False))
     return Runner(
         model=Line(),
         work_dir=str(work_dir),
@@ -146,9 +149,11 @@ def test_objects_in_arrays_are_refused(tmp_path):
 
 @pytest.mark.skipif(not HAS_SWITCH, reason='torch < 2.6 loads everything')
 @pytest.mark.parametrize('value', [
-    np.array([0, 1, 1]).astype(dtype) for dtype in
-    ('?', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2', 'u4', 'f2', 'f4', 'f8', '<U3')
-] + [np.float32(1.5), np.int64(3), np.bool_(True)])
+    np.array([0, 1, 1]).astype(dtype)
+    for dtype in ('?', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2', 'u4', 'f2', 'f4',
+                  'f8', '<U3')
+] + [np.float32(1.5), np.int64(3),
+     np.bool_(True)])
 def test_plain_numpy_survives(tmp_path, value):
     torch.save(value, tmp_path / 'value.pth')
     loaded = torch.load(tmp_path / 'value.pth')

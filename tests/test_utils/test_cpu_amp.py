@@ -19,9 +19,7 @@ def test_the_wrapper_is_named_after_the_host_chose_its_own(no_accelerator):
 
 def test_options_given_stay(no_accelerator):
     given = ['train.py', 'c.py', '--amp', '--cfg-options', 'a=1', 'b=2']
-    assert cpu_amp.cpu_amp_arguments(given) == [
-        *given[:4], OPTION, *given[4:]
-    ]
+    assert cpu_amp.cpu_amp_arguments(given) == [*given[:4], OPTION, *given[4:]]
 
 
 def test_nothing_changes_without_amp_or_with_an_accelerator(monkeypatch):

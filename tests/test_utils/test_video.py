@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from av.video.reformatter import Interpolation
 
-from mmpose_tdmi.utils.video import (VideoReader, VideoReadError, VideoWriter)
+from mmpose_tdmi.utils.video import (VideoReader, VideoReadError, VideoWriter,
+                                     join_videos)
 
 HEIGHT, WIDTH, NUM_FRAMES = 48, 64, 40
 
@@ -237,3 +238,47 @@ def test_frames_must_be_alike(tmp_path, frame):
         with VideoWriter(tmp_path / 'a.mp4', 25) as writer:
             writer.write(picture(0))
             writer.write(frame)
+
+
+def test_times_of_frames(tmp_path):
+    times = [0, .04, .1, .5, 1.]
+    with VideoWriter(tmp_path / 'a.mp4', 25) as writer:
+        for index, time in enumerate(times):
+            writer.write(picture(index), time)
+        writer.write(picture(5))  # a frame's time after the last
+    with av.open(str(tmp_path / 'a.mp4')) as file:
+        found = [frame.time for frame in file.decode(video=0)]
+    np.testing.assert_allclose(found, [*times, 1.04], atol=1e-4)
+
+
+@pytest.mark.parametrize('time', [.2, .19, 0])
+def test_times_ascend(tmp_path, time):
+    with pytest.raises(ValueError, match=r'frame at .* after one at 0.2 s'):
+        with VideoWriter(tmp_path / 'a.mp4', 25) as writer:
+            writer.write(picture(0), .2)
+            writer.write(picture(1), time)
+    assert not list(tmp_path.iterdir())
+
+
+def test_joined_videos_are_those_of_one_writer(tmp_path):
+    for name, indices in (('a', range(0,
+                                      7)), ('b', range(7,
+                                                       9)), ('ab', range(0,
+                                                                         9))):
+        with VideoWriter(
+                tmp_path / f'{name}.mp4',
+                Fraction(24000, 1001),
+                options=dict(bf='0')) as writer:
+            for index in indices:
+                writer.write(picture(index))
+    join_videos([(tmp_path / 'a.mp4', Fraction(0)),
+                 (tmp_path / 'b.mp4', Fraction(7 * 1001, 24000))],
+                tmp_path / 'joined.mp4')
+    found = []
+    for name in ('joined', 'ab'):
+        with av.open(str(tmp_path / f'{name}.mp4')) as file:
+            assert file.streams.video[0].average_rate == Fraction(24000, 1001)
+            found.append([(frame.time,
+                           round(frame.to_ndarray(format='gray').mean() / 4))
+                          for frame in file.decode(video=0)])
+    assert found[0] == found[1] and len(found[0]) == 9

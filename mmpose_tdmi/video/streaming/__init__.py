@@ -11,16 +11,19 @@ poses:
 - ``clip_settings``: window, padding and pipeline of a model's config;
 - ``window_model``: a model as a frame phase and a window phase;
 - ``feature_cache``: features between the two;
-- ``engine``: all of it along a video.
+- ``engine``: all of it along a video;
+- ``stages``: where the time goes.
 """
 from .clip_settings import ClipSettings
 from .crop_policy import CropPolicy
 from .engine import MODES, StreamingPoseEstimator
 from .feature_cache import FeatureCache
+from .stages import StageTimes, stage
 from .stats import StreamingStats
 from .window_model import FrameFeatures, WindowModel, WindowPose
 
 __all__ = [
     'MODES', 'ClipSettings', 'CropPolicy', 'FeatureCache', 'FrameFeatures',
-    'StreamingPoseEstimator', 'StreamingStats', 'WindowModel', 'WindowPose'
+    'StageTimes', 'StreamingPoseEstimator', 'StreamingStats', 'WindowModel',
+    'WindowPose', 'stage'
 ]

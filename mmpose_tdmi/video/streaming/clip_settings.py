@@ -19,8 +19,8 @@ from mmpose.datasets.transforms import GetBBoxCenterScale, TopdownAffine
 from mmpose_tdmi.datasets.base_sequence_dataset import BaseSequenceDataset
 from mmpose_tdmi.datasets.clip_frames import padding_policy
 from mmpose_tdmi.structures import FrameWindow
-
 from ..structures import Crop, TrackedBox
+from .stages import stage
 
 
 class ClipSettings:
@@ -82,9 +82,8 @@ class ClipSettings:
                              f'pixels, got {tuple(bbox)}')
         width = (x2 - x1) * self._padding_factor
         height = (y2 - y1) * self._padding_factor
-        return Crop(
-            ((x1 + x2) / 2, (y1 + y2) / 2), (max(width, height * self._ratio),
-                                             max(height, width / self._ratio)))
+        return Crop(((x1 + x2) / 2, (y1 + y2) / 2), (max(
+            width, height * self._ratio), max(height, width / self._ratio)))
 
     def bbox(self, crop: Crop) -> np.ndarray:
         """The box that asks for a crop, x1, y1, x2, y2, (4, ) float32."""
@@ -111,27 +110,21 @@ class ClipSettings:
             dict: ``inputs``, (T, 3, h, w) uint8, and ``data_samples``.
         """
         window = self.window if len(images) > 1 else FrameWindow((0, ))
-        bbox = np.array(box.bbox, np.float32) if crop is None else self.bbox(
-            crop)
+        bbox = np.array(box.bbox,
+                        np.float32) if crop is None else self.bbox(crop)
         number = int(numbers[window.key])
-        return self._pipeline({
-            **self._dataset_meta, 'frames':
-            list(images),
+        sample = {
+            **self._dataset_meta, 'frames': list(images),
             'frame_paths': [f'frame {n}' for n in numbers],
             'frame_indices': [int(n) for n in numbers],
-            'frame_offsets':
-            window.offsets,
+            'frame_offsets': window.offsets,
             'frame_padded': [False] * len(images),
-            'key_frame':
-            window.key,
-            'img_path':
-            f'frame {number}',
-            'img_id':
-            number,
-            'id':
-            box.track_id,
-            'bbox':
-            bbox[None],
-            'bbox_score':
-            np.array([box.score], np.float32)
-        })
+            'key_frame': window.key,
+            'img_path': f'frame {number}',
+            'img_id': number,
+            'id': box.track_id,
+            'bbox': bbox[None],
+            'bbox_score': np.array([box.score], np.float32)
+        }
+        with stage('crop'):
+            return self._pipeline(sample)

@@ -119,10 +119,9 @@ class StreamingPoseEstimator:
         return max(ahead, self.window.offsets[-1])
 
     def iterate_poses(
-        self,
-        tracked_frames: Iterable[TrackedFrame],
-        frame_step: int = 1
-    ) -> Iterator[Tuple[FramePoses, np.ndarray]]:
+            self,
+            tracked_frames: Iterable[TrackedFrame],
+            frame_step: int = 1) -> Iterator[Tuple[FramePoses, np.ndarray]]:
         """Estimate the poses of all frames of a video.
 
         Args:
@@ -235,12 +234,10 @@ class _Video:
 
     def _is_ready(self, frame: TrackedFrame, num_later: int) -> bool:
         """Whether all is known that a frame's windows depend on."""
-        return self._has_ended or (num_later >= self._estimator.lookahead
-                                   and self._buffer.is_complete(
-                                       number_of(frame)))
+        return self._has_ended or (num_later >= self._estimator.lookahead and
+                                   self._buffer.is_complete(number_of(frame)))
 
-    def _make_windows(self, pending: _Pending,
-                      later: List[_Pending]) -> None:
+    def _make_windows(self, pending: _Pending, later: List[_Pending]) -> None:
         """Put the windows of a frame's persons into the queue."""
         frame = pending.frame
         pending.missing = len(frame.persons)

@@ -18,7 +18,6 @@ import numpy as np
 
 from mmpose_tdmi.datasets.clip_frames import PaddingPolicy
 from mmpose_tdmi.structures import FrameWindow
-
 from ..structures import TrackedFrame
 
 
@@ -101,8 +100,7 @@ class FrameBuffer:
         """
         last = key if self._causal else self.last
         numbers = np.array([
-            number for number in map(number_of, self._frames)
-            if number <= last
+            number for number in map(number_of, self._frames) if number <= last
         ])
         targets = [key + o * self._step for o in self._window.offsets]
         exists = np.isin(targets, numbers)

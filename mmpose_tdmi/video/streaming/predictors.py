@@ -90,7 +90,8 @@ class CachedPredictor:
         self._seen = {
             track_id: kept
             for track_id, numbers in self._seen.items()
-            if (kept := {n for n in numbers if n >= oldest})
+            if (kept := {n
+                         for n in numbers if n >= oldest})
         }
 
 
@@ -116,8 +117,9 @@ class NaivePredictor:
         for start in range(0, len(windows), self.batch_size):
             batch = windows[start:start + self.batch_size]
             poses += self.model.predict_clips([
-                self.settings.pack([buffer[n].image for n in w.numbers],
-                                   w.numbers, w.box) for w in batch
+                self.settings.pack([buffer[n].image
+                                    for n in w.numbers], w.numbers, w.box)
+                for w in batch
             ])
             self.stats.backbone_passes += sum(len(w.numbers) for w in batch)
         return poses

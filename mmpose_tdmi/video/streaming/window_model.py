@@ -1,4 +1,4 @@
-"""A model in two phases: frames through the backbone, windows through the rest.
+"""A model in two phases: frames to the backbone, windows to the rest.
 
 The host's estimator sends every frame of every clip through its backbone.
 Here the first phase takes single crops, from any persons and frames, and the
@@ -25,6 +25,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from mmpose_tdmi.models.data_preprocessors import SequencePoseDataPreprocessor
+from .stages import stage
 
 Maps = Tuple[Tensor, ...]
 
@@ -83,10 +84,9 @@ class WindowModel:
                  output_motion: bool = False) -> None:
         if not isinstance(model.data_preprocessor,
                           SequencePoseDataPreprocessor):
-            raise ValueError(
-                'model.data_preprocessor must be a '
-                'SequencePoseDataPreprocessor, got '
-                f'{type(model.data_preprocessor).__name__}')
+            raise ValueError('model.data_preprocessor must be a '
+                             'SequencePoseDataPreprocessor, got '
+                             f'{type(model.data_preprocessor).__name__}')
         self.model = model
         self.key = key
         self.output_heatmaps = output_heatmaps
@@ -114,11 +114,15 @@ class WindowModel:
         # a copy that shares everything but the number of frames it expects
         preprocessor = copy.copy(self.model.data_preprocessor)
         preprocessor.num_frames = 1
-        data = preprocessor(pseudo_collate(list(crops)), False)
+        with stage('crop'):
+            data = preprocessor(pseudo_collate(list(crops)), False)
         inputs, samples = data['inputs'], data['data_samples']
-        maps = self._encode(inputs)
-        # not one batch of both: larger ones are no faster, on CPUs slower
-        flipped = self._encode(inputs.flip(-1)) if self.flip_test else None
+        flipped = None
+        with stage('backbone'):
+            maps = self._encode(inputs)
+            # not one batch of both: larger ones are no faster, on CPUs slower
+            if self.flip_test:
+                flipped = self._encode(inputs.flip(-1))
 
         def single(maps: Maps, index: int) -> Maps:
             # copied, or each would keep the whole batch in memory
@@ -126,8 +130,9 @@ class WindowModel:
 
         return [
             FrameFeatures(
-                single(maps, i), None if flipped is None else single(
-                    flipped, i), sample) for i, sample in enumerate(samples)
+                single(maps, i),
+                None if flipped is None else single(flipped, i), sample)
+            for i, sample in enumerate(samples)
         ]
 
     @torch.no_grad()
@@ -145,10 +150,12 @@ class WindowModel:
         """
         samples = [window[self.key].sample for window in windows]
         frames = [frame for window in windows for frame in window]
-        feats = self._encode_windows([frame.maps for frame in frames])
         flipped = None
-        if self.flip_test:
-            flipped = self._encode_windows([frame.flipped for frame in frames])
+        with stage('neck_head'):
+            feats = self._encode_windows([frame.maps for frame in frames])
+            if self.flip_test:
+                flipped = self._encode_windows(
+                    [frame.flipped for frame in frames])
         return self._predict(feats, flipped, samples)
 
     @torch.no_grad()
@@ -162,12 +169,16 @@ class WindowModel:
         Returns:
             list[WindowPose]: Poses in the key frames, B.
         """
-        data = self.model.data_preprocessor(pseudo_collate(list(clips)), False)
+        with stage('crop'):
+            data = self.model.data_preprocessor(
+                pseudo_collate(list(clips)), False)
         inputs = data['inputs']
-        feats = self.model.extract_feat(inputs)
         flipped = None
-        if self.flip_test:
-            flipped = self.model.extract_feat(inputs.flip(-1))
+        # the host's call for both: the neck cannot be told from the backbone
+        with stage('backbone'):
+            feats = self.model.extract_feat(inputs)
+            if self.flip_test:
+                flipped = self.model.extract_feat(inputs.flip(-1))
         return self._predict(feats, flipped, data['data_samples'])
 
     @property
@@ -198,13 +209,16 @@ class WindowModel:
             for sample in samples:
                 sample.set_metainfo(self.model.metainfo)
         fields = None
-        predicted = self.model.head.predict(
-            feats if flipped is None else [feats, flipped],
-            samples,
-            test_cfg=self.test_cfg)
+        with stage('neck_head'):
+            predicted = self.model.head.predict(
+                feats if flipped is None else [feats, flipped],
+                samples,
+                test_cfg=self.test_cfg)
         if self.output_heatmaps:
             predicted, fields = predicted
-        samples = self.model.add_pred_to_datasample(predicted, fields, samples)
+        with stage('keypoints'):
+            samples = self.model.add_pred_to_datasample(
+                predicted, fields, samples)
         motion = [None] * len(samples)
         if self.output_motion:
             motion = self._motion(feats)

@@ -99,9 +99,10 @@ def models(repository):
     return get
 
 
-def make_video(num_frames: int = 12,
-               boxes: Optional[dict] = None,
-               size: tuple = (96, 128)) -> List[TrackedFrame]:
+def make_video(
+    num_frames: int = 12,
+    boxes: Optional[dict] = None,
+    size: tuple = (96, 128)) -> List[TrackedFrame]:
     """Frames of a moving texture.
 
     Args:

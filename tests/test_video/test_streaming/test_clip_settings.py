@@ -5,7 +5,6 @@ import pytest
 
 from mmpose_tdmi.video import TrackedBox
 from mmpose_tdmi.video.streaming import ClipSettings
-
 from .conftest import make_video
 
 

@@ -56,8 +56,7 @@ def test_what_does_not_fit_is_left_to_the_next_crop():
 
 
 _CROPS = st.lists(
-    st.builds(crop, st.floats(0, 300), st.floats(0, 300),
-              st.floats(50, 300)),
+    st.builds(crop, st.floats(0, 300), st.floats(0, 300), st.floats(50, 300)),
     min_size=1,
     max_size=6)
 
@@ -77,8 +76,7 @@ def test_a_chosen_crop_serves_the_frame_it_is_chosen_for(crops, shift, scale):
 
 @pytest.mark.parametrize('key, value', [('max_shift', -0.1),
                                         ('max_shift', float('nan')),
-                                        ('max_scale', 0.9),
-                                        ('lookahead', -1),
+                                        ('max_scale', 0.9), ('lookahead', -1),
                                         ('lookahead', 1.5), ('max_run', 0)])
 def test_bad_values_are_named(key, value):
     with pytest.raises(ValueError, match=key):

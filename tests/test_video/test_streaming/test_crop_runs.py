@@ -44,8 +44,8 @@ def test_what_is_known_of_the_next_frames_counts(settings):
 
 def test_tracks_have_runs_of_their_own(settings):
     runs = CropRuns(settings, CropPolicy())
-    first, second = runs.assign(0, box(10), []), runs.assign(
-        0, box(10, track_id=2), [])
+    first, second = runs.assign(0, box(10),
+                                []), runs.assign(0, box(10, track_id=2), [])
     assert first.id != second.id and first.crop == second.crop
     assert runs.assign(1, box(11), []) is first
     assert (first.last, first.length) == (1, 2)

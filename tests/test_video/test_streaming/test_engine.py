@@ -9,7 +9,6 @@ from mmengine.dataset import pseudo_collate
 
 from mmpose_tdmi.video import (CropPolicy, StreamingPoseEstimator, TrackedBox,
                                TrackedFrame)
-
 from .conftest import make_video, two_persons
 
 #: Keeps a crop for a few frames of the moving person.
@@ -64,9 +63,7 @@ def assert_equal_to_uncached(estimator, frames, poses):
         np.testing.assert_allclose(
             person.keypoints, sample.pred_instances.keypoints[0], atol=0.05)
         np.testing.assert_allclose(
-            person.scores,
-            sample.pred_instances.keypoint_scores[0],
-            rtol=1e-4)
+            person.scores, sample.pred_instances.keypoint_scores[0], rtol=1e-4)
 
 
 @pytest.mark.parametrize('name, batch_size, flip_test', [('hrnet', 1, True),
@@ -145,30 +142,6 @@ def test_no_tolerance_is_naive(models):
     assert 4 < estimator.stats.passes_per_person_frame < 5
 
 
-def test_naive_is_the_video_estimator_of_the_apis(models, tmp_path):
-    import cv2
-
-    from mmpose_tdmi.apis import PersonBox, VideoPoseEstimator, open_frames
-    frames = make_video(6)
-    for frame in frames:
-        cv2.imwrite(str(tmp_path / f'{frame.index:04d}.png'), frame.image)
-
-    def boxes(index, image):
-        return [
-            PersonBox(box.bbox, box.score, box.track_id)
-            for box in frames[index].persons
-        ]
-
-    poses, _ = run(models(), frames, mode='naive')
-    estimator = VideoPoseEstimator(models())
-    for (expected, _), found in zip(
-            estimator.iterate_poses(open_frames(tmp_path), boxes), poses):
-        assert len(expected.persons) == len(found.persons)
-        for p, q in zip(expected.persons, found.persons):
-            np.testing.assert_allclose(p.keypoints, q.keypoints, atol=1e-3)
-            np.testing.assert_allclose(p.scores, q.scores, atol=1e-6)
-
-
 def one_person(box):
     return {1: box}
 
@@ -224,8 +197,7 @@ def test_gaps_in_a_track(models, gap, crops, passes):
     """A short gap is seen through the crop; after a long one a new crop is
     chosen, at no cost."""
     frames = make_video(
-        12,
-        one_person(lambda i: None if 4 <= i < 4 + gap else still(i)))
+        12, one_person(lambda i: None if 4 <= i < 4 + gap else still(i)))
     poses, estimator = run(models(), frames)
     assert estimator.stats.crops == crops
     assert estimator.stats.backbone_passes == passes
@@ -274,7 +246,9 @@ def test_online_refuses_to_see_the_future_unless_padded(models):
     with pytest.raises(ValueError, match=r'\(-2, -1, 0, 1, 2\).*pad_future'):
         StreamingPoseEstimator(models(), 'online')
     poses, estimator = run(
-        models(), make_video(12, one_person(still)), mode='online',
+        models(),
+        make_video(12, one_person(still)),
+        mode='online',
         pad_future=True)
     # each frame as the last of a video that ends with it
     for last in (0, 3, 11):
@@ -442,5 +416,4 @@ def test_bad_frames(models):
         run_on(TrackedFrame(0, None, image[..., 0]))
     for bbox in ((5., 5., 5., 9.), (0., 0., float('nan'), 3.)):
         with pytest.raises(ValueError, match='bbox must be x1 < x2'):
-            run_on(
-                TrackedFrame(0, None, image, [TrackedBox(1, bbox, 1.)]))
+            run_on(TrackedFrame(0, None, image, [TrackedBox(1, bbox, 1.)]))

@@ -6,7 +6,6 @@ from mmpose.registry import MODELS
 
 from mmpose_tdmi.video import TrackedBox
 from mmpose_tdmi.video.streaming import ClipSettings, WindowModel
-
 from .conftest import make_video
 
 BOX = TrackedBox(1, (20., 20., 60., 90.), 0.9)

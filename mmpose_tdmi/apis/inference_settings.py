@@ -1,0 +1,168 @@
+"""What a call of the inferencer can be told.
+
+Shape shorthand: none.
+"""
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Optional, Sequence, Union
+
+from torch import nn
+
+from mmpose_tdmi.video.results import OutputSettings
+from mmpose_tdmi.video.streaming import CropPolicy, StreamingPoseEstimator
+from .given_boxes import Boxes
+
+PathLike = Union[str, Path]
+
+
+@dataclass(frozen=True)
+class InferenceSettings:
+    """The keyword arguments of :class:`VideoPoseInferencer`'s calls.
+
+    Args:
+        boxes: The caller's own boxes, in place of the detector's: a detection
+            file, a function, or a sequence or mapping with an entry per
+            frame, see :func:`mmpose_tdmi.apis.open_boxes`. Boxes with ids
+            keep them; others are tracked.
+        ann_file (str | Path, optional): An annotation file that says which
+            frames the image ids of a detection file are.
+        mode (str): ``'offline'``, each frame of a person through the
+            backbone once and a few frames of lookahead; ``'online'``,
+            without lookahead, for models whose window has no future; or
+            ``'naive'``, a crop for each box as in a test on a dataset.
+            Defaults to ``'offline'``.
+        det_interval (int): Every how many frames the detector, or a function
+            given as ``boxes``, is asked. Defaults to 1.
+        tracker (str | dict, optional): See :func:`mmpose_tdmi.video.tracking.
+            build_tracker`. Defaults to ``'iou'``.
+        smoothing (str | dict, optional): See :func:`mmpose_tdmi.video.
+            smoothing.build_smoother`. Defaults to ``None``, none.
+        bbox_thr (float): The lowest score of boxes used. Defaults to 0.3.
+        nms_thr (float, optional): IoU above which the detector's boxes
+            suppress each other, after the detector's own suppression.
+            Defaults to ``None``, not at all.
+        kpt_thr (float): The lowest score of keypoints drawn. Defaults to
+            0.3.
+        batch_size (int, optional): Crops per pass of the model. Defaults to
+            ``None``, 4 on a CPU and 16 elsewhere.
+        flip_test (bool, optional): Whether a flipped copy is averaged in.
+            Defaults to ``None``, what the config says.
+        crop_policy (CropPolicy, optional): How long crops are kept. Defaults
+            to ``None``, the policy's own defaults.
+        pad_future (bool): Online, whether to pad a window's future. Defaults
+            to ``False``.
+        fps (float, optional): Frames per second of images and arrays.
+            Defaults to ``None``: 25.
+        on_corrupt (str): What is done about frames that do not decode:
+            ``'skip'``, leave them out, or ``'raise'``. Defaults to
+            ``'skip'``.
+        out_dir (str | Path, optional): Where ``visualizations`` and
+            ``predictions`` go. Defaults to ``None``: nothing is written.
+        vis_out_dir (str | Path, optional): Where drawn videos go. Defaults to
+            ``None``: ``<out_dir>/visualizations``.
+        pred_out_dir (str | Path, optional): Where poses go. Defaults to
+            ``None``: ``<out_dir>/predictions``.
+        name (str, optional): What the outputs are called. Defaults to
+            ``None``, as the input.
+        formats (Sequence[str]): In which the poses are written: of
+            ``'json'``, ``'csv'``, ``'posetrack'``, ``'coco'``. Defaults to
+            json.
+        overlay (bool): Whether to write a drawn video. Defaults to ``True``.
+        report (bool): Whether to write a page to look at. Defaults to
+            ``False``.
+        return_vis (bool): Whether results carry the drawn frame. Defaults to
+            ``False``.
+        draw_heatmap (bool): Whether heatmaps are drawn. Defaults to
+            ``False``.
+        draw_motion (bool): Whether the motion feature is drawn. Defaults to
+            ``False``.
+        trail (int): How many frames the trails of persons last; 0: none.
+            Defaults to 30.
+        resume (bool): Whether to go on where an interrupted run with the
+            same settings was. Defaults to ``False``.
+    """
+    boxes: Optional[Boxes] = None
+    ann_file: Optional[PathLike] = None
+    mode: str = 'offline'
+    det_interval: int = 1
+    tracker: Union[str, dict, None] = 'iou'
+    smoothing: Union[str, dict, None] = None
+    bbox_thr: float = 0.3
+    nms_thr: Optional[float] = None
+    kpt_thr: float = 0.3
+    batch_size: Optional[int] = None
+    flip_test: Optional[bool] = None
+    crop_policy: Optional[CropPolicy] = None
+    pad_future: bool = False
+    fps: Optional[float] = None
+    on_corrupt: str = 'skip'
+    out_dir: Optional[PathLike] = None
+    vis_out_dir: Optional[PathLike] = None
+    pred_out_dir: Optional[PathLike] = None
+    name: Optional[str] = None
+    formats: Sequence[str] = ('json', )
+    overlay: bool = True
+    report: bool = False
+    return_vis: bool = False
+    draw_heatmap: bool = False
+    draw_motion: bool = False
+    trail: int = 30
+    resume: bool = False
+
+    def build_estimator(self,
+                        model: nn.Module,
+                        needs_motion: bool = False) -> StreamingPoseEstimator:
+        """What estimates the poses.
+
+        Args:
+            model (nn.Module): The pose model.
+            needs_motion (bool): Whether the tracker looks at the motion
+                feature. Defaults to ``False``.
+
+        Raises:
+            ValueError: If model and settings do not suit each other.
+        """
+        return StreamingPoseEstimator(
+            model,
+            mode=self.mode,
+            batch_size=self.batch_size,
+            crop_policy=self.crop_policy,
+            flip_test=self.flip_test,
+            pad_future=self.pad_future,
+            output_heatmaps=self.draw_heatmap,
+            output_motion=self.draw_motion or needs_motion)
+
+    def output_settings(self) -> Optional[OutputSettings]:
+        """Where and how results are written; None if they are not."""
+        folders = dict(
+            pred_out_dir=self._folder(self.pred_out_dir, 'predictions'),
+            vis_out_dir=self._folder(self.vis_out_dir, 'visualizations'))
+        if not any(folders.values()):
+            return None
+        return OutputSettings(
+            **folders,
+            formats=tuple(self.formats),
+            overlay=self.overlay,
+            report=self.report,
+            kpt_thr=self.kpt_thr,
+            trail=self.trail,
+            draw_heatmap=self.draw_heatmap,
+            draw_motion=self.draw_motion,
+            resume=self.resume)
+
+    def _folder(self, given: Optional[PathLike], name: str) -> Optional[Path]:
+        if given is not None:
+            return Path(given)
+        return None if self.out_dir is None else Path(self.out_dir) / name
+
+    def as_json(self) -> Dict[str, Any]:
+        """dict: What poses depend on, beside models and boxes."""
+        policy = self.crop_policy or CropPolicy()
+        return dict(
+            tracker=self.tracker,
+            smoothing=self.smoothing,
+            det_interval=self.det_interval,
+            flip_test=self.flip_test,
+            pad_future=self.pad_future,
+            crop_policy=dataclasses.asdict(policy))
