@@ -17,6 +17,7 @@ from typing import Dict, Sequence, Union
 import numpy as np
 
 from mmpose_tdmi.utils.files import atomic_path, write_json
+from mmpose_tdmi.utils.inner_paths import check_file_name
 
 #: The test videos.
 HIEVE_TEST_VIDEOS = tuple(str(number) for number in range(20, 33))
@@ -74,6 +75,7 @@ def write_submission(folder: Union[str, Path],
             :func:`frame_record` makes them.
     """
     for video, frames in videos.items():
+        check_file_name(str(video), 'the video name')
         write_json(Path(folder) / f'{video}.json', dict(annolist=list(frames)))
 
 

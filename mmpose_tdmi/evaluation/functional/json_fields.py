@@ -15,6 +15,8 @@ from typing import Any, Callable, List, Sequence, Tuple, Type, Union
 
 import numpy as np
 
+from mmpose_tdmi.utils.file_bounds import check_json_size
+
 
 def read_json(path: Union[str, Path]) -> Any:
     """The content of a json file.
@@ -24,11 +26,12 @@ def read_json(path: Union[str, Path]) -> Any:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not json.
+        ValueError: If it is not json, or too large.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'annotation file {path} does not exist')
+    check_json_size(path)
     try:
         return json.loads(path.read_text(encoding='utf-8-sig'))
     except (ValueError, RecursionError) as error:
