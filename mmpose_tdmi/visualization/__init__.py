@@ -1,4 +1,5 @@
 """Drawing of poses along a video."""
 from .pose_drawer import PoseDrawer
+from .video_drawer import VideoDrawer
 
-__all__ = ['PoseDrawer']
+__all__ = ['PoseDrawer', 'VideoDrawer']

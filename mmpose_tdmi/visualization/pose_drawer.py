@@ -7,6 +7,7 @@ Shape shorthand: n persons, K keypoints, H x W pixels of a frame.
 """
 from typing import Optional, Sequence, Tuple
 
+import cv2
 import numpy as np
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
@@ -64,12 +65,13 @@ class PoseDrawer:
         """
         if ids is not None and boxes is None:
             raise ValueError('ids are drawn at the boxes, give boxes as well')
-        image = np.ascontiguousarray(frame[..., ::-1])
+        # OpenCV swaps channels far faster than numpy's strides are copied
+        image = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
         if len(keypoints):
             image = self._draw_poses(image, keypoints, scores)
             if boxes is not None:
                 image = self._draw_boxes(image, np.asarray(boxes), ids)
-        return np.ascontiguousarray(image[..., ::-1])
+        return cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
 
     def _width(self, image: np.ndarray) -> int:
         return self.line_width or max(1, round(image.shape[0] / 360))
@@ -89,7 +91,7 @@ class PoseDrawer:
                     ids: Optional[Sequence[int]]) -> np.ndarray:
         self._visualizer.set_image(image)
         for i, box in enumerate(boxes):
-            colour = _colour(0 if ids is None else ids[i])
+            colour = id_colour(0 if ids is None else ids[i])
             self._visualizer.draw_bboxes(
                 box[None], edge_colors=colour, line_widths=self._width(image))
             if ids is not None:
@@ -103,5 +105,6 @@ class PoseDrawer:
         return self._visualizer.get_image()
 
 
-def _colour(person: int) -> Tuple[int, int, int]:
+def id_colour(person: int) -> Tuple[int, int, int]:
+    """tuple[int, int, int]: The colour of an id, RGB."""
     return ID_COLOURS[person % len(ID_COLOURS)]

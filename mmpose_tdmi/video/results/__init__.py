@@ -1,0 +1,13 @@
+"""Results of a video: files of poses, an overlay video, a page to look at.
+
+docs/video_results.md describes the files.
+"""
+from .exports import load_results, results_schema
+from .meta import VideoMeta
+from .report import write_report
+from .writers import OutputSettings, VideoResultWriter, open_writers
+
+__all__ = [
+    'OutputSettings', 'VideoMeta', 'VideoResultWriter', 'load_results',
+    'open_writers', 'results_schema', 'write_report'
+]

@@ -1,0 +1,254 @@
+"""Result files written from a journal, a frame at a time.
+
+Every file appears when it is complete; the memory they take does not grow
+with the video.
+
+Shape shorthand: K keypoints.
+"""
+import csv
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Callable, Dict, Iterable, List, Sequence
+
+from mmpose_tdmi.utils.files import atomic_path
+from .journal import Journal
+
+#: What a results file says it is.
+FORMAT, FORMAT_VERSION = 'mmpose_tdmi.video_results', 1
+
+#: Below it a keypoint's score does not count for a person's score in COCO
+#: results, as in MMPose's ``CocoMetric``.
+_COUNTED_SCORE = .2
+
+
+@dataclass
+class Summary:
+    """Counts over a video.
+
+    Args:
+        num_frames (int): Frames with a record.
+        num_persons (int): Persons, counted in each frame.
+        num_tracks (int): Different track ids.
+    """
+    num_frames: int = 0
+    num_persons: int = 0
+    num_tracks: int = 0
+
+
+def results_schema() -> Dict[str, Any]:
+    """dict: The JSON Schema of the files of :func:`export_json`."""
+    path = Path(__file__).with_name('video_results.schema.json')
+    return json.loads(path.read_text(encoding='utf-8'))
+
+
+def summarize(records: Iterable[Dict[str, Any]]) -> Summary:
+    """Count frames, persons and tracks.
+
+    Args:
+        records (Iterable[dict]): The records of frames.
+
+    Returns:
+        Summary: The counts.
+    """
+    summary, tracks = Summary(), set()
+    for record in records:
+        summary.num_frames += 1
+        summary.num_persons += len(record['persons'])
+        tracks.update(person['track_id'] for person in record['persons'])
+    summary.num_tracks = len(tracks)
+    return summary
+
+
+def export_json(path: Path, journal: Journal, meta: Dict[str, Any]) -> None:
+    """Write the package's own format, docs/video_results.md.
+
+    Args:
+        path (Path): The file.
+        journal (Journal): The records.
+        meta (dict): What is said about them, ``VideoMeta.as_json()``.
+    """
+    head = json.dumps(
+        dict(format=FORMAT, format_version=FORMAT_VERSION, meta=meta),
+        ensure_ascii=False,
+        allow_nan=False)
+    summary = asdict(summarize(journal.records()))
+    with atomic_path(path) as temporary, temporary.open('wb') as file:
+        file.write(head[:-1].encode() + b',\n"frames": [')
+        _write_joined(file, journal.lines())
+        file.write(b'],\n"summary": ' + json.dumps(summary).encode() + b'}\n')
+
+
+def load_results(path: Path) -> Dict[str, Any]:
+    """Read a file of :func:`export_json` in whole.
+
+    Args:
+        path (Path): The file.
+
+    Returns:
+        dict: ``meta``, ``frames`` and ``summary``.
+
+    Raises:
+        ValueError: If it is no such file, or one of another version.
+    """
+    content = json.loads(Path(path).read_text(encoding='utf-8'))
+    found = content.get('format') if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise ValueError(f'{path}: "format" is {found!r}, expected '
+                         f'{FORMAT!r}')
+    if content.get('format_version') != FORMAT_VERSION:
+        raise ValueError(
+            f'{path}: "format_version" is {content.get("format_version")!r}, '
+            f'this version of the package reads {FORMAT_VERSION}')
+    return content
+
+
+def export_csv(path: Path, journal: Journal, meta: Dict[str, Any]) -> None:
+    """Write a table with a row per person and frame.
+
+    Args:
+        path (Path): The file.
+        journal (Journal): The records.
+        meta (dict): ``VideoMeta.as_json()``.
+    """
+    header = [
+        'frame', 'timestamp', 'file_name', 'track_id', 'source', 'bbox_x',
+        'bbox_y', 'bbox_w', 'bbox_h', 'bbox_score'
+    ]
+    for name in meta['keypoint_names']:
+        header += [f'{name}_x', f'{name}_y', f'{name}_score']
+    with atomic_path(path) as temporary, temporary.open(
+            'w', encoding='utf-8', newline='') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(header)
+        for record in journal.records():
+            writer.writerows(
+                _csv_row(record, person) for person in record['persons'])
+
+
+def _csv_row(record: Dict[str, Any], person: Dict[str, Any]) -> List[Any]:
+    row = [
+        record['frame'], record['timestamp'],
+        record.get('file_name'), person['track_id'], person['source'],
+        *person['bbox'], person['bbox_score']
+    ]
+    for point, score in zip(person['keypoints'], person['keypoint_scores']):
+        row += [*point, score]
+    return row
+
+
+def export_coco(path: Path, journal: Journal, meta: Dict[str, Any]) -> None:
+    """Write COCO keypoint results, as evaluation servers take them.
+
+    Args:
+        path (Path): The file.
+        journal (Journal): The records.
+        meta (dict): ``VideoMeta.as_json()``.
+    """
+    entries = (
+        _coco_entry(_image_id(record), person) for record in journal.records()
+        for person in record['persons'])
+    with atomic_path(path) as temporary, temporary.open('wb') as file:
+        file.write(b'[')
+        _write_joined(file, map(_compact, entries))
+        file.write(b']\n')
+
+
+def _coco_entry(image_id: int, person: Dict[str, Any]) -> Dict[str, Any]:
+    scores = person['keypoint_scores']
+    counted = [score for score in scores if score > _COUNTED_SCORE]
+    mean = sum(counted) / len(counted) if counted else 0.
+    return dict(
+        image_id=image_id,
+        category_id=1,
+        keypoints=_triples(person['keypoints'], scores),
+        score=round(mean * person['bbox_score'], 6),
+        bbox=person['bbox'],
+        track_id=person['track_id'])
+
+
+def export_posetrack(path: Path, journal: Journal, meta: Dict[str,
+                                                              Any]) -> None:
+    """Write predictions in PoseTrack18's format, which evaluators read.
+
+    What is written equals ``evaluation.prediction_files`` for the same poses,
+    but a video need not fit into memory. ``score`` of a person is the box's.
+
+    Args:
+        path (Path): The file; its stem is the video's name to evaluators.
+        journal (Journal): The records.
+        meta (dict): ``VideoMeta.as_json()``.
+    """
+    names = [
+        'head_bottom' if name == 'neck' else name
+        for name in meta['keypoint_names']
+    ]
+    category = dict(
+        id=1, name='person', supercategory='person', keypoints=names)
+    info = dict(box_source=_compact(meta['boxes']).decode())
+    images = (
+        dict(
+            id=_image_id(record),
+            file_name=record.get('file_name', f'{record["frame"]:06d}.jpg'))
+        for record in journal.records())
+    persons = (_posetrack_entry(_image_id(record), number, person)
+               for record in journal.records()
+               for number, person in enumerate(record['persons']))
+    with atomic_path(path) as temporary, temporary.open('wb') as file:
+        file.write(b'{"images": [')
+        _write_joined(file, map(_compact, images))
+        file.write(b'],\n"annotations": [')
+        _write_joined(file, map(_compact, persons))
+        file.write(b'],\n"categories": [' + _compact(category) +
+                   b'],\n"info": ' + _compact(info) + b'}\n')
+
+
+def _posetrack_entry(image_id: int, number: int,
+                     person: Dict[str, Any]) -> Dict[str, Any]:
+    points = person['keypoints']
+    return dict(
+        id=image_id * 100 + number,
+        image_id=image_id,
+        category_id=1,
+        track_id=person['track_id'],
+        keypoints=_triples(points, [1.] * len(points)),
+        scores=person['keypoint_scores'],
+        score=person['bbox_score'])
+
+
+#: The formats by name, and where in the folder of predictions a video's file
+#: goes. Evaluators take PoseTrack's file names for the videos' names.
+EXPORTS: Dict[str, Callable[[Path, Journal, Dict[str, Any]], None]] = dict(
+    json=export_json,
+    csv=export_csv,
+    posetrack=export_posetrack,
+    coco=export_coco)
+FILE_NAMES = dict(
+    json='{}.json',
+    csv='{}.csv',
+    posetrack='posetrack/{}.json',
+    coco='{}.coco.json')
+
+
+def _triples(points: Sequence[Sequence[float]],
+             thirds: Sequence[float]) -> List[float]:
+    return [
+        value for (x, y), third in zip(points, thirds)
+        for value in (x, y, third)
+    ]
+
+
+def _image_id(record: Dict[str, Any]) -> int:
+    return record.get('image_id', record['frame'])
+
+
+def _compact(content: Any) -> bytes:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _write_joined(file: IO[bytes], lines: Iterable[bytes]) -> None:
+    """Write the entries of a list, each in a line of its own."""
+    separator = b'\n'
+    for line in lines:
+        file.write(separator + line)
+        separator = b',\n'
