@@ -121,7 +121,7 @@ def transform_maps(maps: Tensor, parameters: Tensor) -> Tensor:
         # grid_sample asks where a cell of the result comes from
         shift = -2 * parameters[:, :2] / size
         linear = torch.eye(2, dtype=dtype, device=maps.device)
-        linear = linear.expand(len(maps), 2, 2)
+        linear = linear.expand(maps.shape[0], 2, 2)
         if parameters.shape[1] == 6:
             linear = linear + parameters[:, 2:].unflatten(1, (2, 2))
         theta = torch.cat((linear, shift[:, :, None]), dim=2)

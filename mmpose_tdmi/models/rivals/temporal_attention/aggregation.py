@@ -110,7 +110,7 @@ class JointTemporalAggregation(BaseModule):
             tuple[Tensor, list[Tensor]]: (B, K, C), and each layer's weights,
             (B, heads, K, L).
         """
-        queries = self.joint_queries.repeat(len(context), 1, 1)
+        queries = self.joint_queries.repeat(context.shape[0], 1, 1)
         weights = []
         for layer in self.layers:
             queries, layer_weights = layer(queries, context, allowed)

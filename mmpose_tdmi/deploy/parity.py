@@ -1,0 +1,183 @@
+"""ONNX Runtime against PyTorch.
+
+Shape shorthand: N frames, B clips, T frames of a clip, K keypoints, H x W
+pixels of a crop, h x w cells.
+"""
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Mapping, Sequence, Union
+
+import numpy as np
+import torch
+from torch import nn
+
+from .metadata import GraphMetadata
+from .packages import require_package
+from .phases import ClipPhase
+
+#: What graphs must reach.
+MAX_DIFFERENCE = 1e-3
+MIN_SAME_PEAKS = 0.999
+
+
+class ParityError(ValueError):
+    """An exported graph gives other heatmaps than the model."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far heatmaps are from those of PyTorch.
+
+    Args:
+        max_difference (float): The largest absolute difference.
+        same_peaks (float): The share of joints with the same argmax.
+        num_joints (int): Joints that were compared.
+        largest (float): The largest absolute value of PyTorch's.
+    """
+    max_difference: float
+    same_peaks: float
+    num_joints: int
+    largest: float
+
+    @property
+    def is_good(self) -> bool:
+        """bool: Whether both limits are met."""
+        return (self.max_difference <= MAX_DIFFERENCE
+                and self.same_peaks >= MIN_SAME_PEAKS)
+
+
+def compare_heatmaps(expected: np.ndarray, found: np.ndarray) -> Parity:
+    """Compare heatmaps.
+
+    Args:
+        expected (np.ndarray): PyTorch's, (B, K, h, w).
+        found (np.ndarray): The graph's, of the same shape.
+
+    Raises:
+        ParityError: If the shapes differ.
+    """
+    if expected.shape != found.shape:
+        raise ParityError('the graph gives heatmaps of the shape '
+                          f'{found.shape}, the model {expected.shape}')
+    flat = [x.reshape(*x.shape[:2], -1) for x in (expected, found)]
+    same = flat[0].argmax(-1) == flat[1].argmax(-1)
+    return Parity(
+        float(np.abs(expected - found).max()), float(same.mean()), same.size,
+        float(np.abs(expected).max()))
+
+
+def open_session(path: Union[str, Path], threads: int = 0):
+    """An ONNX Runtime session on the CPU.
+
+    Args:
+        path (str | Path): The graph.
+        threads (int): Defaults to 0, ONNX Runtime's own choice.
+
+    Returns:
+        onnxruntime.InferenceSession: The session.
+
+    Raises:
+        ImportError: If onnxruntime is not installed.
+        FileNotFoundError: If there is no such file.
+        ValueError: If the installed onnxruntime lacks an operator of it.
+    """
+    runtime = require_package('onnxruntime')
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'graph {path} does not exist')
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    lacking = runtime.capi.onnxruntime_pybind11_state.NotImplemented
+    try:
+        return runtime.InferenceSession(
+            str(path), options, providers=['CPUExecutionProvider'])
+    except lacking as error:
+        raise ValueError(
+            f'onnxruntime {runtime.__version__} lacks an operator of {path}; '
+            "where that is DeformConv, export with deform_conv='grid_sample' "
+            f'(--deform-conv grid_sample): {error}') from error
+
+
+def read_metadata(session) -> GraphMetadata:
+    """The metadata of an open graph."""
+    return GraphMetadata.from_props(
+        session.get_modelmeta().custom_metadata_map)
+
+
+@torch.no_grad()
+def measure_parity(model: nn.Module,
+                   paths: Mapping[str, Union[str, Path]],
+                   batch_sizes: Sequence[int] = (1, 3),
+                   seed: int = 0,
+                   threads: int = 0) -> Dict[str, Parity]:
+    """Compare exported graphs with their model on random clips.
+
+    Args:
+        model (nn.Module): The model as it was exported.
+        paths (Mapping[str, str | Path]): Graphs: ``frame`` and ``window``,
+            which are compared together, ``clip``, or all.
+        batch_sizes (Sequence[int]): B of each pass. Defaults to ``(1, 3)``.
+        seed (int): Of the random clips. Defaults to 0.
+        threads (int): ONNX Runtime's. Defaults to 0, its own choice.
+
+    Returns:
+        dict[str, Parity]: ``'frame+window'`` and ``'clip'``, as far as their
+        graphs are there, over all passes.
+
+    Raises:
+        ValueError: If there is nothing to compare.
+    """
+    sessions = {
+        graph: open_session(paths[graph], threads)
+        for graph in ('frame', 'window', 'clip') if graph in paths
+    }
+    runs = {}
+    if 'frame' in sessions and 'window' in sessions:
+        runs['frame+window'] = lambda x: run_phases(sessions['frame'],
+                                                    sessions['window'], x)
+    if 'clip' in sessions:
+        runs['clip'] = lambda x: sessions['clip'].run(None, {'clips': x})[0]
+    if not runs:
+        raise ValueError("parity needs the graph 'clip', or 'frame' and "
+                         f"'window', got {tuple(paths)}")
+    metadata = read_metadata(next(iter(sessions.values())))
+    width, height = metadata.input_size
+    phase = ClipPhase(model).eval()
+    generator = torch.Generator().manual_seed(seed)
+    expected, found = [], {name: [] for name in runs}
+    for batch_size in batch_sizes:
+        clips = torch.randn(
+            batch_size,
+            len(metadata.offsets),
+            3,
+            height,
+            width,
+            generator=generator)
+        expected.append(phase(clips).numpy())
+        for name, run in runs.items():
+            found[name].append(run(clips.numpy()))
+    return {
+        name:
+        compare_heatmaps(np.concatenate(expected), np.concatenate(heatmaps))
+        for name, heatmaps in found.items()
+    }
+
+
+def run_phases(frame, window, clips: np.ndarray) -> np.ndarray:
+    """The two graphs one after the other.
+
+    Args:
+        frame (onnxruntime.InferenceSession): The frame phase.
+        window (onnxruntime.InferenceSession): The window phase.
+        clips (np.ndarray): (B, T, 3, H, W), float32.
+
+    Returns:
+        np.ndarray: Heatmaps, (B, K, h, w).
+    """
+    batch, num_frames = clips.shape[:2]
+    maps = frame.run(None, {'frames': clips.reshape(-1, *clips.shape[2:])})
+    names = [value.name for value in window.get_inputs()]
+    return window.run(
+        None, {
+            name: x.reshape(batch, num_frames, *x.shape[1:])
+            for name, x in zip(names, maps)
+        })[0]

@@ -1,0 +1,134 @@
+"""Small models with random weights, exported once."""
+import importlib.util
+from typing import Dict
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+import mmpose_tdmi  # noqa: F401
+from mmpose_tdmi.deploy import export_onnx
+from mmpose_tdmi.performance import build_random_model
+from mmpose_tdmi.video import TrackedBox, TrackedFrame
+
+TDMI = 'configs/tdmi/synthetic/tdmi_hrnet-light_1xb16-1e_synthetic-96x64.py'
+RIVAL = 'configs/rivals/synthetic/{}_hrnet-light_1xb16-1e_synthetic-96x64.py'
+#: Configs, and what makes their graphs smaller: the time goes with the
+#: number of operators.
+MODELS = dict(
+    tdmi=(TDMI, {
+        'head.num_blocks': 1
+    }),
+    tdmi_st=(TDMI.replace('configs/tdmi',
+                          'configs/ablations').replace('.py', '_tdmi-st.py'), {
+                              'head.num_blocks': 1
+                          }),
+    last_stage=(TDMI, {
+        'neck.stages': (-1, ),
+        'head.num_blocks': 1
+    }),
+    res18=('configs/tdmi/synthetic/tdmi_res18_1xb16-1e_synthetic-96x64.py', {
+        'head.num_blocks': 1
+    }),
+    small=('configs/tdmi/synthetic/tdmi_res18_1xb16-1e_synthetic-96x64.py', {
+        'neck.stages': (0, ),
+        'neck.modulation': None,
+        'head.num_blocks': 1
+    }),
+    dcpose=(RIVAL.format('dcpose'), {
+        'neck.fusion_blocks': 1,
+        'neck.correction_blocks': 1,
+        'neck.dilations': (1, 3)
+    }),
+    posewarper=(RIVAL.format('posewarper'), {
+        'neck.num_blocks': 1,
+        'neck.dilations': (1, 3)
+    }),
+    temporal_attention=(RIVAL.format('temporal-attention'), {
+        'head.num_layers': 1
+    }),
+    op_flow=('configs/ablations/synthetic/'
+             'op-flow_hrnet-light_1xb16-1e_synthetic-96x64.py', {}))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    init_default_scope('mmpose')
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope='session')
+def models(repository):
+    """Builds models, each once."""
+    built: Dict[str, torch.nn.Module] = {}
+
+    def get(name: str) -> torch.nn.Module:
+        if name not in built:
+            path, options = MODELS[name]
+            config = Config.fromfile(repository / path)
+            config.model.pop('init_cfg', None)
+            config.model.test_cfg.flip_test = True
+            config.merge_from_dict({
+                f'model.{key}': value
+                for key, value in options.items()
+            })
+            built[name] = build_random_model(config)
+        return built[name]
+
+    return get
+
+
+@pytest.fixture(scope='session')
+def exported(models, tmp_path_factory):
+    """Exports models, each once: ``(graphs, ...)`` to files."""
+    files: Dict[tuple, dict] = {}
+
+    def get(name: str, *graphs: str, **kwargs) -> dict:
+        key = (name, graphs, *sorted(kwargs.items()))
+        if key not in files:
+            # the runtime optimizes too
+            files[key] = export_onnx(
+                models(name),
+                tmp_path_factory.mktemp(name),
+                graphs,
+                optimize=False,
+                save_programs=True,
+                **kwargs)
+        return files[key]
+
+    return get
+
+
+@pytest.fixture(scope='session')
+def example(repository):
+    """The module examples/onnxruntime_video.py."""
+    path = repository / 'examples' / 'onnxruntime_video.py'
+    spec = importlib.util.spec_from_file_location('onnxruntime_video', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope='session')
+def video():
+    """A moving texture with a person who moves and grows, and one who comes
+    late, pauses and leaves early."""
+    generator = np.random.default_rng(0)
+    texture = generator.integers(0, 255, (12, 32, 3))
+    texture = texture.repeat(8, 0).repeat(8, 1).astype(np.uint8)
+    frames = []
+    for i in range(12):
+        image = np.ascontiguousarray(np.roll(texture, 5 * i, axis=1)[:, :128])
+        boxes = {3: (10. + 3 * i, 20., 45. + 4 * i, 80. + i)}
+        if 2 <= i <= 9 and i not in (5, 6):
+            boxes[8] = (70. - i, 10., 100., 70.)
+        frames.append(
+            TrackedFrame(
+                i, i / 25, image,
+                [TrackedBox(track, box, 0.9) for track, box in boxes.items()]))
+    return frames

@@ -1,0 +1,107 @@
+"""Graphs in ONNX Runtime give what the models give in PyTorch."""
+import json
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+
+from mmpose_tdmi.deploy import (GRAPHS, FramePhase, WindowPhase,
+                                compare_heatmaps, export_onnx, measure_parity)
+from mmpose_tdmi.deploy.onnx_edit import shape_of
+from mmpose_tdmi.deploy.parity import open_session, read_metadata
+
+
+def window_parity(model, path, batch_sizes=(1, 4), scale=1.):
+    """The window graph on the maps of random frames."""
+    session = open_session(path, threads=1)
+    num_frames = len(read_metadata(session).offsets)
+    expected, found = [], []
+    with torch.no_grad():
+        for batch in batch_sizes:
+            frames = scale * torch.randn(batch * num_frames, 3, 96, 64)
+            maps = [
+                x.unflatten(0, (batch, num_frames))
+                for x in FramePhase(model)(frames)
+            ]
+            expected.append(WindowPhase(model)(*maps).numpy())
+            inputs = {f'map_{i}': x.numpy() for i, x in enumerate(maps)}
+            found.append(session.run(None, inputs)[0])
+    return compare_heatmaps(np.concatenate(expected), np.concatenate(found))
+
+
+def test_tdmi_as_two_graphs_and_as_one(models, exported):
+    paths = exported('tdmi', 'frame', 'window', 'clip')
+    found = measure_parity(models('tdmi'), paths, (1, 2, 5), threads=1)
+    assert set(found) == {'frame+window', 'clip'}
+    for parity in found.values():
+        assert parity.num_joints == 8 * 17
+        assert parity.largest > 0.1
+        assert parity.max_difference < 1e-4 and parity.same_peaks == 1
+
+
+def test_any_backbone(models, exported):
+    paths = exported('res18', 'frame', 'window')
+    parity = measure_parity(models('res18'), paths, (1, 3), threads=1)
+    assert parity['frame+window'].max_difference < 1e-4
+    assert parity['frame+window'].same_peaks == 1
+
+
+@pytest.mark.parametrize('name, form', [
+    ('tdmi_st', 'operator'),
+    ('last_stage', 'grid_sample'),
+    ('dcpose', 'operator'),
+    ('posewarper', 'operator'),
+])
+def test_window_graphs(models, exported, name, form):
+    path = exported(name, 'window', deform_conv=form)['window']
+    parity = window_parity(models(name), path)
+    assert parity.max_difference < 1e-4 and parity.same_peaks == 1
+    operators = {node.op_type for node in onnx.load(path).graph.node}
+    assert ('DeformConv' in operators) == (form == 'operator')
+    assert ('GridSample' in operators) == (form == 'grid_sample')
+
+
+def test_inputs_outputs_and_notes(exported):
+    paths = exported('tdmi', 'frame', 'window', 'clip')
+    protos = {name: onnx.load(paths[name]) for name in GRAPHS}
+    shapes = {
+        name: [[(value.name, shape_of(value)) for value in values]
+               for values in (proto.graph.input, proto.graph.output)]
+        for name, proto in protos.items()
+    }
+    maps = [(f'map_{i}', (16, 24, 16)) for i in range(4)]
+    assert shapes['frame'] == [[('frames', ('frames', 3, 96, 64))],
+                               [(name, ('frames', *x)) for name, x in maps]]
+    heatmaps = [('heatmaps', ('batch', 17, 24, 16))]
+    assert shapes['window'] == [[(name, ('batch', 5, *x)) for name, x in maps],
+                                heatmaps]
+    assert shapes['clip'] == [[('clips', ('batch', 5, 3, 96, 64))], heatmaps]
+    for name, proto in protos.items():
+        (opset, ) = [x.version for x in proto.opset_import if not x.domain]
+        assert opset >= 19
+        props = {x.key: x.value for x in proto.metadata_props}
+        assert json.loads(props['graph']) == name
+        # no paths of the machine that exported
+        assert not any(node.metadata_props for node in proto.graph.node)
+
+
+def test_other_shapes_are_refused(exported):
+    paths = exported('tdmi', 'frame', 'window', 'clip')
+    session = open_session(paths['clip'], threads=1)
+    for shape in ((1, 4, 3, 96, 64), (1, 5, 3, 64, 96), (5, 3, 96, 64)):
+        with pytest.raises(InvalidArgument, match='(?i)dimension|rank'):
+            session.run(None, {'clips': np.zeros(shape, np.float32)})
+
+
+@pytest.mark.parametrize('kwargs, message', [
+    (dict(graphs=()), 'graphs must be some of'),
+    (dict(graphs=('neck', )), "got \\('neck',\\)"),
+    (dict(opset=18), 'opset must be at least 19'),
+    (dict(graphs=('window', ), deform_conv='fast'), 'deform_conv must be'),
+])
+def test_bad_arguments(models, tmp_path, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        export_onnx(models('tdmi'), tmp_path, **kwargs)
+    assert not list(tmp_path.iterdir())
