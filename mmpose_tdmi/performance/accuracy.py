@@ -10,7 +10,6 @@ from mmpose_tdmi.evaluation import PoseTrackMetric
 from mmpose_tdmi.evaluation.functional import HEAD_SIZE_FACTOR
 from mmpose_tdmi.video import (PersonPose, StreamingPoseEstimator,
                                StreamingStats)
-
 from .annotated_video import AnnotatedVideo
 
 #: (image id, track id) -> the pose.

@@ -29,8 +29,9 @@ class AnnotatedVideo:
     image_ids: List[Optional[int]]
     persons: Dict[int, List[dict]]
 
-    def frames(self, jitter: float = 0., seed: int = 0
-               ) -> Iterator[TrackedFrame]:
+    def frames(self,
+               jitter: float = 0.,
+               seed: int = 0) -> Iterator[TrackedFrame]:
         """The frames with the annotated boxes.
 
         Args:

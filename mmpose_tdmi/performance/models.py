@@ -71,8 +71,8 @@ def _narrow(config: Config, width: int) -> None:
     """Make an HRNet config one of another width."""
     extra = config.model.backbone.extra
     for stage in (2, 3, 4):
-        extra[f'stage{stage}'].num_channels = tuple(
-            width * 2**i for i in range(stage))
+        extra[f'stage{stage}'].num_channels = tuple(width * 2**i
+                                                    for i in range(stage))
     config.model.neck.update(
         in_channels=(width, ) * 4,
         out_channels=width,
@@ -99,10 +99,10 @@ def resize_input(config: Config, size: Tuple[int, int]) -> None:
             transform['input_size'] = tuple(size)
 
 
-def build_random_model(config: Config,
-                       device: str = 'cpu',
-                       memory_format: Optional[torch.memory_format] = None
-                       ) -> nn.Module:
+def build_random_model(
+        config: Config,
+        device: str = 'cpu',
+        memory_format: Optional[torch.memory_format] = None) -> nn.Module:
     """A config's model with random weights, in evaluation mode.
 
     Args:
@@ -135,9 +135,8 @@ def randomise(model: nn.Module, seed: int = 0) -> None:
             if x.dim() > 1:
                 std = 1.4 / x[0].numel()**0.5
                 nn.init.normal_(x, std=std, generator=generator)
-            elif isinstance(
-                    module,
-                (nn.modules.batchnorm._BatchNorm, nn.LayerNorm)):
+            elif isinstance(module,
+                            (nn.modules.batchnorm._BatchNorm, nn.LayerNorm)):
                 nn.init.uniform_(x, 0.2, 0.8, generator=generator)
             else:
                 nn.init.normal_(x, std=0.1, generator=generator)

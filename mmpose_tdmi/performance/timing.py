@@ -4,11 +4,11 @@ import time
 from typing import Any, Callable, Dict, Mapping, Sequence
 
 
-def median_times(cases: Mapping[str, Callable[[], Any]],
-                 repeats: int,
-                 warm_up: bool = True,
-                 clock: Callable[[], float] = time.perf_counter
-                 ) -> Dict[str, float]:
+def median_times(
+        cases: Mapping[str, Callable[[], Any]],
+        repeats: int,
+        warm_up: bool = True,
+        clock: Callable[[], float] = time.perf_counter) -> Dict[str, float]:
     """Median times.
 
     The cases are run in turn, all of them once per repetition, so that what

@@ -10,6 +10,7 @@ offsets of a few cells; medians of repetitions in turn::
 as it is trained.
 """
 import argparse
+import sys
 from typing import Callable, Dict, List, Optional, Tuple
 
 import torch
@@ -19,7 +20,10 @@ from mmpose_tdmi.models.layers import DeformableConv2d
 from mmpose_tdmi.models.layers.deformable import mmcv_operator
 from mmpose_tdmi.models.layers.grid_sample_deform import \
     deform_conv2d_grid_sample
-from mmpose_tdmi.performance import markdown_table, median_times
+from mmpose_tdmi.performance import median_times
+from mmpose_tdmi.performance.machine import describe_machine
+from mmpose_tdmi.performance.report import (Report, Table, add_out_argument,
+                                            publish)
 
 
 def make_inputs(maps: int, args: argparse.Namespace) -> Tuple[Tensor, ...]:
@@ -29,11 +33,7 @@ def make_inputs(maps: int, args: argparse.Namespace) -> Tuple[Tensor, ...]:
 
     def normal(channels: int) -> Tensor:
         return torch.randn(
-            maps,
-            channels,
-            args.height,
-            args.width,
-            generator=generator)
+            maps, channels, args.height, args.width, generator=generator)
 
     inputs = (normal(args.channels), normal(2 * points) * 2,
               torch.sigmoid(normal(points)))
@@ -46,7 +46,8 @@ def cases(args: argparse.Namespace,
     inputs = make_inputs(maps, args)
     leaves = [x.clone().requires_grad_() for x in inputs]
     layers = {
-        backend: DeformableConv2d(
+        backend:
+        DeformableConv2d(
             args.channels, args.channels, groups=args.groups,
             backend=backend).to(args.device)
         for backend in ('grid_sample', 'torchvision', 'mmcv')
@@ -98,11 +99,14 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument('--width', type=int, default=72)
     parser.add_argument('--repeats', type=int, default=7)
     parser.add_argument('--device', default='cpu')
+    add_out_argument(parser)
     return parser.parse_args(args)
 
 
-def main(args: Optional[List[str]] = None) -> None:
-    args = parse_args(args)
+def main(argv: Optional[List[str]] = None) -> None:
+    argv = sys.argv[1:] if argv is None else argv
+    args = parse_args(argv)
+    machine = describe_machine(args.device)
     if args.channels % args.groups:
         raise SystemExit(f'error: --groups {args.groups} must divide '
                          f'--channels {args.channels}')
@@ -118,14 +122,16 @@ def main(args: Optional[List[str]] = None) -> None:
             row += [1000 * forward[name] / maps]
             row += [1000 * both[name] / maps] if name in both else ['']
             rows.append(row)
-    print(f'{args.channels} channels, {args.height}x{args.width}, '
-          f'{args.groups} groups, {args.device}, '
-          f'{torch.get_num_threads()} thread(s)\n')
-    print(
-        markdown_table([
-            'maps', 'backend', 'forward, ratio', 'with backward, ratio',
-            'forward, ms a map', 'with backward, ms a map'
-        ], rows))
+    table = Table([
+        'maps', 'backend', 'forward, ratio', 'with backward, ratio',
+        'forward, ms a map', 'with backward, ms a map'
+    ], rows)
+    publish(
+        Report(
+            f'{args.channels} channels, {args.height}x{args.width}, '
+            f'{args.groups} groups, {args.device}, '
+            f'{torch.get_num_threads()} thread(s), {args.repeats} '
+            'repetitions.', [table]), args.out, argv, machine)
 
 
 if __name__ == '__main__':

@@ -12,6 +12,7 @@ With ``--config`` and ``--checkpoint`` of a trained model and an annotated set
 (tools/generate_clips.py) the AP with and without bfloat16 follows.
 """
 import argparse
+import sys
 import time
 from contextlib import nullcontext
 from typing import Callable, Dict, List, Optional
@@ -23,10 +24,13 @@ from torch import Tensor, nn
 
 import mmpose_tdmi  # noqa: F401
 from mmpose_tdmi.performance import (build_random_model, estimate_videos,
-                                     load_annotated_videos, markdown_table,
-                                     mean_distances, median_times,
-                                     posetrack_ap, resize_input, tdmi_config)
+                                     load_annotated_videos, mean_distances,
+                                     median_times, posetrack_ap, resize_input,
+                                     tdmi_config)
+from mmpose_tdmi.performance.machine import describe_machine
 from mmpose_tdmi.performance.models import MODEL_CONFIGS
+from mmpose_tdmi.performance.report import (Report, Table, add_out_argument,
+                                            publish)
 from mmpose_tdmi.video import StreamingPoseEstimator
 
 QUICK_SIZE = (96, 128)
@@ -51,8 +55,7 @@ class Option:
                  compiled: bool = False) -> None:
         self._frames = frames
         if channels_last:
-            self._frames = frames.contiguous(
-                memory_format=torch.channels_last)
+            self._frames = frames.contiguous(memory_format=torch.channels_last)
         self._cast = torch.autocast(frames.device.type, torch.bfloat16) \
             if bf16 else nullcontext()
         self._phases: List[Callable] = [model.backbone, model.neck, model.head]
@@ -167,6 +170,7 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
         '--quick',
         action='store_true',
         help=f'input {QUICK_SIZE[0]}x{QUICK_SIZE[1]}, one repetition')
+    add_out_argument(parser)
     args = parser.parse_args(args)
     trained = (args.config, args.checkpoint, args.ann_file, args.data_root)
     if any(trained) != all(trained):
@@ -177,25 +181,31 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
     return args
 
 
-def main(args: Optional[List[str]] = None) -> None:
-    args = parse_args(args)
+def main(argv: Optional[List[str]] = None) -> None:
+    argv = sys.argv[1:] if argv is None else argv
+    args = parse_args(argv)
     init_default_scope('mmpose')
-    print(f'{args.model}, {args.clips} clip(s), {args.device}, '
-          f'{torch.get_num_threads()} thread(s)\n')
-    print(
-        markdown_table([
+    MMLogger.get_current_instance().setLevel('WARNING')
+    machine = describe_machine(args.device)
+    tables = [
+        Table([
             'option', 'times faster', 's a clip', 'heatmap change',
             'compilation, s'
-        ], measure(args)))
-    if not args.config:
-        return
-    MMLogger.get_current_instance().setLevel('WARNING')
+        ], measure(args))
+    ]
     try:
-        rows = accuracy(args)
+        if args.config:
+            tables.append(
+                Table(['type', 'AP', 'pixels', 'head sizes'], accuracy(args),
+                      f'Accuracy of {args.config}, distances to float32\'s '
+                      'poses'))
     except (OSError, ValueError) as error:
         raise SystemExit(f'error: {error}') from error
-    print(f'\n{args.config}\n')
-    print(markdown_table(['type', 'AP', 'pixels', 'head sizes'], rows))
+    publish(
+        Report(
+            f'{args.model}, {args.clips} clip(s), {args.device}, '
+            f'{torch.get_num_threads()} thread(s), {args.repeats} '
+            'repetitions.', tables), args.out, argv, machine)
 
 
 if __name__ == '__main__':

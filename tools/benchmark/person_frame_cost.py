@@ -15,9 +15,11 @@ number). Medians of repetitions in turn::
     python tools/benchmark/person_frame_cost.py --quick
 
 "limit" is the ratio by multiply-accumulates (tools/analysis/count_model.py),
-"window share" how much of streaming's time is neck, head and decoding.
+"window share" how much of streaming's time is neck, head and decoding, beside
+their share of its multiply-accumulates.
 """
 import argparse
+import sys
 import time
 from contextlib import nullcontext
 from typing import Callable, Dict, List, Optional, Tuple
@@ -30,31 +32,16 @@ from torch import nn
 
 import mmpose_tdmi  # noqa: F401
 from mmpose_tdmi.models.complexity import clip_length, count_model
-from mmpose_tdmi.performance import (build_random_model, markdown_table,
-                                     median_times, resize_input,
-                                     single_frame_config, tdmi_config)
+from mmpose_tdmi.performance import (build_random_model, median_times,
+                                     resize_input, single_frame_config,
+                                     still_video, tdmi_config)
+from mmpose_tdmi.performance.machine import describe_machine
 from mmpose_tdmi.performance.models import MODEL_CONFIGS
-from mmpose_tdmi.video import (StreamingPoseEstimator, TrackedBox,
-                               TrackedFrame)
+from mmpose_tdmi.performance.report import (Report, Table, add_out_argument,
+                                            publish)
+from mmpose_tdmi.video import StreamingPoseEstimator, TrackedFrame
 
-FRAME_SIZE = (1280, 720)
 QUICK_SIZE = (96, 128)
-
-
-def still_video(num_frames: int, num_persons: int) -> List[TrackedFrame]:
-    """Frames of noise with people who keep still."""
-    rng = np.random.default_rng(0)
-    width, height = FRAME_SIZE
-    boxes = []
-    for person in range(num_persons):
-        left = 40 + (person * 97) % (width - 240)
-        boxes.append(
-            TrackedBox(person, (left, 100., left + 160., height - 200.), 1.))
-    return [
-        TrackedFrame(
-            i, i / 25, rng.integers(0, 256, (height, width, 3), np.uint8),
-            boxes) for i in range(num_frames)
-    ]
 
 
 class SingleFrame:
@@ -92,8 +79,7 @@ def run_all(estimator: StreamingPoseEstimator,
         pass
 
 
-def window_share(estimator: StreamingPoseEstimator,
-                 frames: List[TrackedFrame],
+def window_share(estimator: StreamingPoseEstimator, frames: List[TrackedFrame],
                  clock: Callable[[], float]) -> float:
     """The share of the second phase in a run."""
     phases, spent = estimator.window_model, 0.
@@ -131,7 +117,7 @@ def measure(name: str, args: argparse.Namespace) -> Tuple[list, list]:
     streaming = StreamingPoseEstimator(models['tdmi'], 'offline',
                                        args.batch_size)
     single = SingleFrame(models['single'], args.batch_size)
-    frames = still_video(args.frames, args.persons)
+    frames = list(still_video(args.frames, args.persons))
     few = frames[:args.naive_frames]
     cases: Dict[str, Callable[[], None]] = dict(
         single=lambda: single(frames),
@@ -151,16 +137,17 @@ def measure(name: str, args: argparse.Namespace) -> Tuple[list, list]:
     ratio = cost['streaming'] / cost['single']
     # what is not the second phase grows with the passes
     at_passes = ratio * (share + (1 - share) * args.passes)
-    limit = mac_ratio(models, (height, width))
+    limit, window_macs = mac_ratio(models, (height, width))
     return ([
         name, f'{height}x{width}', ratio, limit, at_passes,
         cost['naive'] / cost['streaming'], cost['naive'] / cost['single'],
-        share
+        share, window_macs
     ], [name, cost['single'], cost['naive'], cost['streaming']])
 
 
-def mac_ratio(models: Dict[str, nn.Module], shape: Tuple[int, int]) -> float:
-    """Streaming over single frame by multiply-accumulates."""
+def mac_ratio(models: Dict[str, nn.Module],
+              shape: Tuple[int, int]) -> Tuple[float, float]:
+    """By multiply-accumulates: streaming over single, and window's share."""
     num_frames = clip_length(models['tdmi'])
     counts = {
         count.name: count.macs
@@ -171,7 +158,8 @@ def mac_ratio(models: Dict[str, nn.Module], shape: Tuple[int, int]) -> float:
                    counts.get('neck.pre_neck', 0)) / num_frames
     window = counts[''] - counts['backbone'] - frame_phase * num_frames
     single = count_model(models['single'], shape)[0].macs
-    return (backbone + frame_phase + window) / single
+    whole = backbone + frame_phase + window
+    return whole / single, window / whole
 
 
 def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
@@ -194,8 +182,8 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument('--persons', type=int, default=1)
     parser.add_argument('--batch-size', type=int, default=4)
     parser.add_argument('--repeats', type=int, default=3)
-    parser.add_argument('--no-flip-test', dest='flip_test',
-                        action='store_false')
+    parser.add_argument(
+        '--no-flip-test', dest='flip_test', action='store_false')
     parser.add_argument('--channels-last', action='store_true')
     parser.add_argument('--bf16', action='store_true', help='autocast')
     parser.add_argument(
@@ -214,6 +202,7 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
         action='store_true',
         help=f'input {QUICK_SIZE[0]}x{QUICK_SIZE[1]}, 4 frames, 2 repeats: '
         'whether it runs')
+    add_out_argument(parser)
     args = parser.parse_args(args)
     if args.quick:
         args.size, args.frames, args.repeats = QUICK_SIZE, 4, 2
@@ -221,12 +210,14 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
     return args
 
 
-def main(args: Optional[List[str]] = None) -> None:
-    args = parse_args(args)
+def main(argv: Optional[List[str]] = None) -> None:
+    argv = sys.argv[1:] if argv is None else argv
+    args = parse_args(argv)
     init_default_scope('mmpose')
+    machine = describe_machine(args.device)
     device = torch.device(args.device).type
-    cast = torch.autocast(
-        device, torch.bfloat16) if args.bf16 else nullcontext()
+    cast = torch.autocast(device,
+                          torch.bfloat16) if args.bf16 else nullcontext()
     ratios, times = [], []
     try:
         with DefaultScope.overwrite_default_scope('mmpose'), cast:
@@ -236,21 +227,28 @@ def main(args: Optional[List[str]] = None) -> None:
                 times.append(cost)
     except (FileNotFoundError, ValueError) as error:
         raise SystemExit(f'error: {error}') from error
-    print(f'{args.persons} person(s), {args.frames} frames, batches of '
-          f'{args.batch_size}, flip test {args.flip_test}, '
-          f'{torch.get_num_threads()} thread(s), '
-          f'{"bfloat16" if args.bf16 else "float32"}, '
-          f'{"channels-last" if args.channels_last else "contiguous"}, '
-          f'{args.repeats} repetitions, '
-          f'{"CPU" if args.cpu_time else "wall"} time\n')
-    print(
-        markdown_table([
-            'model', 'input', 'streaming / single', 'limit',
-            f'at {args.passes:g} passes', 'naive / streaming',
-            'naive / single', 'window share'
-        ], ratios))
-    print('\nmilliseconds per person-frame\n')
-    print(markdown_table(['model', 'single', 'naive', 'streaming'], times))
+    settings = (f'{args.persons} person(s), {args.frames} frames, batches of '
+                f'{args.batch_size}, flip test {args.flip_test}, '
+                f'{torch.get_num_threads()} thread(s), '
+                f'{"bfloat16" if args.bf16 else "float32"}, '
+                f'{"channels-last" if args.channels_last else "contiguous"}, '
+                f'{args.repeats} repetitions, '
+                f'{"CPU" if args.cpu_time else "wall"} time.')
+    header = [
+        'model', 'input', 'streaming / single', 'limit',
+        f'at {args.passes:g} passes', 'naive / streaming', 'naive / single',
+        'window share', 'window share by MACs'
+    ]
+    values = {}
+    for row in ratios:
+        values[f'{row[0]} streaming / single'] = row[2]
+        values[f'{row[0]} naive / streaming'] = row[5]
+    publish(
+        Report(settings, [
+            Table(header, ratios),
+            Table(['model', 'single', 'naive', 'streaming'], times,
+                  'Milliseconds per person-frame')
+        ], values), args.out, argv, machine)
 
 
 if __name__ == '__main__':

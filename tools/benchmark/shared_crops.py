@@ -13,6 +13,7 @@ crop for every box in pixels and in head sizes, backbone passes and frames per
 crop.
 """
 import argparse
+import sys
 from typing import Dict, List, Optional, Sequence
 
 from mmengine.logging import MMLogger
@@ -20,13 +21,16 @@ from torch import nn
 
 import mmpose_tdmi  # noqa: F401
 from mmpose_tdmi.performance import (AnnotatedVideo, estimate_videos,
-                                     load_annotated_videos, markdown_table,
-                                     mean_distances, posetrack_ap)
+                                     load_annotated_videos, mean_distances,
+                                     posetrack_ap)
+from mmpose_tdmi.performance.machine import describe_machine
+from mmpose_tdmi.performance.report import (Report, Table, add_out_argument,
+                                            publish)
 from mmpose_tdmi.video import CropPolicy, StreamingPoseEstimator
 
 
-def compare(model: nn.Module, videos: Dict[str, AnnotatedVideo],
-            ann_file: str, policies: Sequence[CropPolicy], batch_size: int,
+def compare(model: nn.Module, videos: Dict[str, AnnotatedVideo], ann_file: str,
+            policies: Sequence[CropPolicy], batch_size: int,
             jitter: float) -> List[list]:
     """The table's rows."""
 
@@ -44,10 +48,9 @@ def compare(model: nn.Module, videos: Dict[str, AnnotatedVideo],
         poses, stats, policy_ap = run('offline', policy)
         pixels, heads = mean_distances(poses, reference, videos)
         rows.append([
-            f'{policy.max_shift:g}', f'{policy.max_scale:g}',
-            policy.lookahead, f'{policy_ap:.2f}', f'{policy_ap - ap:+.2f}',
-            pixels, heads, stats.passes_per_person_frame,
-            stats.person_frames_per_crop
+            f'{policy.max_shift:g}', f'{policy.max_scale:g}', policy.lookahead,
+            f'{policy_ap:.2f}', f'{policy_ap - ap:+.2f}', pixels, heads,
+            stats.passes_per_person_frame, stats.person_frames_per_crop
         ])
     return rows
 
@@ -55,11 +58,10 @@ def compare(model: nn.Module, videos: Dict[str, AnnotatedVideo],
 def parse_policy(text: str) -> CropPolicy:
     """``0.1:1.25:16`` -> shift, scale and lookahead; the last may miss."""
     shift, scale, *lookahead = text.split(':')
-    return CropPolicy(float(shift), float(scale),
-                      *[int(x) for x in lookahead])
+    return CropPolicy(float(shift), float(scale), *[int(x) for x in lookahead])
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument('config', help='config of a model of this package')
@@ -69,7 +71,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--policies',
         nargs='+',
-        default=['0.025:1.05', '0.05:1.1', '0.1:1.1', '0.1:1.25', '0.1:1.25:0'],
+        default=[
+            '0.025:1.05', '0.05:1.1', '0.1:1.1', '0.1:1.25', '0.1:1.25:0'
+        ],
         metavar='SHIFT:SCALE[:LOOKAHEAD]')
     parser.add_argument(
         '--jitter',
@@ -80,11 +84,14 @@ def parse_args() -> argparse.Namespace:
         'one table for each')
     parser.add_argument('--batch-size', type=int, default=16)
     parser.add_argument('--device', default='cpu')
-    return parser.parse_args()
+    add_out_argument(parser)
+    return parser.parse_args(args)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Optional[List[str]] = None) -> None:
+    argv = sys.argv[1:] if argv is None else argv
+    args = parse_args(argv)
+    machine = describe_machine(args.device)
     # the entry points need MMDetection, which nothing else here does
     from mmpose_tdmi.apis import init_pose_model
     try:
@@ -94,16 +101,25 @@ def main() -> None:
     except (OSError, ValueError, TypeError) as error:
         raise SystemExit(f'error: {error}') from error
     MMLogger.get_current_instance().setLevel('WARNING')
+    tables, values = [], {}
     for jitter in args.jitter:
-        rows = compare(model, videos, args.ann_file, policies,
-                       args.batch_size, jitter)
-        print(f'\n{len(videos)} videos, boxes moved by {jitter:g}\n')
-        print(
-            markdown_table([
+        rows = compare(model, videos, args.ann_file, policies, args.batch_size,
+                       jitter)
+        tables.append(
+            Table([
                 'max_shift', 'max_scale', 'lookahead', 'AP', 'change',
                 'pixels', 'head sizes', 'passes per person-frame',
                 'frames per crop'
-            ], rows))
+            ], rows, f'Boxes moved by {jitter:g} of their sides'))
+        # of the policy that is the default, with the last jitter
+        for policy, row in zip(policies, rows[1:]):
+            if policy == CropPolicy():
+                values = dict(passes=row[7], change=float(row[4]))
+    publish(
+        Report(
+            f'{args.config}, {len(videos)} videos, annotated boxes, '
+            'distances to the poses of a crop for every box.', tables, values),
+        args.out, argv, machine)
 
 
 if __name__ == '__main__':

@@ -25,15 +25,20 @@ from mmpose.testing import get_packed_inputs
 from torch import Tensor
 
 import mmpose_tdmi  # noqa: F401
-from mmpose_tdmi.performance import (build_random_model, markdown_table,
-                                     median_times, resize_input, tdmi_config)
+from mmpose_tdmi.performance import (build_random_model, median_times,
+                                     resize_input, tdmi_config)
+from mmpose_tdmi.performance.machine import describe_machine
 from mmpose_tdmi.performance.models import MODEL_CONFIGS
+from mmpose_tdmi.performance.report import (Report, Table, add_out_argument,
+                                            publish)
 
 #: What is recomputed in the backward pass: config options by name.
 CHECKPOINTING: Dict[str, Dict[str, dict]] = {
     'nothing': {},
-    'neck and head': dict(neck=dict(with_cp=True), head=dict(with_cp=True)),
-    'all': dict(
+    'neck and head':
+    dict(neck=dict(with_cp=True), head=dict(with_cp=True)),
+    'all':
+    dict(
         backbone=dict(with_cp=True),
         neck=dict(with_cp=True),
         head=dict(with_cp=True)),
@@ -94,10 +99,7 @@ class Step:
 
 def kept_bytes(step: Step) -> int:
     """What the forward pass keeps for the backward pass, without weights."""
-    weights = {
-        x.untyped_storage().data_ptr()
-        for x in step.model.parameters()
-    }
+    weights = {x.untyped_storage().data_ptr() for x in step.model.parameters()}
     kept: Dict[int, int] = {}
 
     def keep(x: Tensor) -> Tensor:
@@ -144,15 +146,13 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument('--bf16', action='store_true')
     parser.add_argument('--device', default='cpu')
     parser.add_argument(
-        '--no-memory',
-        dest='memory',
-        action='store_false',
-        help='times only')
+        '--no-memory', dest='memory', action='store_false', help='times only')
     parser.add_argument(
         '--quick',
         action='store_true',
         help=f'input {QUICK_SIZE[0]}x{QUICK_SIZE[1]}, one repetition')
     parser.add_argument('--measure', help=argparse.SUPPRESS)
+    add_out_argument(parser)
     args = parser.parse_args(args)
     if args.quick:
         args.size, args.repeats = list(QUICK_SIZE), 1
@@ -162,6 +162,7 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
 def main(argv: Optional[List[str]] = None) -> None:
     argv = sys.argv[1:] if argv is None else argv
     args = parse_args(argv)
+    machine = describe_machine(args.device)
     with DefaultScope.overwrite_default_scope('mmpose'):
         if args.measure:
             memory(args)
@@ -172,32 +173,38 @@ def main(argv: Optional[List[str]] = None) -> None:
                 whole=lambda: step.run(step.loss),
                 backbone=lambda: step.run(step.backbone_loss)), args.repeats)
     shape = step.model.cfg.model.head.decoder.input_size
-    print(f'{args.model}, {args.clips} clip(s) of '
-          f'{step.model.neck.window.num_frames} frames of '
-          f'{shape[1]}x{shape[0]}, {args.device}, '
-          f'{torch.get_num_threads()} thread(s), '
-          f'{"bfloat16" if args.bf16 else "float32"}\n')
-    added = times['whole'] / times['backbone'] - 1
-    print(
-        markdown_table(
-            ['added to the backbone', 'whole step, s', 'backbone alone, s'],
-            [[f'{100 * added:.0f} %', times['whole'], times['backbone']]]))
-    if not args.memory:
-        return
-    rows = []
-    for name in CHECKPOINTING:
-        command = [sys.executable, '-W', 'ignore', __file__, *argv]
-        done = subprocess.run(
-            [*command, '--measure', name],
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True)
-        found = json.loads(done.stdout.splitlines()[-1])
-        rows.append([name, found['kept'] / 1e9, found['peak'] / 1e9])
-    print()
-    print(
-        markdown_table(
-            ['recomputed', 'kept for backward, GB', 'peak memory, GB'], rows))
+    settings = (f'{args.model}, {args.clips} clip(s) of '
+                f'{step.model.neck.window.num_frames} frames of '
+                f'{shape[1]}x{shape[0]}, {args.device}, '
+                f'{torch.get_num_threads()} thread(s), '
+                f'{"bfloat16" if args.bf16 else "float32"}, '
+                f'{"channels-last" if args.channels_last else "contiguous"}, '
+                f'{args.repeats} repetitions.')
+    added = 100 * (times['whole'] / times['backbone'] - 1)
+    tables = [
+        Table(['added to the backbone', 'whole step, s', 'backbone alone, s'],
+              [[f'{added:.0f} %', times['whole'], times['backbone']]])
+    ]
+    if args.memory:
+        tables.append(
+            Table(['recomputed', 'kept for backward, GB', 'peak memory, GB'],
+                  [memory_of(name, argv) for name in CHECKPOINTING]))
+    publish(
+        Report(settings, tables, {f'{args.model} added, %': added}), args.out,
+        argv, machine)
+
+
+def memory_of(checkpointing: str, argv: List[str]) -> list:
+    """A row of the table of memory, measured in a process of its own."""
+    done = subprocess.run([
+        sys.executable, '-W', 'ignore', __file__, *argv, '--measure',
+        checkpointing
+    ],
+                          stdout=subprocess.PIPE,
+                          text=True,
+                          check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    return [checkpointing, found['kept'] / 1e9, found['peak'] / 1e9]
 
 
 if __name__ == '__main__':

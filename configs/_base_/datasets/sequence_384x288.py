@@ -21,7 +21,7 @@ train_pipeline = [
     dict(type='PackPoseSequenceInputs')
 ]
 val_pipeline = [
-    dict(type='LoadFrameSequence'),
+    dict(type='LoadFrameSequence', cache_frames=8),
     dict(type='GetBBoxCenterScale', padding=1.25),
     dict(type='TopdownAffine', input_size=codec['input_size']),
     dict(type='PackPoseSequenceInputs')

@@ -24,7 +24,7 @@ train_pipeline = [
     dict(type='PackPoseSequenceInputs')
 ]
 val_pipeline = [
-    dict(type='LoadFrameSequence'),
+    dict(type='LoadFrameSequence', cache_frames=8),
     dict(type='GetBBoxCenterScale', padding=1.25),
     dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True),
     dict(type='PackPoseSequenceInputs')

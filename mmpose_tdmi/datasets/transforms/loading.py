@@ -2,17 +2,15 @@
 
 Shape shorthand: T frames of a clip, H x W pixels of the original frame.
 """
-from typing import Dict, List, Optional, Sequence
+from typing import List, Optional
 
-import cv2
-import mmcv
-import mmengine.fileio as fileio
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmpose.registry import TRANSFORMS
 
 from mmpose_tdmi.structures import FrameWindow
 from mmpose_tdmi.utils.video import VideoReader
+from .frame_files import FrameFiles, unshared
 
 
 @TRANSFORMS.register_module()
@@ -51,6 +49,16 @@ class LoadFrameSequence(LoadImageFromFile):
           the clip came as arrays, frame_paths, where absent
 
     Args:
+        cache_frames (int): How many of the frames decoded last are kept, in
+            each worker process, for samples to come: pixels are the same, the
+            time to decode is saved where samples that follow each other share
+            frames. For tests, whose samples are in order: a window's frames
+            and a few more. In training, where they are not, it saves nothing
+            without :class:`~mmpose_tdmi.datasets.FrameGroupSampler`. A frame
+            of 1920x1080 takes 6 MB. Image files only; of a video file the
+            last frames are always kept. Frames are then read-only: transforms
+            that write in place go under ``ShareRandomParams``, which gives
+            them copies, or behind the crop. Defaults to 0, none.
         **kwargs: ``to_float32``, ``color_type``, ``imdecode_backend``,
             ``ignore_empty`` (a clip with an unreadable frame gives None,
             which makes the dataset draw another sample) and
@@ -64,8 +72,10 @@ class LoadFrameSequence(LoadImageFromFile):
             Each names the frame.
     """
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, cache_frames: int = 0, **kwargs) -> None:
         super().__init__(**kwargs)
+        self.files = FrameFiles(self.color_type, self.imdecode_backend,
+                                self.backend_args, cache_frames)
         self._reader: Optional[VideoReader] = None
 
     def transform(self, results: dict) -> Optional[dict]:
@@ -161,7 +171,7 @@ class LoadFrameSequence(LoadImageFromFile):
                 raise ValueError(
                     f'{_name(results, key, place)} must be an array '
                     f'(H, W, C), got {getattr(frame, "shape", type(frame))}')
-        return _unshared(results[key])
+        return unshared(results[key])
 
     def _read_video(self, results: dict) -> List[np.ndarray]:
         path = str(results['video_path'])
@@ -172,40 +182,12 @@ class LoadFrameSequence(LoadImageFromFile):
         indices = results['frame_indices']
         # in ascending order, the one that is cheap in a video
         decoded = {i: self._reader[i] for i in sorted(set(indices))}
-        return _unshared([decoded[index] for index in indices])
+        # the reader keeps its frames for the next clip
+        return [decoded[index].copy() for index in indices]
 
     def _read_files(self, results: dict) -> List[np.ndarray]:
-        decoded: Dict[str, np.ndarray] = {}
-        for place, path in enumerate(results['frame_paths']):
-            if path not in decoded:
-                clip = f'place {place} in the clip of ' \
-                    f'{results.get("img_path")!r}'
-                decoded[path] = self._decode(path, clip)
-        return _unshared([decoded[path] for path in results['frame_paths']])
-
-    def _decode(self, path: str, clip: str) -> np.ndarray:
-        """Read and decode one image file."""
-        try:
-            content = fileio.get(path, backend_args=self.backend_args)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(
-                f'frame {path} is missing ({clip})') from error
-        if not content:
-            raise ValueError(f'frame {path} is an empty file ({clip})')
-        if _is_truncated(content):
-            raise ValueError(
-                f'frame {path} is truncated: the file ends, after '
-                f'{len(content)} bytes, before its image does ({clip})')
-        try:
-            frame = mmcv.imfrombytes(
-                content, flag=self.color_type, backend=self.imdecode_backend)
-        except (cv2.error, OSError) as error:
-            raise ValueError(f'frame {path} cannot be decoded: {error} '
-                             f'({clip})') from error
-        if frame is None:
-            raise ValueError(f'frame {path} cannot be decoded as an image by '
-                             f'{self.imdecode_backend!r} ({clip})')
-        return frame
+        return self.files.read(results['frame_paths'],
+                               repr(results.get('img_path')))
 
     @staticmethod
     def _complete(results: dict, key: str, window: FrameWindow) -> None:
@@ -226,16 +208,6 @@ class LoadFrameSequence(LoadImageFromFile):
         return {**self.__dict__, '_reader': None}
 
 
-def _unshared(frames: Sequence[np.ndarray]) -> List[np.ndarray]:
-    """The frames, with an array of its own for each repeated one."""
-    seen = set()
-    unshared = []
-    for frame in frames:
-        unshared.append(frame.copy() if id(frame) in seen else frame)
-        seen.add(id(frame))
-    return unshared
-
-
 def _name(results: dict, key: str, place: int) -> str:
     """What a frame of the clip is called in messages."""
     if key == 'frame_paths':
@@ -247,18 +219,3 @@ def _name(results: dict, key: str, place: int) -> str:
 
 def _size(frame: np.ndarray) -> str:
     return f'{frame.shape[1]}x{frame.shape[0]}'
-
-
-def _is_truncated(content: bytes) -> bool:
-    """Whether a JPEG or PNG file lacks its end marker.
-
-    Some decoders show what there is of such a file, the rest in grey, with no
-    error. JPEG: after the last start-of-scan marker there must be an
-    end-of-image marker (entropy-coded data cannot contain one). PNG: the
-    IEND chunk must be there.
-    """
-    if content.startswith(b'\xff\xd8'):
-        return content.rfind(b'\xff\xd9') < content.rfind(b'\xff\xda')
-    if content.startswith(b'\x89PNG'):
-        return content.rfind(b'IEND') < 0
-    return False

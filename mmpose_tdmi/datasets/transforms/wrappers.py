@@ -75,8 +75,8 @@ class ShareRandomParams(TransformBroadcaster):
             _set_global_generators(start)
             transforms: Compose = deepcopy(self.transforms)
             # some transforms write in place and need plain memory, which
-            # e.g. a flipped frame is not
-            frame = np.ascontiguousarray(frame)
+            # e.g. a flipped or a cached frame is not
+            frame = np.require(frame, requirements=('C', 'W'))
             output: Optional[dict] = transforms({**results, 'img': frame})
             if output is None:
                 raise ValueError(

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from mmpose_tdmi.datasets import LoadFrameSequence
-from mmpose_tdmi.datasets.transforms import loading
 from mmpose_tdmi.utils.video import VideoWriter
 
 
@@ -48,7 +47,7 @@ def test_a_padded_frame_is_decoded_once_and_shared_with_none(
     decoded = []
     decode = mmcv.imfrombytes
     monkeypatch.setattr(
-        loading.mmcv, 'imfrombytes', lambda *a, **k:
+        mmcv, 'imfrombytes', lambda *a, **k:
         (decoded.append(1), decode(*a, **k))[1])
     clip = [paths[0]] * 3 + paths[1:3]
     frames = LoadFrameSequence()(dict(frame_paths=clip))['img']
