@@ -7,6 +7,7 @@
 """
 import sys
 
+from mmpose_tdmi.engine.worker_journal import worker_deaths_explained
 from mmpose_tdmi.utils.cpu_amp import cpu_amp_arguments
 from mmpose_tdmi.utils.cpu_distributed import init_cpu_process_group
 from mmpose_tdmi.utils.host_tools import run_host_tool
@@ -14,4 +15,5 @@ from mmpose_tdmi.utils.host_tools import run_host_tool
 if __name__ == '__main__':
     init_cpu_process_group(sys.argv)
     sys.argv = cpu_amp_arguments(sys.argv)
-    run_host_tool('train.py')
+    with worker_deaths_explained():
+        run_host_tool('train.py')

@@ -5,14 +5,18 @@ from .body import (HiEveSequenceDataset, PoseTrack17SequenceDataset,
 from .clip_frames import PADDING_POLICIES, VideoFrames, padding_policy
 from .frame_catalogue import FrameCatalogue
 from .person_boxes import load_person_boxes
-from .transforms import (LoadFrameSequence, PackPoseSequenceInputs,
+from .samplers import FrameGroupSampler, WorkerRunBatchSampler
+from .transforms import (LoadFrameSequence, LoadTopdownCrops,
+                         LocateFrameSequence, PackPoseSequenceInputs,
                          ShareRandomParams)
 from .video_table import VideoTable
 
 __all__ = [
     'PADDING_POLICIES', 'BaseSequenceDataset', 'FrameCatalogue',
-    'HiEveSequenceDataset', 'LoadFrameSequence', 'PackPoseSequenceInputs',
+    'FrameGroupSampler', 'HiEveSequenceDataset', 'LoadFrameSequence',
+    'LoadTopdownCrops', 'LocateFrameSequence', 'PackPoseSequenceInputs',
     'PoseTrack17SequenceDataset', 'PoseTrack18SequenceDataset',
     'PoseTrack21SequenceDataset', 'ShareRandomParams', 'VideoFrames',
-    'VideoTable', 'load_person_boxes', 'padding_policy'
+    'VideoTable', 'WorkerRunBatchSampler', 'load_person_boxes',
+    'padding_policy'
 ]

@@ -15,6 +15,8 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from mmengine import fileio
 
+from mmpose_tdmi.utils.file_bounds import check_json_size
+
 _NUMBER_TYPES = frozenset((int, float))
 
 
@@ -54,9 +56,10 @@ def load_annotation_file(path: str,
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not such a file: not json, a table missing or not
-            of records, an id missing, of another type than int or repeated, a
-            person of an image that is not listed, or other keypoints.
+        ValueError: If it is not such a file: too large, not json, a table
+            missing or not of records, an id missing, of another type than int
+            or repeated, a person of an image that is not listed, or other
+            keypoints.
     """
     content = _read(path)
     if not isinstance(content, dict):
@@ -99,6 +102,7 @@ def _read(path: str) -> Any:
     if not fileio.exists(path):
         raise FileNotFoundError(f'annotation file {path} does not exist')
     with fileio.get_local_path(path) as local:
+        check_json_size(local)
         with open(local, encoding='utf-8') as file:
             try:
                 return json.load(file, object_hook=_compact)

@@ -11,13 +11,13 @@ which samples are of no use (:meth:`BaseSequenceDataset.reason_to_leave_out`).
 Shape shorthand: T frames of a clip, K keypoints.
 """
 import os.path as osp
-from typing import Iterable, Iterator, Optional, Sequence, Tuple
+from typing import Any, Iterable, Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 
 from mmpose_tdmi.structures import FrameWindow
-
+from mmpose_tdmi.utils.inner_paths import check_inner_path
 from .annotation_file import AnnotationFile, load_annotation_file
 from .clip_frames import padding_policy
 from .frame_lookup import (FRAME_SOURCES, FrameLookup, check_listed,
@@ -28,6 +28,7 @@ from .packed_samples import PackedSamples
 from .person_boxes import load_person_boxes
 from .person_loading import annotated_persons, usable_persons
 from .person_samples import annotated_person, detected_person, unusable
+from .sample_names import errors_name, name_sample
 from .window_draw import WindowDraw
 
 
@@ -80,6 +81,9 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
             image by image. Defaults to None, no suppression, as in the paper.
         backend_args (dict, optional): The file backend with which folders are
             listed and image sizes read. Defaults to None.
+        allow_outside_paths (bool): Whether the annotation file may name
+            frames outside of the folder of the images (``data_prefix``), by
+            absolute paths or by ``..``. Defaults to False.
         **kwargs: Those of MMPose's ``BaseCocoStyleDataset``: ``bbox_file``,
             ``data_root``, ``data_prefix``, ``test_mode``, ``pipeline`` ...
 
@@ -104,7 +108,9 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
                  bbox_score_thr: Optional[float] = None,
                  bbox_nms_thr: Optional[float] = None,
                  backend_args: Optional[dict] = None,
+                 allow_outside_paths: bool = False,
                  **kwargs) -> None:
+        self.allow_outside_paths = allow_outside_paths
         self.window = FrameWindow.from_config(delta, offsets)
         self.padding = padding_policy(padding)
         self.draw_window = WindowDraw(self.window, random_range,
@@ -174,6 +180,25 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
 
     # A sample's clip
 
+    def prepare_data(self, idx: int) -> Any:
+        """Get a sample and run the pipeline on it.
+
+        Args:
+            idx (int): The sample.
+
+        Returns:
+            Any: What the pipeline gives. An error that it raises tells the
+            sample.
+        """
+        with errors_name(lambda: self._title(idx)):
+            return super().prepare_data(idx)
+
+    def _title(self, idx: int) -> str:
+        # the host's record: what is wrong may be the clip's lookup
+        sample = super().get_data_info(idx)
+        return (f'while preparing sample {idx} of {self.ann_file}: '
+                f'{name_sample(sample)}')
+
     def get_data_info(self, idx: int) -> dict:
         """Get a sample, with the frames of its clip.
 
@@ -241,6 +266,8 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         return data_list
 
     def _image_path(self, file_name: str) -> str:
+        if not self.allow_outside_paths:
+            check_inner_path(file_name, f'{self.ann_file}: the file name')
         return osp.join(self.data_prefix['img'], file_name)
 
     def _images(self, content: AnnotationFile) -> Iterator[dict]:

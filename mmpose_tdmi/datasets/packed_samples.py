@@ -8,7 +8,7 @@ Shape shorthand: N samples.
 """
 import pickle
 from array import array
-from typing import Any, List, Sequence, Tuple, Union
+from typing import Any, Sequence, Tuple, Union
 
 import numpy as np
 

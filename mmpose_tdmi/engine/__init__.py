@@ -1,5 +1,10 @@
 """What the plugin adds to the host's training loop."""
-from .hooks import DependenceHook
+from .atomic_backend import AtomicLocalBackend
+from .hooks import (AtomicCheckpointHook, DependenceHook, ExactResumeHook,
+                    NonFiniteError, NonFiniteGuardHook)
 from .optim_wrappers import CpuAmpOptimWrapper
 
-__all__ = ['CpuAmpOptimWrapper', 'DependenceHook']
+__all__ = [
+    'AtomicCheckpointHook', 'AtomicLocalBackend', 'CpuAmpOptimWrapper',
+    'DependenceHook', 'ExactResumeHook', 'NonFiniteError', 'NonFiniteGuardHook'
+]

@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Sequence, Union
 import numpy as np
 
 from mmpose_tdmi.utils.files import write_json
-
+from mmpose_tdmi.utils.inner_paths import check_file_name
 from .functional import NO_TRACK, PredictedSequence, joint_columns
 
 #: The formats: PoseTrack18's (also PoseTrack21's) and PoseTrack17's annolist.
@@ -43,11 +43,13 @@ def write_predictions(folder: Union[str, Path], predicted: PredictedSequence,
         Path: The file.
 
     Raises:
-        ValueError: If the format is not one of those, or lacks a joint.
+        ValueError: If the format is not one of those, or lacks a joint; if
+            the video's name cannot be a file's.
     """
     if out_format not in OUT_FORMATS:
         raise ValueError(f'out_format must be one of {OUT_FORMATS}, got '
                          f'{out_format!r}')
+    check_file_name(predicted.name, 'the video name')
     write = (
         _posetrack17_content
         if out_format == 'posetrack17' else _posetrack18_content)

@@ -15,7 +15,6 @@ import numpy as np
 
 from mmpose_tdmi.datasets.converters import KEYPOINT_NAMES
 from mmpose_tdmi.utils.files import write_json
-
 from .functional import POSEVAL_JOINTS
 from .functional.json_fields import read_json
 from .random_scenes import RandomSetSettings, random_video

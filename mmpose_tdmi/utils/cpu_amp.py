@@ -27,8 +27,9 @@ def cpu_amp_arguments(arguments: Sequence[str]) -> List[str]:
     arguments = list(arguments)
     if '--amp' not in arguments or get_device() != 'cpu':
         return arguments
-    print('no accelerator: --amp is bfloat16 autocast on the CPU',
-          file=sys.stderr)
+    print(
+        'no accelerator: --amp is bfloat16 autocast on the CPU',
+        file=sys.stderr)
     if '--cfg-options' not in arguments:
         return [*arguments, '--cfg-options', _OPTION]
     place = arguments.index('--cfg-options') + 1

@@ -32,8 +32,10 @@ def init_cpu_process_group(arguments: Sequence[str]) -> bool:
 
 
 def _launchers(arguments: Sequence[str]) -> Sequence[str]:
-    joined = [a.partition('=')[2] for a in arguments
-              if a.startswith('--launcher=')]
-    following = [b for a, b in zip(arguments, arguments[1:])
-                 if a == '--launcher']
+    joined = [
+        a.partition('=')[2] for a in arguments if a.startswith('--launcher=')
+    ]
+    following = [
+        b for a, b in zip(arguments, arguments[1:]) if a == '--launcher'
+    ]
     return joined + following

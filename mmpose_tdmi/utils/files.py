@@ -56,8 +56,7 @@ def write_json(path: Union[str, Path], content: Any, **kwargs: Any) -> None:
         with temporary.open('w', encoding='utf-8') as file:
             # json.dump, which writes piece by piece, takes three times as long
             file.write(
-                json.dumps(
-                    content, default=_plain, allow_nan=False, **kwargs))
+                json.dumps(content, default=_plain, allow_nan=False, **kwargs))
 
 
 def _plain(value: Any) -> Any:

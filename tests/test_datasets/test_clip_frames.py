@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmpose_tdmi.datasets import (PADDING_POLICIES, VideoFrames,
-                                  padding_policy)
+from mmpose_tdmi.datasets import PADDING_POLICIES, VideoFrames, padding_policy
 from mmpose_tdmi.structures import FrameWindow
 
 DELTA2 = FrameWindow.from_config(delta=2)

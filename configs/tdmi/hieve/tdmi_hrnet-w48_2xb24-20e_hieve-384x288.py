@@ -7,7 +7,10 @@ _base_ = [
 ]
 
 val_cfg = None
-default_hooks = dict(checkpoint=dict(save_best=None))
+default_hooks = dict(
+    checkpoint=dict(save_best=None),
+    # no head boxes here
+    badcase=dict(metric='oks'))
 
 model = dict(
     data_preprocessor=dict(num_frames=len(_base_.offsets)),

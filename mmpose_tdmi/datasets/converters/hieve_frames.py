@@ -14,7 +14,6 @@ from typing import List, Optional
 import cv2
 
 from mmpose_tdmi.utils.video import VideoReader
-
 from .frames import list_frames
 
 #: Suffixes of video files, in lower case.

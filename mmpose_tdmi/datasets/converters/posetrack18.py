@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from mmpose_tdmi.utils.files import write_json
-
 from .conversion import (Conversion, ConvertedVideo, DatasetFormat,
                          VideoSource, convert_split,
                          make_annotation_ids_unique)

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
+from mmpose_tdmi.utils.file_bounds import check_json_size
+
 #: Coordinates beyond this are no pixels, and their products may overflow.
 MAX_COORDINATE = 1e6
 #: Ids beyond this are not exact in every reader of json.
@@ -187,10 +189,11 @@ def read_json(path: PathLike) -> Record:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not json by the letter: also on NaN and infinity,
-            on a key that an object has twice (one value would get lost), and
-            on nesting too deep to read.
+        ValueError: If it is too large, or not json by the letter: also on NaN
+            and infinity, on a key that an object has twice (one value would
+            get lost), and on nesting too deep to read.
     """
+    check_json_size(path)
     data = Path(path).read_bytes()
     try:
         with _no_collection():

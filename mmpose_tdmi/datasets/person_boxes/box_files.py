@@ -24,6 +24,8 @@ from typing import (AbstractSet, Any, Iterator, List, NamedTuple, Optional,
 
 from mmengine import fileio
 
+from mmpose_tdmi.utils.file_bounds import check_json_size
+
 #: The category of persons in COCO and in PoseTrack.
 PERSON = 1
 #: No image is larger: a coordinate or side beyond it is taken for a mistake.
@@ -105,10 +107,13 @@ def load_json(path: str) -> Any:
         Any: Its content.
 
     Raises:
-        ValueError: If it is not json, nested without end, or not in UTF-8.
+        ValueError: If it is too large, not json, nested without end, or not
+            in UTF-8.
     """
+    data = fileio.get(path)
+    check_json_size(path, len(data))
     try:
-        return json.loads(fileio.get(path).decode('utf-8'))
+        return json.loads(data.decode('utf-8'))
     except RecursionError as error:
         raise ValueError(f'{path} is nested too deeply') from error
     except ValueError as error:

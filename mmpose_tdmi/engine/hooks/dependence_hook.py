@@ -21,7 +21,6 @@ from mmpose.registry import DATASETS, HOOKS
 from torch import Tensor
 
 from mmpose_tdmi.utils.files import write_json
-
 from .dependence import linear_cka, normalised_hsic
 
 

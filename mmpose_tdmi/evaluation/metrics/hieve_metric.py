@@ -11,7 +11,6 @@ from mmengine.logging import MessageHub, MMLogger
 from mmpose.registry import METRICS
 
 from mmpose_tdmi.datasets.converters import HIEVE_KEYPOINT_NAMES
-
 from ..functional.hieve_annotations import (HiEveAnnotations,
                                             load_hieve_annotations)
 from ..functional.hieve_ap import (HIEVE_ALPHAS, HIEVE_ASSIGNMENTS, HiEveFrame,

@@ -1,7 +1,6 @@
 """Which errors a model makes, and on which joints: docs/pose_errors.md."""
 from .collection import JointErrors, collect_errors, video_errors
-from .outcomes import (MIRROR, NEAR_LIMIT, OUTCOMES, PREDICTIONS,
-                       joint_outcomes)
+from .outcomes import MIRROR, NEAR_LIMIT, OUTCOMES, PREDICTIONS, joint_outcomes
 from .slices import (CROWD_EDGES, NO_JOINT, SIZE_EDGES, SLICINGS, SPEED_EDGES,
                      Slices, slice_joints)
 from .speeds import MAX_GAP, joint_speeds

@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mmpose_tdmi.utils.files import atomic_path
-
 from .outcomes import OUTCOMES
 from .tables import ALL, ErrorRow
 

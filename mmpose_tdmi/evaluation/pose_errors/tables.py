@@ -10,7 +10,6 @@ from typing import Dict, List, Sequence, Union
 import numpy as np
 
 from mmpose_tdmi.utils.files import atomic_path
-
 from ..functional import POSEVAL_JOINTS, average_precision, mean_of_known
 from .collection import JointErrors
 from .outcomes import OUTCOMES, PREDICTIONS

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from mmpose_tdmi.structures import FrameWindow
 from ..heads.heatmap_activation import HeatmapActivationMixin, stack_targets
-from ..layers.checks import check_choice, check_positive_int
+from ..layers.checks import (check_bool, check_choice, check_norm_cfg,
+                             check_positive_int)
 from ..temporal_difference import TemporalFeatures
 from .aggregation import Aggregation
 from .factorisation import (AttentionFactorisation, NoFactorisation,
@@ -101,7 +102,11 @@ class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
                  activation_sigma: Optional[float] = None,
                  init_cfg=None) -> None:
         check_positive_int('in_channels', in_channels)
+        check_positive_int('out_channels', out_channels)
         check_positive_int('num_blocks', num_blocks)
+        check_bool('visual_shortcut', visual_shortcut)
+        check_bool('with_cp', with_cp)
+        check_norm_cfg('norm_cfg', norm_cfg)
         check_choice('visual', visual, VISUALS)
         check_choice('factorisation', factorisation, FACTORISATIONS)
         if factorisation == 'none' and mi_loss is not None:

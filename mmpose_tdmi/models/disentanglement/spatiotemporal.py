@@ -21,7 +21,7 @@ from torch import Tensor
 
 from mmpose_tdmi.structures import FrameWindow
 from ..layers import ResidualChain, SteeredDeformableConv2d
-from ..layers.checks import merge_options
+from ..layers.checks import check_positive_int, merge_options
 
 #: The options of the config key ``spatiotemporal`` with their defaults.
 SPATIOTEMPORAL_DEFAULTS = dict(
@@ -71,6 +71,9 @@ class SpatiotemporalFeature(BaseModule):
                 f'supporting frame, got {window.offsets}')
         options = merge_options('spatiotemporal', options,
                                 SPATIOTEMPORAL_DEFAULTS)
+        for key in ('num_supporting_blocks', 'num_context_blocks',
+                    'num_output_blocks'):
+            check_positive_int(f'spatiotemporal.{key}', options[key])
         self.window = window
         common = dict(
             skip_projection=skip_projection,

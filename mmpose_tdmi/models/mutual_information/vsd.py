@@ -114,7 +114,8 @@ class VSDEstimator(BaseModule):
         check_choice('gate', gate, GATES)
         self.reduction = reduction
         self.gate = gate
-        if len(nce_grid) != 2 or min(nce_grid) < 1:
+        if (not isinstance(nce_grid, Sequence) or isinstance(nce_grid, str)
+                or len(nce_grid) != 2 or min(nce_grid) < 1):
             raise ValueError('nce_grid must be (height, width), both >= 1, '
                              f'got {nce_grid!r}')
         self.temperature = temperature

@@ -15,7 +15,7 @@ from mmengine.model import BaseModule, ModuleList, Sequential
 from torch import Tensor, nn
 
 from ..layers import ResidualChain
-from ..layers.checks import check_choice, check_positive_int
+from ..layers.checks import check_bool, check_choice, check_positive_int
 
 UNITS = ('conv', 'residual')
 
@@ -74,6 +74,7 @@ class ProgressiveAccumulation(BaseModule):
         super().__init__()
         check_choice('accumulation.unit', unit, UNITS)
         check_positive_int('accumulation.num_units', num_units)
+        check_bool('accumulation.on_first', on_first)
         self.on_first = on_first
 
         def step() -> nn.Module:

@@ -17,7 +17,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ..layers import DeformableConv2d, DeformableEstimator, ResidualChain
-from ..layers.checks import check_choice
+from ..layers.checks import check_choice, check_positive_int
 
 OFFSET_INPUTS = ('difference', 'key_and_difference')
 CHAINS = ('independent', 'shared')
@@ -84,6 +84,9 @@ class SpatialModulation(BaseModule):
         super().__init__()
         check_choice('offset_input', offset_input, OFFSET_INPUTS)
         check_choice('chains', chains, CHAINS)
+        check_positive_int('kernel_size', kernel_size)
+        if kernel_size % 2 == 0:
+            raise ValueError(f'kernel_size must be odd, got {kernel_size}')
         self.offset_input = offset_input
         in_channels = channels * (1 + (offset_input == 'key_and_difference'))
 

@@ -16,7 +16,8 @@ from mmpose.registry import MODELS
 from torch import Tensor
 
 from mmpose_tdmi.structures import FrameWindow, unfold_time
-from ..layers.checks import check_choice, check_positive_int, merge_options
+from ..layers.checks import (check_bool, check_choice, check_norm_cfg,
+                             check_positive_int, merge_options)
 from .accumulation import (ACCUMULATION_DEFAULTS, ConcatFusion,
                            ProgressiveAccumulation)
 from .alignment import StageAlignment
@@ -88,7 +89,9 @@ class TemporalDifferenceNeck(BaseModule):
         super().__init__(init_cfg or self.default_init_cfg)
         if isinstance(in_channels, int):
             in_channels = (in_channels, )
-        self.in_channels = tuple(in_channels)
+        self.in_channels = self._check_in_channels(in_channels)
+        check_bool('with_cp', with_cp)
+        check_norm_cfg('norm_cfg', norm_cfg)
         check_positive_int('out_channels', out_channels)
         check_choice('fusion', fusion, FUSIONS)
         self.window = FrameWindow(tuple(offsets))
@@ -143,6 +146,16 @@ class TemporalDifferenceNeck(BaseModule):
             dict(type='Constant', layer=['_BatchNorm', 'GroupNorm'], val=1)
         ]
 
+    @staticmethod
+    def _check_in_channels(in_channels: Sequence[int]) -> Tuple[int, ...]:
+        if (not isinstance(in_channels, Sequence)
+                or isinstance(in_channels, str) or not in_channels):
+            raise ValueError('in_channels must be the channels of each of '
+                             f'the backbone\'s maps, got {in_channels!r}')
+        for stage, channels in enumerate(in_channels):
+            check_positive_int(f'in_channels[{stage}]', channels)
+        return tuple(in_channels)
+
     def _resolve_stage(self, key: str, stage: int) -> int:
         count = len(self.in_channels)
         if isinstance(stage, bool) or not isinstance(
@@ -168,7 +181,8 @@ class TemporalDifferenceNeck(BaseModule):
             self, num_blocks: Union[Sequence[int], int]) -> Sequence[int]:
         if isinstance(num_blocks, int):
             num_blocks = (num_blocks, ) * len(self.in_channels)
-        if len(num_blocks) != len(self.in_channels):
+        if not isinstance(num_blocks, Sequence) or isinstance(
+                num_blocks, str) or len(num_blocks) != len(self.in_channels):
             raise ValueError(
                 'num_blocks must be one number or one for each of the '
                 f'{len(self.in_channels)} maps of in_channels, got '

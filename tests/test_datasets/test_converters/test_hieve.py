@@ -5,8 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmpose_tdmi.datasets.converters import (HIEVE_KEYPOINT_NAMES,
-                                             convert_hieve)
+from mmpose_tdmi.datasets.converters import HIEVE_KEYPOINT_NAMES, convert_hieve
 from mmpose_tdmi.utils.video import VideoReader
 
 

@@ -2,9 +2,14 @@
 import numpy as np
 import pytest
 
-from mmpose_tdmi.datasets.converters.layouts import (
-    HIEVE_KEYPOINT_NAMES, HIEVE_SKELETON, KEYPOINT_NAMES, POSETRACK17_POINTS,
-    box_from_keypoints, box_of_joints_and_head, count_joints, hieve_category)
+from mmpose_tdmi.datasets.converters.layouts import (HIEVE_KEYPOINT_NAMES,
+                                                     HIEVE_SKELETON,
+                                                     KEYPOINT_NAMES,
+                                                     POSETRACK17_POINTS,
+                                                     box_from_keypoints,
+                                                     box_of_joints_and_head,
+                                                     count_joints,
+                                                     hieve_category)
 
 
 def test_the_official_orders():

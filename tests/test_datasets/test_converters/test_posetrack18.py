@@ -7,10 +7,14 @@ from PIL import Image
 from xtcocotools.coco import COCO
 
 import mmpose_tdmi
-from mmpose_tdmi.datasets.converters import (
-    KEYPOINT_NAMES, NUM_KEYPOINTS, box_from_keypoints, convert_posetrack18,
-    format_video_id, make_annotation_id, make_image_id, merge_annotations,
-    person_category, split_image_id, write_video_annotation)
+from mmpose_tdmi.datasets.converters import (KEYPOINT_NAMES, NUM_KEYPOINTS,
+                                             box_from_keypoints,
+                                             convert_posetrack18,
+                                             format_video_id,
+                                             make_annotation_id, make_image_id,
+                                             merge_annotations,
+                                             person_category, split_image_id,
+                                             write_video_annotation)
 
 
 def make_video(root, sequence=7, frames=3, size=(40, 30), **image_changes):

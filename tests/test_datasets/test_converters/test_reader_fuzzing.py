@@ -24,7 +24,6 @@ def _load():
 
 fuzzing = _load()
 
-
 OWN = ('PoseTrack17 annolist', 'PoseTrack18 video', 'PoseTrack21 video',
        'HiEve annolist', 'HiEve XML', 'converted file, check')
 

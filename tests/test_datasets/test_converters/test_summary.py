@@ -21,8 +21,11 @@ def test_the_papers_figures():
 
 def test_whole_sets_are_compared():
     lines = compare_with_paper(
-        'posetrack17', dict(train=counts(250, 60000), val=counts(50, 20144),
-                            test=counts(214, 9)))
+        'posetrack17',
+        dict(
+            train=counts(250, 60000),
+            val=counts(50, 20144),
+            test=counts(214, 9)))
     assert lines == [
         'train: 250 videos, 250 in the paper: equal',
         'val: 50 videos, 50 in the paper: equal',

@@ -112,6 +112,7 @@ def random_scenes():
     for _ in range(10):
         scene = Scene(num_frames=3)
         for frame in range(3):
+            before = None
             for track in range(3):
                 shift = rng.uniform(0, 60, 2) + 30 * track
                 keypoints = scene.person(

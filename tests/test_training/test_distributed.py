@@ -1,0 +1,142 @@
+"""Two processes give what one gives for the same global batch."""
+import json
+import multiprocessing
+import os
+
+import pytest
+import torch
+import torch.distributed
+from mmengine.hooks import Hook
+from mmengine.model import convert_sync_batchnorm
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmpose.registry import HOOKS, MODELS
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+@HOOKS.register_module()
+class FixedStatistics(Hook):
+    """Batch normalisation with its running statistics.
+
+    Otherwise each process normalises by its own half of the batch.
+    """
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        for module in runner.model.modules():
+            if isinstance(module, _BatchNorm):
+                module.eval()
+
+
+@HOOKS.register_module()
+class WriteMetrics(Hook):
+    """Writes the figures of the first evaluation to a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def after_val_epoch(self, runner, metrics=None):
+        with open(self.path, 'w') as file:
+            json.dump(metrics, file)
+
+
+@pytest.fixture(autouse=True)
+def _scope():
+    init_default_scope('mmpose')
+
+
+def two_processes(cfg, store):
+    """Train in two children that talk through gloo; their exit codes."""
+
+    def child(rank):
+        torch.set_num_threads(1)
+        torch.distributed.init_process_group(
+            'gloo', init_method=f'file://{store}', rank=rank, world_size=2)
+        os.environ.update(RANK=str(rank), LOCAL_RANK='0', WORLD_SIZE='2')
+        cfg.launcher = 'pytorch'
+        Runner.from_cfg(cfg).train()
+        torch.distributed.destroy_process_group()
+
+    context = multiprocessing.get_context('fork')
+    children = [context.Process(target=child, args=(r, )) for r in range(2)]
+    for process in children:
+        process.start()
+    for process in children:
+        process.join(300)
+    return [process.exitcode for process in children]
+
+
+def distributed_config(small_config, work_dir, batch_size):
+    cfg = small_config(
+        work_dir,
+        **{
+            'train_cfg.max_epochs': 1,
+            'train_dataloader.batch_size': batch_size,
+            # the last batch is half as large
+            'train_dataloader.dataset.indices': 6,
+            # an odd number: one process has a sample more
+            'val_dataloader.dataset.indices': 5,
+            'optim_wrapper.optimizer':
+            dict(_delete_=True, type='SGD', lr=0.01),
+            'param_scheduler': None,
+        })
+    # means over the samples: other losses weigh each process' half of a
+    # batch by the joints it has, or compare its samples with each other
+    cfg.model.head.loss = dict(type='KeypointMSELoss', use_target_weight=True)
+    cfg.model.head.mi_loss = None
+    folder = work_dir / 'predictions'
+    cfg.val_evaluator.out_dir = str(folder)
+    cfg.val_evaluator.collect_dir = str(work_dir / 'exchange')
+    cfg.custom_hooks = [
+        dict(type='FixedStatistics'),
+        dict(type='WriteMetrics', path=str(work_dir / 'metrics.json'))
+    ]
+    return cfg
+
+
+def test_two_processes_equal_one(small_config, run_training, tmp_path):
+    one, two = tmp_path / 'one', tmp_path / 'two'
+    assert run_training(distributed_config(small_config, one, 4)) == 0
+    two.mkdir()
+    assert two_processes(
+        distributed_config(small_config, two, 2),
+        tmp_path / 'store') == [0, 0]
+    weights = [
+        torch.load(folder / 'epoch_1.pth')['state_dict']
+        for folder in (one, two)
+    ]
+    start = MODELS.build(distributed_config(small_config, one,
+                                            4).model).state_dict()
+    for name, value in weights[0].items():
+        torch.testing.assert_close(
+            weights[1][name], value, rtol=1e-3, atol=1e-5, msg=name)
+    moved = [
+        name for name, value in weights[0].items()
+        if value.is_floating_point() and not torch.equal(value, start[name])
+    ]
+    assert len(moved) > 50
+    metrics = [
+        json.loads((folder / 'metrics.json').read_text())
+        for folder in (one, two)
+    ]
+    assert metrics[0].keys() == metrics[1].keys()
+    for name, value in metrics[0].items():
+        assert metrics[1][name] == pytest.approx(value, abs=0.1), name
+    # every sample once, in order, whatever process had it
+    files = [sorted((f / 'predictions').glob('*.json')) for f in (one, two)]
+    assert [f.name for f in files[0]] == [f.name for f in files[1]] != []
+    for pair in zip(*files):
+        found = [json.loads(f.read_text())['annotations'] for f in pair]
+        assert [a['image_id']
+                for a in found[0]] == [a['image_id'] for a in found[1]]
+
+
+def test_synchronised_batch_normalisation_is_an_option(small_config, tmp_path):
+    # it computes on GPUs only: here, that the whole model converts and tests
+    cfg = small_config(tmp_path)
+    model = MODELS.build(cfg.model)
+    kinds = [m for m in model.modules() if isinstance(m, _BatchNorm)]
+    converted = convert_sync_batchnorm(model, 'torch').eval()
+    found = [
+        m for m in converted.modules() if isinstance(m, torch.nn.SyncBatchNorm)
+    ]
+    assert len(found) == len(kinds) > 20
