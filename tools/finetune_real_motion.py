@@ -15,9 +15,9 @@ Interrupt it and run it again: it goes on where it was.
 import argparse
 from pathlib import Path
 
+from mmpose_tdmi.demo.real_motion import find_videos, prepare_video
 from mmpose_tdmi.demo.real_motion_plan import (RealMotionSettings, plan,
                                                results_table, write_pictures)
-from mmpose_tdmi.demo.real_motion import find_videos, prepare_video
 from mmpose_tdmi.demo.report import markdown
 from mmpose_tdmi.demo.steps import StepFailed, run_steps
 
@@ -49,9 +49,8 @@ def main() -> None:
         raise SystemExit(f'error: there is no checkpoint {args.checkpoint}')
     try:
         videos = find_videos(args.folder)
-        settings = RealMotionSettings(
-            args.work_dir, args.checkpoint,
-            tuple(video.name for video in videos))
+        settings = RealMotionSettings(args.work_dir, args.checkpoint,
+                                      tuple(video.name for video in videos))
         for video in videos:
             prepare_video(video, settings.data, args.train_share)
         run_steps(plan(settings), settings.folder)

@@ -47,12 +47,11 @@ def _options(clips, phases=('train', ), **more):
 
 def _run(*command):
     environment = dict(os.environ, OMP_NUM_THREADS='1')
-    done = subprocess.run(
-        [str(part) for part in command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment)
+    done = subprocess.run([str(part) for part in command],
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT,
+                          text=True,
+                          env=environment)
     assert done.returncode == 0, done.stdout[-3000:]
     return done.stdout
 
@@ -102,9 +101,8 @@ def test_testing_gives_the_figures_and_the_prediction_files(
     _run(
         sys.executable, ROOT / 'tools/test.py', TDMI, trained / 'epoch_2.pth',
         '--work-dir', tmp_path, '--out', out,
-        *_options(
-            clips, ('test', ),
-            **{'test_evaluator.out_dir': tmp_path / 'pred'}))
+        *_options(clips, ('test', ),
+                  **{'test_evaluator.out_dir': tmp_path / 'pred'}))
     metrics = json.loads(out.read_text())
     assert 0 <= metrics['posetrack/mAP'] <= 100
     # one official json a video, with a pose for every annotated person
@@ -112,8 +110,10 @@ def test_testing_gives_the_figures_and_the_prediction_files(
     written = sorted((tmp_path / 'pred').glob('*.json'))
     assert [f.name for f in written] == [f.name for f in official]
     for truth, prediction in zip(official, written):
-        count = [len(json.loads(f.read_text())['annotations'])
-                 for f in (truth, prediction)]
+        count = [
+            len(json.loads(f.read_text())['annotations'])
+            for f in (truth, prediction)
+        ]
         assert count[0] == count[1] > 0
 
 
@@ -121,7 +121,8 @@ def test_two_processes_train_together(clips, tmp_path):
     _run(
         sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', 2,
         '--master_port', 29876, ROOT / 'tools/train.py', TDMI, '--work-dir',
-        tmp_path, '--launcher', 'pytorch', *_options(
+        tmp_path, '--launcher', 'pytorch',
+        *_options(
             clips, ('train', 'val'), **{
                 'train_cfg.max_epochs': 1,
                 'train_cfg.val_interval': 1,
@@ -136,7 +137,8 @@ def test_two_processes_train_together(clips, tmp_path):
 def test_mixed_precision_trains_without_an_accelerator(clips, tmp_path):
     _run(
         sys.executable, ROOT / 'tools/train.py', TDMI, '--amp', '--work-dir',
-        tmp_path, '--no-validate', *_options(
+        tmp_path, '--no-validate',
+        *_options(
             clips, **{
                 'train_cfg.max_epochs': 1,
                 'train_dataloader.dataset.indices': 4,

@@ -16,10 +16,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmpose_tdmi.evaluation.comparison import (
-    POSETRACK21_FIGURES, POSEVAL_FIGURES, compare_jittered_frames,
-    compare_posetrack21, compare_random_set, comparison_table,
-    largest_difference, summary_table)
+from mmpose_tdmi.evaluation.comparison import (POSETRACK21_FIGURES,
+                                               POSEVAL_FIGURES,
+                                               compare_jittered_frames,
+                                               compare_posetrack21,
+                                               compare_random_set,
+                                               comparison_table,
+                                               largest_difference,
+                                               summary_table)
 from mmpose_tdmi.utils.files import write_json
 
 

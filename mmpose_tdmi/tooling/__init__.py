@@ -1,0 +1,1 @@
+"""What the command-line tools are made of, as importable functions."""

@@ -1,0 +1,64 @@
+#!/usr/bin/env python
+"""Parameters and multiply-accumulates of a config's model for one clip.
+
+::
+
+    python tools/analysis_tools/get_flops.py CONFIG
+    python tools/analysis_tools/get_flops.py CONFIG --input-shape 256 192
+
+Counted for a clip of the config's T frames, module by module; deformable
+convolutions count as plain ones of their size, and are also listed by
+themselves.
+"""
+import argparse
+
+from mmengine.config import DictAction
+
+import mmpose_tdmi  # noqa: F401
+from mmpose_tdmi.tooling.clip_cost import clip_cost
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config')
+    parser.add_argument(
+        '--input-shape',
+        '--shape',
+        type=int,
+        nargs='+',
+        metavar='PIXELS',
+        help='height and width of the crops, or one number for both '
+        "(default: the decoder's input size)")
+    parser.add_argument(
+        '--depth',
+        type=int,
+        default=2,
+        help='how deep modules are listed (default 2)')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='overrides of the config, key=value')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    shape = args.input_shape
+    if shape is not None:
+        if len(shape) > 2 or min(shape) < 1:
+            raise SystemExit('error: --input-shape takes one or two positive '
+                             f'numbers, got {shape}')
+        shape = (shape[0], shape[-1])
+    try:
+        cost = clip_cost(args.config, shape, args.depth, args.cfg_options)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f'error: {error}') from error
+    print('\n'.join(cost.lines()))
+
+
+if __name__ == '__main__':
+    main()
