@@ -3,6 +3,8 @@
 #   make demo                 generate clips, train TDMI, test it, draw it
 #   make demo VIDEO=my.mp4    the same, then the trained model on your video
 #   make test                 run the tests
+#   make lint                 check the style (make format: put it right)
+#   make docs                 the documentation site, in docs/build/html
 #   make doctor               is the installation sound?
 #
 # Variables: PYTHON (a Python 3.9-3.11; default: the first one found),
@@ -12,7 +14,9 @@
 export PYTHON
 export TORCH_INDEX_URL
 
-.PHONY: setup demo test doctor
+STYLED = mmpose_tdmi configs docs examples scripts tests tools setup.py
+
+.PHONY: setup demo test lint format docs doctor
 
 setup:
 	@scripts/setup.sh
@@ -22,6 +26,21 @@ demo:
 
 test:
 	@scripts/test.sh $(ARGS)
+
+lint:
+	@scripts/setup.sh
+	@.venv/bin/python -m flake8 $(STYLED)
+	@.venv/bin/python -m isort --check-only --quiet $(STYLED)
+	@.venv/bin/python -m yapf --recursive --parallel --diff $(STYLED)
+
+format:
+	@scripts/setup.sh
+	@.venv/bin/python -m isort --quiet $(STYLED)
+	@.venv/bin/python -m yapf --recursive --parallel --in-place $(STYLED)
+
+docs:
+	@scripts/setup.sh
+	@.venv/bin/python -m sphinx -W --keep-going -b html docs docs/build/html
 
 doctor:
 	@scripts/setup.sh

@@ -49,8 +49,10 @@ def copy_for_mim(package):
     for name in FOR_MIM:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name,
-                            ignore=shutil.ignore_patterns('__pycache__'))
+            shutil.copytree(
+                source,
+                folder / name,
+                ignore=shutil.ignore_patterns('__pycache__'))
         else:
             shutil.copyfile(source, folder / name)
 
@@ -118,8 +120,13 @@ setup(
     python_requires='>=3.9,<3.12',
     install_requires=read_requirements('requirements.txt'),
     extras_require={
+        'deploy': read_requirements('requirements/deploy.txt'),
+        'docs': read_requirements('requirements/docs.txt'),
         'mim': read_requirements('requirements/mim.txt'),
         'tests': read_requirements('requirements/tests.txt'),
     },
-    cmdclass={'build_py': BuildWithMim, 'develop': DevelopWithMim},
+    cmdclass={
+        'build_py': BuildWithMim,
+        'develop': DevelopWithMim
+    },
     zip_safe=False)

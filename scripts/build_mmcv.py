@@ -27,8 +27,7 @@ from pathlib import Path
 from typing import Dict, List, Optional
 
 import mmcv_units
-from toolchain import (BuildError, import_torch, require_compiler,
-                       require_nvcc)
+from toolchain import BuildError, import_torch, require_compiler, require_nvcc
 from wheel_cache import cache_folder, store, wheel_key
 
 MMCV_VERSION = '2.1.0'
@@ -52,16 +51,19 @@ def main(argv: Optional[List[str]] = None) -> int:
     Returns:
         int: Exit status.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument(
-        '--cuda', choices=('auto', 'on', 'off'), default='auto',
+        '--cuda',
+        choices=('auto', 'on', 'off'),
+        default='auto',
         help='build the CUDA operators: auto = when torch sees a GPU')
     parser.add_argument(
-        '--ordinary', action='store_true',
+        '--ordinary',
+        action='store_true',
         help="mmcv's own build, one compiler run per source file")
     parser.add_argument(
-        '--no-cache', action='store_true',
+        '--no-cache',
+        action='store_true',
         help='build anew even if mmcv is installed or a wheel is cached')
     args = parser.parse_args(argv)
     try:
@@ -126,9 +128,11 @@ def build(folder: Path, torch, with_cuda: bool, ordinary: bool) -> Path:
             patch(root, torch, grouped=True)
             return run_build(root, with_cuda=False)
         except (BuildError, mmcv_units.SourceLayoutError) as error:
-            print(f'the grouped build failed: {error}\n'
-                  'falling back to the ordinary build (about 20 minutes on '
-                  '2 cores)', flush=True)
+            print(
+                f'the grouped build failed: {error}\n'
+                'falling back to the ordinary build (about 20 minutes on '
+                '2 cores)',
+                flush=True)
     root = unpack(sdist, folder / 'ordinary')
     patch(root, torch, grouped=False)
     return run_build(root, with_cuda)
@@ -173,7 +177,8 @@ def run_build(root: Path, with_cuda: bool) -> Path:
         # torch from PyPI may be a CUDA build on a machine without a GPU.
         env['CUDA_VISIBLE_DEVICES'] = ''
     start = time.time()
-    run(pip('wheel', '--no-deps', '--no-build-isolation', '-w', dist, root),
+    run(
+        pip('wheel', '--no-deps', '--no-build-isolation', '-w', dist, root),
         env, 'building mmcv')
     wheels = list(dist.glob('mmcv-*.whl'))
     if len(wheels) != 1:
@@ -198,9 +203,10 @@ def download(folder: Path) -> Path:
         # pip reads the sdist's metadata by running its setup.py, which
         # needs the setuptools of this environment (pkg_resources).
         env = dict(clean_env(), MMCV_WITH_OPS='1')
-        run(pip('download', '--no-deps', '--no-build-isolation',
-                '--no-binary', 'mmcv', '-d', folder,
-                f'mmcv=={MMCV_VERSION}'), env, 'downloading mmcv')
+        run(
+            pip('download', '--no-deps', '--no-build-isolation', '--no-binary',
+                'mmcv', '-d', folder, f'mmcv=={MMCV_VERSION}'), env,
+            'downloading mmcv')
         store(folder / name, cached.parent)
     return cached
 
@@ -233,15 +239,20 @@ def probe() -> str:
         str: What went wrong, empty if it works.
     """
     done = subprocess.run(
-        [sys.executable, '-c', CHECK.format(version=MMCV_VERSION)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env=clean_env(), cwd=tempfile.gettempdir())
+        [sys.executable, '-c',
+         CHECK.format(version=MMCV_VERSION)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=clean_env(),
+        cwd=tempfile.gettempdir())
     return done.stdout.strip() if done.returncode else ''
 
 
 def pip_install(wheel: Path) -> None:
     """Install a wheel over whatever mmcv, or mmcv-lite, is there."""
-    run(pip('uninstall', '--yes', 'mmcv', 'mmcv-lite'), clean_env(),
+    run(
+        pip('uninstall', '--yes', 'mmcv', 'mmcv-lite'), clean_env(),
         'removing the old mmcv')
     run(pip('install', '--no-deps', wheel), clean_env(), 'installing mmcv')
 
@@ -259,9 +270,13 @@ def pip(*args) -> List[str]:
 
 def run(command: List[str], env: Dict[str, str], what: str) -> None:
     """Run a command quietly and show the end of its output if it fails."""
-    done = subprocess.run(command, env=env, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True,
-                          errors='replace')
+    done = subprocess.run(
+        command,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors='replace')
     if done.returncode:
         tail = '\n'.join(done.stdout.splitlines()[-40:])
         raise BuildError(f'{what} failed ({" ".join(command)}):\n{tail}')

@@ -6,6 +6,8 @@
 #   PYTHON=python3.10 scripts/setup.sh            choose the Python
 #   TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu scripts/setup.sh
 #                                                 choose where torch comes from
+#   RESOLVE='torch==2.1.2 mmdet==3.2.0' scripts/setup.sh
+#                                                 other versions than the tested
 set -euo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/clean_env.sh
@@ -20,6 +22,7 @@ die() { printf '[setup] error: %s\n' "$*" >&2; exit 1; }
 # The stamp names the place too, since a virtual environment cannot be moved.
 fingerprint() {
     pwd
+    echo "${RESOLVE:-}"
     cat requirements.txt requirements/*.txt setup.py mmpose_tdmi/version.py \
         scripts/setup.sh scripts/build_mmcv.py scripts/mmcv_units.py \
         scripts/toolchain.py scripts/wheel_cache.py | cksum
@@ -73,14 +76,19 @@ make_venv() {
 
 install_requirements() {
     local wanted=(-r requirements/tested.txt) torch=requirements/tested.txt
-    if [ "$(version_of $py)" != 3.11 ]; then
+    if [ "$(version_of $py)" != 3.11 ] || [ -n "${RESOLVE:-}" ]; then
         say "exact versions are pinned for Python 3.11 only:" \
-            "resolving the ranges of requirements.txt"
+            "resolving the ranges of requirements.txt ${RESOLVE:-}"
         # mmcv's own build would take too long; it comes next.
         grep -v '^mmcv' requirements.txt > "$1/ranges.txt"
         torch=requirements.txt
         wanted=(-r "$1/ranges.txt" -r requirements/mim.txt
-            -r requirements/tests.txt ninja)
+            -r requirements/tests.txt -r requirements/docs.txt
+            -r requirements/deploy.txt ninja)
+        if [ -n "${RESOLVE:-}" ]; then
+            printf '%s\n' $RESOLVE > "$1/resolve.txt"
+            wanted+=(-c "$1/resolve.txt")
+        fi
     fi
     if [ -n "${TORCH_INDEX_URL:-}" ]; then
         # That index has torch in the wanted build, but not the pinned

@@ -68,5 +68,6 @@ def test_build_environment_drops_other_devices(monkeypatch):
 
 def test_failing_command_shows_its_output():
     with pytest.raises(BuildError, match='no such luck'):
-        build_mmcv.run([sys.executable, '-c',
-                        "import sys; sys.exit('no such luck')"], {}, 'try')
+        build_mmcv.run(
+            [sys.executable, '-c', "import sys; sys.exit('no such luck')"], {},
+            'try')

@@ -36,7 +36,9 @@ def test_import_registers_everything(tmp_path):
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', '-c',
          CODE.format(expected=EXPECTED)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
         cwd=tmp_path)
     assert done.returncode == 0, done.stdout
 

@@ -19,10 +19,11 @@ def clone(repository, tmp_path):
 
 
 def setup(root, **variables):
-    return subprocess.run(
-        ['bash', str(root / 'scripts' / 'setup.sh')], text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env=dict(os.environ, **variables))
+    return subprocess.run(['bash', str(root / 'scripts' / 'setup.sh')],
+                          text=True,
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT,
+                          env=dict(os.environ, **variables))
 
 
 def test_unsuitable_python_is_refused(clone, tmp_path):
@@ -60,10 +61,15 @@ def test_tested_versions_lie_within_the_ranges(repository):
         found = [requirements.Requirement(line) for line in lines if line]
         return {r.name.lower(): r for r in found}
 
-    pins = {**read('requirements/tested.txt'),
-            **read('requirements/bootstrap.txt')}
-    ranges = {**read('requirements.txt'), **read('requirements/mim.txt'),
-              **read('requirements/tests.txt')}
+    pins = {
+        **read('requirements/tested.txt'),
+        **read('requirements/bootstrap.txt')
+    }
+    ranges = {
+        **read('requirements.txt'),
+        **read('requirements/mim.txt'),
+        **read('requirements/tests.txt')
+    }
     ranges.pop('mmcv')  # built by scripts/build_mmcv.py
     for name, wanted in ranges.items():
         version = str(pins[name].specifier)[len('=='):]

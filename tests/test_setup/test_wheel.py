@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +16,10 @@ LEFT_OUT = shutil.ignore_patterns('.venv', '.git', '.mim', '__pycache__',
 
 def run(*command, **kwargs):
     done = subprocess.run([str(part) for part in command],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, **kwargs)
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT,
+                          text=True,
+                          **kwargs)
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -52,17 +55,18 @@ def test_wheel_holds_tools_configs_and_index(wheel, source):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert 'mmpose_tdmi/.mim/model-index.yml' in names
     for folder in ('tools', 'configs'):
-        for path in (source / folder).rglob('*.py'):
+        for path in filter(Path.is_file, (source / folder).rglob('*')):
             relative = path.relative_to(source).as_posix()
             assert f'mmpose_tdmi/.mim/{relative}' in names
 
 
 def test_wheel_holds_every_module_and_nothing_else(wheel, source):
     names = zipfile.ZipFile(wheel).namelist()
-    modules = {p.relative_to(source).as_posix()
-               for p in (source / 'mmpose_tdmi').rglob('*.py')}
-    packed = {n for n in names
-              if n.endswith('.py') and '/.mim/' not in n}
+    modules = {
+        p.relative_to(source).as_posix()
+        for p in (source / 'mmpose_tdmi').rglob('*.py')
+    }
+    packed = {n for n in names if n.endswith('.py') and '/.mim/' not in n}
     assert packed == modules
     roots = {n.split('/')[0] for n in names}
     assert {r for r in roots if not r.endswith('.dist-info')} == \
@@ -85,8 +89,9 @@ def test_mim_finds_the_installed_tools_and_configs(installed, tmp_path):
     env, target = installed
     code = ('from mim.utils import get_installed_path; '
             "print(get_installed_path('mmpose_tdmi'))")
-    found = run(sys.executable, '-W', 'ignore', '-c', code, env=env,
-                cwd=tmp_path).split()[-1]
+    found = run(
+        sys.executable, '-W', 'ignore', '-c', code, env=env,
+        cwd=tmp_path).split()[-1]
     assert found == str(target / 'mmpose_tdmi')
 
 
@@ -94,11 +99,15 @@ def test_mim_runs_an_installed_tool(installed, tmp_path):
     pytest.importorskip('mim')
     env, target = installed
     # mim keeps --help to itself, so the tool is run without its arguments.
-    done = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c',
-         'from mim.cli import cli; cli()', 'run', 'mmpose_tdmi', 'train'],
-        env=env, cwd=tmp_path, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run([
+        sys.executable, '-W', 'ignore', '-c', 'from mim.cli import cli; cli()',
+        'run', 'mmpose_tdmi', 'train'
+    ],
+                          env=env,
+                          cwd=tmp_path,
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT,
+                          text=True)
     script = target / 'mmpose_tdmi' / '.mim' / 'tools' / 'train.py'
     assert f'Use the script {script}' in done.stdout
     assert 'usage: train.py' in done.stdout
