@@ -143,9 +143,10 @@ def check_opencv(stack: Stack) -> List[Problem]:
                     "pip install 'opencv-python<4.12'")
         ]
     return [
-        Problem(f'{name} {stack.versions[name]} needs numpy 2, which '
-                'xtcocotools does not work with',
-                f"pip install '{name}<4.12' 'numpy<2'") for name in names
+        Problem(
+            f'{name} {stack.versions[name]} needs numpy 2, which '
+            'xtcocotools does not work with',
+            f"pip install '{name}<4.12' 'numpy<2'") for name in names
         if stack.release(name) >= (4, 12)
     ]
 
@@ -207,9 +208,9 @@ def check_mim(stack: Stack) -> List[Problem]:
     return problems
 
 
-CHECKS: Tuple[Callable[[Stack], List[Problem]], ...] = (
-    check_missing, check_torch_pair, check_numpy, check_opencv,
-    check_setuptools, check_mmcv, check_mim)
+CHECKS: Tuple[Callable[[Stack], List[Problem]],
+              ...] = (check_missing, check_torch_pair, check_numpy,
+                      check_opencv, check_setuptools, check_mmcv, check_mim)
 
 
 def find_problems(stack: Stack) -> List[Problem]:
@@ -235,9 +236,8 @@ def require() -> None:
         problems = load_problems()
     if problems:
         raise BrokenStackError(
-            'mmpose_tdmi cannot work with the installed packages:\n'
-            + describe(problems)
-            + '\nMore: python -m mmpose_tdmi.doctor')
+            'mmpose_tdmi cannot work with the installed packages:\n' +
+            describe(problems) + '\nMore: python -m mmpose_tdmi.doctor')
 
 
 def load_problems() -> List[Problem]:
@@ -256,8 +256,7 @@ def load_problems() -> List[Problem]:
         return [
             Problem(
                 'mmcv\'s operators cannot be imported (built for another '
-                f'torch?): {error!r}',
-                f'pip uninstall -y mmcv && {MEND_MMCV}')
+                f'torch?): {error!r}', f'pip uninstall -y mmcv && {MEND_MMCV}')
         ]
     return []
 

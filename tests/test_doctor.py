@@ -59,8 +59,8 @@ def test_wrong_versions(versions, what, mend):
     assert problem.fatal
 
 
-@pytest.mark.parametrize('torch, vision',
-                         [('2.0.1', '0.15.2'), ('2.8.0+cpu', '0.23.0+cpu')])
+@pytest.mark.parametrize('torch, vision', [('2.0.1', '0.15.2'),
+                                           ('2.8.0+cpu', '0.23.0+cpu')])
 def test_pairs_of_torch_and_torchvision(torch, vision):
     assert diagnose(torch=torch, torchvision=vision) == []
 
@@ -75,13 +75,13 @@ def test_missing_package(name):
 def test_missing_mmcv_and_opencv():
     assert 'mmcv is not' in diagnose(without=['mmcv'])[0].what
     assert 'OpenCV is not' in diagnose(without=['opencv-python'])[0].what
-    assert diagnose(without=['opencv-python'],
-                    opencv_contrib_python='4.10.0.84') == []
+    assert diagnose(
+        without=['opencv-python'], opencv_contrib_python='4.10.0.84') == []
 
 
 def test_setuptools_without_pkg_resources():
-    problem, = diagnose(setuptools='82.0.0',
-                        facts=dict(has_pkg_resources=False))
+    problem, = diagnose(
+        setuptools='82.0.0', facts=dict(has_pkg_resources=False))
     assert 'setuptools 82.0.0' in problem.what
     assert "'setuptools<81'" in problem.mend
 
@@ -112,22 +112,25 @@ def make_distribution(folder, name, version):
     """What pip leaves of an installed distribution, without its code."""
     info = folder / f'{name.replace("-", "_")}-{version}.dist-info'
     info.mkdir(parents=True)
-    (info / 'METADATA').write_text(
-        f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n')
+    (info / 'METADATA'
+     ).write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n')
 
 
 def python(*args, path, cwd):
     env = dict(os.environ, PYTHONPATH=os.pathsep.join(map(str, path)))
-    return subprocess.run([sys.executable, '-W', 'ignore', *args], env=env,
-                          cwd=str(cwd), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True)
+    return subprocess.run([sys.executable, '-W', 'ignore', *args],
+                          env=env,
+                          cwd=str(cwd),
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT,
+                          text=True)
 
 
 def test_doctor_on_a_broken_environment(tmp_path, repository):
     make_distribution(tmp_path, 'numpy', '2.2.0')
     make_distribution(tmp_path, 'mmcv', '2.2.0')
-    done = python('-m', 'mmpose_tdmi.doctor', path=[tmp_path, repository],
-                  cwd=tmp_path)
+    done = python(
+        '-m', 'mmpose_tdmi.doctor', path=[tmp_path, repository], cwd=tmp_path)
     assert done.returncode == 1, done.stdout
     assert 'Traceback' not in done.stdout
     assert 'numpy 2.2.0 is too new' in done.stdout
@@ -136,8 +139,8 @@ def test_doctor_on_a_broken_environment(tmp_path, repository):
 
 def test_import_on_a_broken_environment(tmp_path, repository):
     make_distribution(tmp_path, 'torchvision', '0.1.0')
-    done = python('-c', 'import mmpose_tdmi', path=[tmp_path, repository],
-                  cwd=tmp_path)
+    done = python(
+        '-c', 'import mmpose_tdmi', path=[tmp_path, repository], cwd=tmp_path)
     assert done.returncode != 0
     assert 'mmpose_tdmi.stack.BrokenStackError' in done.stdout
     assert 'torchvision 0.1.0 does not belong to torch' in done.stdout
@@ -150,8 +153,8 @@ def test_operators_that_cannot_be_loaded(tmp_path, repository):
     (package / 'ops').mkdir(parents=True)
     (package / '__init__.py').write_text("__version__ = '2.1.0'\n")
     (package / '_ext.so').touch()
-    (package / 'ops' / '__init__.py').write_text(
-        "raise ImportError('undefined symbol: _ZN3c10')\n")
+    (package / 'ops' / '__init__.py'
+     ).write_text("raise ImportError('undefined symbol: _ZN3c10')\n")
     for command in (['-m', 'mmpose_tdmi.doctor'], ['-c',
                                                    'import mmpose_tdmi']):
         done = python(*command, path=[tmp_path, repository], cwd=tmp_path)
@@ -163,10 +166,12 @@ def test_operators_that_cannot_be_loaded(tmp_path, repository):
 def test_doctor_without_the_host(tmp_path, repository):
     """A Python that has nothing of the stack at all."""
     env = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
-    done = subprocess.run(
-        [sys.executable, '-S', '-m', 'mmpose_tdmi.doctor'], env=env,
-        cwd=str(repository), stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run([sys.executable, '-S', '-m', 'mmpose_tdmi.doctor'],
+                          env=env,
+                          cwd=str(repository),
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT,
+                          text=True)
     assert done.returncode == 1
     assert 'torch is not installed' in done.stdout
     assert 'Traceback' not in done.stdout

@@ -76,7 +76,9 @@ def load_cases(ann_file: Path, image_root: Path,
     return cases
 
 
-def pick_cases(cases: Sequence[Case], number: int, seed: int = 0,
+def pick_cases(cases: Sequence[Case],
+               number: int,
+               seed: int = 0,
                occluded: bool = True) -> List[Case]:
     """A random choice of well visible, or of partly hidden, persons.
 

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from PIL import Image
 
-from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose_tdmi.utils.files import atomic_path
 from .cases import Case
 
@@ -92,15 +92,13 @@ def loss_curves(runs: Mapping[str, Path], path: Path) -> None:
         axis.set_xlabel('iteration', fontsize=8)
         axis.tick_params(labelsize=7)
         axis.grid(alpha=0.3)
-        axis.legend(
-            fontsize=6, loc='center left', bbox_to_anchor=(1.01, 0.5))
+        axis.legend(fontsize=6, loc='center left', bbox_to_anchor=(1.01, 0.5))
     figure.tight_layout()
     with atomic_path(path) as temporary:
         figure.savefig(temporary)
 
 
-def read_scalars(
-        work_dir: Path) -> Dict[str, Tuple[List[float], List[float]]]:
+def read_scalars(work_dir: Path) -> Dict[str, Tuple[List[float], List[float]]]:
     """Read what a training logged, over all its resumed runs.
 
     Args:
@@ -166,4 +164,3 @@ def _draw(axis: Axes, pose: np.ndarray, shown: np.ndarray, style: Tuple,
             markersize=3.5,
             color=joint_colors[k],
             markerfacecolor='none' if hollow else joint_colors[k])
-

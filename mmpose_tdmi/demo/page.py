@@ -68,11 +68,13 @@ class Section:
             into the page itself.
     """
 
-    def __init__(self,
-                 title: str,
-                 text: Sequence[str] = (),
-                 table: Sequence[Sequence[str]] = (),
-                 media: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        title: str,
+        text: Sequence[str] = (),
+        table: Sequence[Sequence[str]] = (),
+        media: Sequence[Path] = ()
+    ) -> None:
         self.title = title
         self.text = text
         self.table = table

@@ -7,7 +7,6 @@ from typing import List, Optional, Sequence
 from mmengine.config import Config
 
 from mmpose_tdmi.synthetic.generator import video_name
-
 from .steps import Command, Step
 
 #: The repository's root: the demo runs from a checkout.
@@ -162,26 +161,26 @@ def _generate(settings: DemoSettings) -> Step:
 
 def _train_detector(settings: DemoSettings) -> Step:
     root = f'{settings.clips}/'
-    return Step('detector', 'Train a small person detector', (mim(
-        'train', 'mmdet', DETECTOR_CONFIG, '--work-dir',
-        settings.folder / 'detector', '--resume', '--cfg-options',
-        f'train_dataloader.dataset.data_root={root}',
-        f'val_dataloader.dataset.data_root={root}'), ))
+    return Step('detector', 'Train a small person detector',
+                (mim('train', 'mmdet', DETECTOR_CONFIG, '--work-dir',
+                     settings.folder / 'detector', '--resume', '--cfg-options',
+                     f'train_dataloader.dataset.data_root={root}',
+                     f'val_dataloader.dataset.data_root={root}'), ))
 
 
 def _detect(settings: DemoSettings) -> Step:
-    return Step('detect', 'Detect people in the held-out videos', (tool(
-        'detect_persons.py', settings.val_annotations, DETECTOR_CONFIG,
-        settings.detector_checkpoint, '--img-root', settings.clips, '--out',
-        settings.detected_boxes), ))
+    return Step(
+        'detect', 'Detect people in the held-out videos',
+        (tool('detect_persons.py', settings.val_annotations, DETECTOR_CONFIG,
+              settings.detector_checkpoint, '--img-root', settings.clips,
+              '--out', settings.detected_boxes), ))
 
 
-def _train(settings: DemoSettings, model: DemoModel, title: str,
-           *options: str) -> Step:
+def _train(settings: DemoSettings, model: DemoModel, title: str, *options:
+           str) -> Step:
     return Step(model.name, title, (mim(
-        'train', 'mmpose', model.config, '--work-dir',
-        settings.folder / model.name, '--resume', '--no-validate',
-        '--cfg-options',
+        'train', 'mmpose', model.config, '--work-dir', settings.folder /
+        model.name, '--resume', '--no-validate', '--cfg-options',
         f'train_dataloader.dataset.data_root={settings.clips}/', *options), ))
 
 
@@ -209,11 +208,12 @@ def _test(settings: DemoSettings, model: DemoModel, boxes: str) -> Step:
 
 def _draw(settings: DemoSettings, source: Path, name: str) -> Step:
     """Skeletons on a video, boxes by the detector trained here."""
-    return Step(f'draw_{name}', f'Draw skeletons on {source.name}', (tool(
-        'infer_video.py', source, TDMI.config, settings.checkpoint(TDMI),
-        '--det-config', DETECTOR_CONFIG, '--det-checkpoint',
-        settings.detector_checkpoint, '--bbox-thr', 0.4, '--name', name,
-        '--out-dir', settings.folder / 'videos'), ))
+    return Step(
+        f'draw_{name}', f'Draw skeletons on {source.name}',
+        (tool('infer_video.py', source, TDMI.config, settings.checkpoint(TDMI),
+              '--det-config', DETECTOR_CONFIG, '--det-checkpoint',
+              settings.detector_checkpoint, '--bbox-thr', 0.4, '--name', name,
+              '--out-dir', settings.folder / 'videos'), ))
 
 
 def own_name(video: Path) -> str:
@@ -223,8 +223,7 @@ def own_name(video: Path) -> str:
 
 def tool(name: str, *arguments: object) -> Command:
     """The command that runs one of the repository's tools."""
-    return (sys.executable, str(ROOT / 'tools' / name),
-            *map(str, arguments))
+    return (sys.executable, str(ROOT / 'tools' / name), *map(str, arguments))
 
 
 def mim(verb: str, package: str, *arguments: object) -> Command:

@@ -105,8 +105,8 @@ def prepare_video(item: LabelledVideo, out: Path, train_share: float) -> None:
         official = out / 'annotations' / 'per_video' / split / \
             f'{item.name}.json'
         write_json(official, _restrict(content, set(kept)))
-        merge_annotations(
-            [official], out, annotation_file(out, item.name, split))
+        merge_annotations([official], out,
+                          annotation_file(out, item.name, split))
 
 
 def boxes_file(out: Path, name: str) -> Path:

@@ -57,8 +57,7 @@ class RealMotionSettings:
 
     def result(self, trained_on: str, model: str, video: str) -> Path:
         """Figures (``.json``) and predictions (folder) of a test."""
-        return (self.folder / 'results' /
-                f'{trained_on}_{model}_on_{video}')
+        return (self.folder / 'results' / f'{trained_on}_{model}_on_{video}')
 
 
 def plan(settings: RealMotionSettings) -> List[Step]:

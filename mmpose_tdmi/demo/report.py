@@ -6,8 +6,7 @@ from typing import Dict, List, Sequence
 from .cases import load_cases, pick_cases
 from .figures import contact_sheet, loss_curves
 from .page import Section, write_page
-from .plan import (BOX_SOURCES, MODELS, SHOWCASE, TDMI, DemoSettings,
-                   own_name)
+from .plan import BOX_SOURCES, MODELS, SHOWCASE, TDMI, DemoSettings, own_name
 from .steps import StepRecord
 
 #: Joint groups of the PoseTrack table, as the metric names them.
@@ -28,9 +27,8 @@ def results_table(settings: DemoSettings) -> List[List[str]]:
     for model in MODELS:
         for boxes, title in BOX_SOURCES.items():
             metrics = read_metrics(settings.metrics(model, boxes))
-            rows.append([
-                model.title, title, *(f'{metrics[g]:.1f}' for g in GROUPS)
-            ])
+            rows.append(
+                [model.title, title, *(f'{metrics[g]:.1f}' for g in GROUPS)])
     return rows
 
 
@@ -54,10 +52,9 @@ def write_report(settings: DemoSettings,
     """
     folder = settings.folder / 'report'
     titles = {model.name: model.title for model in MODELS}
-    cases = load_cases(
-        settings.val_annotations, settings.clips,
-        {m.name: settings.predictions(m, 'gt')
-         for m in MODELS})
+    cases = load_cases(settings.val_annotations, settings.clips,
+                       {m.name: settings.predictions(m, 'gt')
+                        for m in MODELS})
     sheets = []
     for kind, occluded in (('hidden', True), ('visible', False)):
         sheet = folder / f'contact_sheet_{kind}.png'
@@ -69,18 +66,19 @@ def write_report(settings: DemoSettings,
     loss_curves({m.title: settings.folder / m.name for m in MODELS}, curves)
 
     sections = [
+        Section('PoseTrack AP on held-out clips', [
+            'People, clothes, scenes and motions of the held-out clips occur '
+            'in no training clip. Person boxes are the true ones or those of '
+            'the detector trained here; a joint\'s score is its heatmap '
+            'maximum times the score of the box. Both models were trained '
+            'with a spatial cross-entropy on the heatmaps, TDMI starting '
+            'from the single-frame model.'
+        ], results_table(settings)),
         Section(
-            'PoseTrack AP on held-out clips',
-            ['People, clothes, scenes and motions of the held-out clips occur '
-             'in no training clip. Person boxes are the true ones or those of '
-             'the detector trained here; a joint\'s score is its heatmap '
-             'maximum times the score of the box. Both models were trained '
-             'with a spatial cross-entropy on the heatmaps, TDMI starting '
-             'from the single-frame model.'], results_table(settings)),
-        Section(
-            'People with hidden joints',
-            ['Chosen at random among people with at least three hidden '
-             'joints; the choice looks at no prediction.'],
+            'People with hidden joints', [
+                'Chosen at random among people with at least three hidden '
+                'joints; the choice looks at no prediction.'
+            ],
             media=sheets[:1]),
         Section('People with no hidden joint', media=sheets[1:]),
         Section(
@@ -90,18 +88,20 @@ def write_report(settings: DemoSettings,
     if settings.video is not None:
         sections.append(
             Section(
-                f'Your video: {settings.video.name}',
-                ['Detector and pose model have seen nothing but generated '
-                 'figures: what they do on real footage shows that the '
-                 'pipeline runs, not what TDMI can do after training on real '
-                 'people.'],
+                f'Your video: {settings.video.name}', [
+                    'Detector and pose model have seen nothing but '
+                    'generated figures: what they do on real footage shows '
+                    'that the pipeline runs, not what TDMI can do after '
+                    'training on real people.'
+                ],
                 media=[settings.drawn_video(own_name(settings.video))]))
     sections += [
         Section(
-            'Losses',
-            ['Every term of the mutual information objective is logged by '
-             'its own name; loss_mi_* is its weighted share of the total, '
-             'loss_probe_* trains the layers that estimate it.'],
+            'Losses', [
+                'Every term of the mutual information objective is logged by '
+                'its own name; loss_mi_* is its weighted share of the total, '
+                'loss_probe_* trains the layers that estimate it.'
+            ],
             media=[curves]),
         Section('What was run', ['Wall time of each step on this machine.'], [
             ['step', 'command', 'seconds'],

@@ -83,8 +83,7 @@ class FrameWindow:
                              f'delta={delta!r}, offsets={offsets!r}')
         if offsets is not None:
             return cls(tuple(offsets))
-        if isinstance(delta, bool) or not isinstance(delta,
-                                                     int) or delta < 0:
+        if isinstance(delta, bool) or not isinstance(delta, int) or delta < 0:
             raise ValueError(
                 f'delta must be a non-negative integer, got {delta!r}')
         return cls(tuple(range(-delta, delta + 1)))

@@ -31,6 +31,15 @@ MIN_JOINTS = 5
 MIN_VISIBLE = 0.12
 
 _HEAD = ('head', 'hair')
+#: Joint of a limb -> its parts on the joint's side, parts without a side.
+_LIMB_PARTS = {
+    'shoulder': (('upper_arm', ), ('trunk', )),
+    'elbow': (('upper_arm', 'forearm'), ()),
+    'wrist': (('forearm', 'hand'), ()),
+    'hip': (('thigh', ), ('pelvis', 'trunk')),
+    'knee': (('thigh', 'shin'), ()),
+    'ankle': (('shin', 'foot'), ()),
+}
 #: The parts that a joint belongs to: it is seen where one of them is.
 _OWN_PARTS = {
     'nose': ('head', ),
@@ -38,13 +47,8 @@ _OWN_PARTS = {
     'head_top': _HEAD,
     **{
         f'{side}_{joint}': tuple(f'{side}_{part}' for part in parts) + more
-        for side in ('left', 'right') for joint, parts, more in (
-            ('shoulder', ('upper_arm', ), ('trunk', )),
-            ('elbow', ('upper_arm', 'forearm'), ()),
-            ('wrist', ('forearm', 'hand'), ()),
-            ('hip', ('thigh', ), ('pelvis', 'trunk')),
-            ('knee', ('thigh', 'shin'), ()),
-            ('ankle', ('shin', 'foot'), ()))
+        for side in ('left', 'right')
+        for joint, (parts, more) in _LIMB_PARTS.items()
     }
 }
 
@@ -127,8 +131,8 @@ def head_box(person: Person, track: Track, index: int, width: int,
     # half extent of a turned ellipsoid along the image's x and y
     half = track.scale[index] * np.linalg.norm(
         track.pose.head[index, :2] * person.body.head_size, axis=1)
-    ends = track.pixels[
-        index, [JOINT_INDEX['head_bottom'], JOINT_INDEX['head_top']]]
+    ends = track.pixels[index,
+                        [JOINT_INDEX['head_bottom'], JOINT_INDEX['head_top']]]
     low = np.minimum(centre - half, ends.min(axis=0))
     high = np.maximum(centre + half, ends.max(axis=0))
     return _clipped(low, high, width, height)

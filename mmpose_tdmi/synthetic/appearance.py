@@ -58,8 +58,8 @@ class Outfit:
         def pick(colours: Tuple[Colour, ...], spread: float) -> Colour:
             colour = np.array(colours[rng.integers(len(colours))], float)
             return tuple(
-                np.clip(colour * rng.normal(1, spread) +
-                        rng.normal(0, 5, 3), 12, 250).tolist())
+                np.clip(colour * rng.normal(1, spread) + rng.normal(0, 5, 3),
+                        12, 250).tolist())
 
         base = vivid(60)
         second = vivid(30)
@@ -73,17 +73,17 @@ class Outfit:
                            p=[0.46, 0.26, 0.06, 0.08, 0.14])),
             shirt=(base, second),
             pattern=str(rng.choice(_SHIRT_PATTERNS)),
-            front=str(rng.choice(['open', 'buttons', 'vneck', 'print',
-                                  'tie'])),
+            front=str(
+                rng.choice(['open', 'buttons', 'vneck', 'print', 'tie'])),
             under=pick(((235, 238, 240), (40, 40, 45), (190, 200, 215)), 0.05),
-            sleeve=float(rng.choice([0.0, 0.6, 1.0, 2.0],
-                                    p=[0.08, 0.37, 0.1, 0.45])),
+            sleeve=float(
+                rng.choice([0.0, 0.6, 1.0, 2.0], p=[0.08, 0.37, 0.1, 0.45])),
             trousers=pick(_TROUSERS, 0.12),
             trouser_pattern=str(
                 rng.choice(['denim', 'plain', 'stripes', 'checks'],
                            p=[0.5, 0.35, 0.08, 0.07])),
-            trouser_length=float(rng.choice([0.7, 1.0, 2.0],
-                                            p=[0.17, 0.08, 0.75])),
+            trouser_length=float(
+                rng.choice([0.7, 1.0, 2.0], p=[0.17, 0.08, 0.75])),
             shoes=pick(((40, 40, 45), (225, 228, 232), (60, 75, 120),
                         (60, 60, 190), (150, 90, 50)), 0.1))
 
@@ -208,8 +208,7 @@ class Appearance:
         waist = rng.uniform(0.76, 0.88)
         self.trunk = Tube(texture, (half_width, depth),
                           (0.5, 0.97, 1.0, 0.96, waist, waist + 0.02, 0.92),
-                          self._cells(2 * half_width),
-                          0.04 * self._scale)
+                          self._cells(2 * half_width), 0.04 * self._scale)
         half_width = body.hip + 0.043 * body.stature * body.girth
         height = self._cells(0.2)
         around = self._cells(2 * np.pi * 0.5 * (half_width + depth), 32)
@@ -218,9 +217,9 @@ class Appearance:
             (outfit.trousers, tuple(0.72 * c for c in outfit.trousers)),
             0.05 * self._scale)
         texture[:max(2, height // 5)] = (35, 40, 50)  # belt
-        self.pelvis = Tube(texture, (half_width, 1.04 * depth),
-                           (0.9, 1.0, 1.0, 0.85), self._cells(2 * half_width),
-                           0.03 * self._scale)
+        self.pelvis = Tube(texture,
+                           (half_width, 1.04 * depth), (0.9, 1.0, 1.0, 0.85),
+                           self._cells(2 * half_width), 0.03 * self._scale)
 
 
 def _draw_front(rng: np.random.Generator, texture: np.ndarray,

@@ -35,8 +35,7 @@ def _box(image: np.ndarray, x0: float, y0: float, x1: float, y1: float,
                   tuple(float(c) for c in colour), -1)
 
 
-def _facades(rng: np.random.Generator, image: np.ndarray,
-             base: int) -> None:
+def _facades(rng: np.random.Generator, image: np.ndarray, base: int) -> None:
     width, x = image.shape[1], -30.0
     while x < width:
         wide = rng.uniform(0.12, 0.3) * width
@@ -73,8 +72,7 @@ def _trees(rng: np.random.Generator, image: np.ndarray, base: int,
                        tuple(float(c) for c in shade * leaf), -1)
 
 
-def _furniture(rng: np.random.Generator, image: np.ndarray,
-               base: int) -> None:
+def _furniture(rng: np.random.Generator, image: np.ndarray, base: int) -> None:
     width = image.shape[1]
     for _ in range(rng.integers(4, 9)):  # pictures, windows, posters
         x, y = rng.uniform(0, width), rng.uniform(0, 0.6 * base)

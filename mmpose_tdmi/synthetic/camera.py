@@ -63,9 +63,8 @@ class Camera:
         zoom = np.exp(self._zoom * times)
         roll = self._roll + 0.35 * self._shake[0] / self.height * waves[:, 1]
         cos, sin = zoom * np.cos(roll), zoom * np.sin(roll)
-        turn = np.stack(
-            [np.stack([cos, -sin], -1),
-             np.stack([sin, cos], -1)], 1)
+        turn = np.stack([np.stack([cos, -sin], -1),
+                         np.stack([sin, cos], -1)], 1)
         centre = np.array([self.width, self.height]) / 2
         offset = centre + shift - turn @ centre
         return np.concatenate([turn, offset[..., None]], -1)

@@ -70,8 +70,8 @@ def generate_video(root: Union[str, Path], settings: ClipSettings, seed: int,
     sequence = FIRST_SEQUENCE[split] + number
     for index, frame in enumerate(scene.frames()):
         file_name = f'images/{split}/{name}/{index:06d}.jpg'
-        done, encoded = cv2.imencode(
-            '.jpg', frame.image, [cv2.IMWRITE_JPEG_QUALITY, scene.quality])
+        done, encoded = cv2.imencode('.jpg', frame.image,
+                                     [cv2.IMWRITE_JPEG_QUALITY, scene.quality])
         if not done:
             raise RuntimeError(f'{root / file_name}: could not be encoded')
         with atomic_path(root / file_name) as temporary:
@@ -196,9 +196,8 @@ def _claim(root: Path, content: Dict[str, Any], overwrite: bool) -> None:
         found = json.loads(path.read_text(encoding='utf-8'))
         if found == content:
             return
-        differing = sorted(
-            key for key in {*found, *content}
-            if found.get(key) != content.get(key))
+        differing = sorted(key for key in {*found, *content}
+                           if found.get(key) != content.get(key))
         if not overwrite:
             raise ValueError(
                 f'{path}: this folder holds clips generated otherwise '

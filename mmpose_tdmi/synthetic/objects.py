@@ -77,8 +77,7 @@ def _paint(rng: np.random.Generator, kind: str, height: int,
     colours = grey + rng.uniform(0.25, 0.9) * (colours - grey)
     if kind == 'plant':
         leaf = np.float32([45, rng.uniform(80, 150), 60])
-        out = leaf * (1 + 0.45 * noise(rng, height, width,
-                                       (9, 20)))[..., None]
+        out = leaf * (1 + 0.45 * noise(rng, height, width, (9, 20)))[..., None]
         out[int(0.72 * height):] = (60, 90, 150)
     else:
         pattern = str(rng.choice(_PATTERNS))
@@ -97,8 +96,8 @@ def _paint(rng: np.random.Generator, kind: str, height: int,
         out = np.where(v > (0.4 if kind == 'sign' else 0.24),
                        np.float32([70, 72, 75]), out)
     if kind in ('screen', 'box'):
-        edge = (np.abs(u) > 1 - 8 / width) | (np.abs(v - 0.5) >
-                                              0.5 - 5 / height)
+        edge = (np.abs(u) > 1 - 8 / width) | (
+            np.abs(v - 0.5) > 0.5 - 5 / height)
         out = np.where(edge, 0.55 * out, out)
     return out * (1.08 - 0.3 * v)
 
@@ -117,8 +116,8 @@ class Thing:
     """
 
     def __init__(self, rng: np.random.Generator, kind: str, camera: Camera,
-                 depth: float, passing: Tuple[float, float],
-                 speed: float) -> None:
+                 depth: float, passing: Tuple[float,
+                                              float], speed: float) -> None:
         wide, tall, lift = KINDS[kind]
         self.half_width = float(rng.uniform(*wide)) / 2
         self.tall = float(rng.uniform(*tall))
@@ -133,8 +132,7 @@ class Thing:
         height = int(np.clip(scale * self.tall, 6, 700))
         width = int(np.clip(2 * scale * self.half_width, 6, 700))
         self.sprite = Sprite.build(
-            _paint(rng, kind, height, width),
-            _shape(rng, kind, height, width))
+            _paint(rng, kind, height, width), _shape(rng, kind, height, width))
 
     def depth(self, times: np.ndarray) -> np.ndarray:
         """(N,) seconds -> (N,) metres from the camera."""
@@ -152,8 +150,7 @@ class Thing:
             pixels per metre (twice).
         """
         x = self._passing[1] + self._speed * (times - self._passing[0])
-        y = -self.lift - self._bob * np.sin(
-            2 * np.pi * self._rate * times)
+        y = -self.lift - self._bob * np.sin(2 * np.pi * self._rate * times)
         points = np.stack([
             np.stack([x + self.tall * self._tilt, y - self.tall], -1),
             np.stack([x, y], -1)

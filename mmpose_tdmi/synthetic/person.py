@@ -21,17 +21,23 @@ _LIMBS = tuple(
     (f'{side}_{name}', JOINT_INDEX[f'{side}_{upper}'],
      JOINT_INDEX[f'{side}_{lower}'], lift, before, after)
     for side in ('left', 'right')
-    for name, upper, lower, lift, before, after in (
-        ('upper_arm', 'shoulder', 'elbow', 0.075, 0.8, 0.75),
-        ('forearm', 'elbow', 'wrist', 0.085, 0.8, 0.35),
-        ('hand', 'wrist', 'hand', 0.08, 0.35, 0.1),
-        ('thigh', 'hip', 'knee', -0.06, 0.7, 0.65),
-        ('shin', 'knee', 'ankle', 0.005, 0.8, 0.5),
-        ('foot', 'ankle', 'toe', 0.02, 0.9, 0.35)))
+    for name, upper, lower, lift, before, after in (('upper_arm', 'shoulder',
+                                                     'elbow', 0.075, 0.8,
+                                                     0.75), ('forearm',
+                                                             'elbow', 'wrist',
+                                                             0.085, 0.8, 0.35),
+                                                    ('hand', 'wrist', 'hand',
+                                                     0.08, 0.35, 0.1),
+                                                    ('thigh', 'hip', 'knee',
+                                                     -0.06, 0.7, 0.65),
+                                                    ('shin', 'knee', 'ankle',
+                                                     0.005, 0.8, 0.5),
+                                                    ('foot', 'ankle', 'toe',
+                                                     0.02, 0.9, 0.35)))
 
 #: All parts; a part's label is its place here, counted from 1.
-PARTS = ('pelvis', 'trunk', 'neck', 'head', 'hair') + tuple(
-    limb[0] for limb in _LIMBS)
+PARTS = ('pelvis', 'trunk', 'neck', 'head', 'hair') + tuple(limb[0]
+                                                            for limb in _LIMBS)
 PART_LABEL = {name: index + 1 for index, name in enumerate(PARTS)}
 
 _PELVIS, _WAIST, _NECK_BASE, _HEAD_CENTRE, _HEAD_TOP = (
@@ -178,8 +184,8 @@ class Views:
         self.head_width = looks.head.half_width(head_yaw)
         # seen from above or below, the skull's depth shows as height
         _, up, forward = looks.head.half_axes
-        self.head_height = float(np.hypot(up * head[1, 1],
-                                          forward * head[1, 2]))
+        self.head_height = float(
+            np.hypot(up * head[1, 1], forward * head[1, 2]))
 
         self.order = self._order(pose.joints[index, :, 2].tolist(),
                                  pose.head[index])
@@ -217,16 +223,16 @@ class Views:
 
         add('trunk', self.trunk, base, pixels[_PELVIS], looks.trunk_before,
             looks.trunk_after, self.trunk_width)
-        add('pelvis', self.pelvis, pixels[_WAIST], pixels[_PELVIS], -0.04,
-            0.1, self.pelvis_width)
+        add('pelvis', self.pelvis, pixels[_WAIST], pixels[_PELVIS], -0.04, 0.1,
+            self.pelvis_width)
         add('neck', looks.limbs['neck'], centre, base, 0, 0.03,
             looks.radius['neck'])
         # half a skull along the head's own axis, whatever its tilt
         dx, dy = (c - t for c, t in zip(centre, pixels[_HEAD_TOP]))
         share = Ball.ROOM * self.head_height * scale / max(
             math.hypot(dx, dy), 1e-6)
-        add('head', self.head, (centre[0] - share * dx,
-                                centre[1] - share * dy),
+        add('head', self.head,
+            (centre[0] - share * dx, centre[1] - share * dy),
             (centre[0] + share * dx, centre[1] + share * dy), 0, 0,
             Ball.ROOM * self.head_width)
         if 'hair' in looks.limbs:

@@ -127,10 +127,9 @@ class Picture:
     def _map(sprite: Sprite, mapping: Affine, box: Box) -> Patch:
         a, b, c, d, e, f = mapping
         x0, y0, x1, y1 = box
-        mapped = cv2.warpAffine(sprite.bgra,
-                                np.array(((a, b, c - x0), (d, e, f - y0)),
-                                         float),
-                                (x1 - x0, y1 - y0))
+        mapped = cv2.warpAffine(
+            sprite.bgra, np.array(((a, b, c - x0), (d, e, f - y0)), float),
+            (x1 - x0, y1 - y0))
         clear = cv2.bitwise_not(cv2.extractChannel(mapped, 3))
         return Patch(mapping, box, cv2.cvtColor(mapped, cv2.COLOR_BGRA2BGR),
                      cv2.cvtColor(clear, cv2.COLOR_GRAY2BGR))
@@ -173,11 +172,11 @@ class LabelMap:
         x0, y0 = max(0, box[0]), max(0, box[1])
         x1, y1 = min(width, box[2]), min(height, box[3])
         a, b, c, d, e, f = mapping
-        mask = cv2.warpAffine(sprite.alpha,
-                              np.array(((a, b, c - x0), (d, e, f - y0)),
-                                       float),
-                              (x1 - x0, y1 - y0),
-                              flags=cv2.INTER_NEAREST) > 127
+        mask = cv2.warpAffine(
+            sprite.alpha,
+            np.array(((a, b, c - x0), (d, e, f - y0)), float),
+            (x1 - x0, y1 - y0),
+            flags=cv2.INTER_NEAREST) > 127
         self.labels[y0:y1, x0:x1][mask] = label
         if label > 0:
             self.covers[(label - 1) // self.PARTS, y0:y1, x0:x1] |= mask

@@ -103,16 +103,15 @@ class Scene:
         for slot in slots:
             share = float(rng.uniform(0.36, 0.8))
             depth = 1.72 * camera.focal / (share * settings.height)
-            activity = names[int(
-                rng.choice(len(names), p=odds / odds.sum()))]
+            activity = names[int(rng.choice(len(names), p=odds / odds.sum()))]
             yaw = self._facing(rng, activity)
             motion = Motion.sample(rng, activity, yaw, self.duration)
             stride = motion.first.stride
             velocity = (-stride * np.sin(yaw), -stride * np.cos(yaw))
             scale = float(camera.pixels_per_metre(np.float64(depth)))
             span = 0.5 * settings.width / scale
-            x = span * float(np.clip(1.15 * slot + rng.normal(0, 0.12),
-                                     -0.88, 0.88))
+            x = span * float(
+                np.clip(1.15 * slot + rng.normal(0, 0.12), -0.88, 0.88))
             if activity == 'walk' and x * velocity[0] > 0:
                 # walk into the picture: people meet and cross in the middle
                 x = -x
@@ -174,8 +173,8 @@ class Scene:
                 kind in ('car', 'ball'))
             things.append(
                 Thing(rng, kind, camera, depth,
-                      (0.5 * self.duration,
-                       float(rng.uniform(-1, 1)) * span), speed))
+                      (0.5 * self.duration, float(rng.uniform(-1, 1)) * span),
+                      speed))
         return things
 
     def _sample_times(self) -> Tuple[np.ndarray, List[range]]:
@@ -227,9 +226,9 @@ class Scene:
                 person.views(track, index)
                 for person, track in zip(self.people, tracks)
             ]
-            order = sorted(
-                [(-d[index], 0, i) for i, d in enumerate(depths)] +
-                [(-d[index], 1, i) for i, d in enumerate(thing_depths)])
+            order = sorted([(-d[index], 0, i) for i, d in enumerate(depths)] +
+                           [(-d[index], 1, i)
+                            for i, d in enumerate(thing_depths)])
 
             def draw(canvas: Union[Picture, LabelMap], sample: int) -> None:
                 for _, kind, i in order:
@@ -238,8 +237,7 @@ class Scene:
                         continue
                     self._draw_shadow(canvas, i, feet[i][sample],
                                       float(tracks[i].scale[sample]))
-                    self.people[i].draw(canvas, tracks[i], sample, views[i],
-                                        i)
+                    self.people[i].draw(canvas, tracks[i], sample, views[i], i)
 
             samples = places[index]
             backdrop = self.background.draw(times[index], similarity[index])
@@ -255,8 +253,8 @@ class Scene:
                                   len(self.people))
                 draw(labels, index)
             yield Frame(
-                self._develop(total, len(samples), index), labels,
-                tracks, index)
+                self._develop(total, len(samples), index), labels, tracks,
+                index)
 
     def _draw_shadow(self, canvas: Union[Picture, LabelMap], number: int,
                      feet: np.ndarray, scale: float) -> None:

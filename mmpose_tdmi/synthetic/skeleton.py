@@ -51,8 +51,8 @@ ANGLES = tuple(LIMITS)
 JOINTS = ('pelvis', 'waist', 'neck_base', 'head_bottom', 'head_centre',
           'head_top', 'nose') + tuple(
               f'{side}_{name}' for side in ('left', 'right')
-              for name in ('shoulder', 'elbow', 'wrist', 'hand', 'hip',
-                           'knee', 'ankle', 'toe'))
+              for name in ('shoulder', 'elbow', 'wrist', 'hand', 'hip', 'knee',
+                           'ankle', 'toe'))
 JOINT_INDEX = {name: index for index, name in enumerate(JOINTS)}
 
 #: Pairs of joints whose distance never changes.
@@ -96,8 +96,8 @@ class Proportions:
         stature = float(np.clip(rng.normal(1.71, 0.09), 1.48, 1.98))
 
         def share(mean: float, spread: float = 0.04) -> float:
-            factor = np.clip(rng.normal(1, spread), 1 - 2.5 * spread,
-                             1 + 2.5 * spread)
+            factor = np.clip(
+                rng.normal(1, spread), 1 - 2.5 * spread, 1 + 2.5 * spread)
             return float(stature * mean * factor)
 
         head = share(0.069, 0.03)
@@ -200,9 +200,9 @@ def forward_kinematics(body: Proportions, angles: np.ndarray) -> Pose:
         put(f'{side}_hip', 'pelvis', pelvis, sign * body.hip,
             0.01 * body.stature, 0)
         leg = (
-            pelvis @ _rotation(2, -sign * a[f'{side}_hip_abd'])
-            @ _rotation(0, -a[f'{side}_hip_flex']) @ _rotation(
-                1, -sign * a[f'{side}_hip_twist']))
+            pelvis @ _rotation(2, -sign * a[f'{side}_hip_abd']) @ _rotation(
+                0, -a[f'{side}_hip_flex']) @ _rotation(
+                    1, -sign * a[f'{side}_hip_twist']))
         put(f'{side}_knee', f'{side}_hip', leg, 0, body.thigh, 0)
         leg = leg @ _rotation(0, a[f'{side}_knee'])
         put(f'{side}_ankle', f'{side}_knee', leg, 0, body.shin, 0)

@@ -48,8 +48,7 @@ def _edge(distance: np.ndarray, width: float) -> np.ndarray:
     return np.clip(0.5 - distance / width, 0, 1).astype(np.float32)
 
 
-def limb(texture: np.ndarray, profile: Sequence[float],
-         cap: float) -> Sprite:
+def limb(texture: np.ndarray, profile: Sequence[float], cap: float) -> Sprite:
     """A shaded, tapered capsule.
 
     Args:
@@ -98,8 +97,8 @@ class Tube:
         v = np.arange(height, dtype=np.float32) + 0.5
         u = ((np.arange(width, dtype=np.float32) + 0.5) * 2 / width - 1)[None]
         half = np.interp(v, np.linspace(0, height, len(profile)), profile)
-        half = cv2.GaussianBlur(
-            half.astype(np.float32)[:, None], (1, 9), 2)[:, 0]
+        half = cv2.GaussianBlur(half.astype(np.float32)[:, None], (1, 9), 2)[:,
+                                                                             0]
         near_end = np.minimum(v, height - v)
         inside = np.clip(1 - near_end / max(cap, 1), 0, 1)
         half = (half * (1 - 0.45 * inside**2))[:, None]
@@ -168,8 +167,8 @@ class Ball:
 
     def view(self, rotation: np.ndarray) -> Sprite:
         """The head in a (3, 3) rotation from head to (upright) image axes."""
-        x, y, z = np.moveaxis(
-            self._normals @ rotation.astype(np.float32), -1, 0)
+        x, y, z = np.moveaxis(self._normals @ rotation.astype(np.float32), -1,
+                              0)
         height, width = self.texture.shape[:2]
         columns = (np.arctan2(x, -z) / np.float32(2 * np.pi) +
                    np.float32(0.5)) * np.float32(width - 1)

@@ -33,8 +33,7 @@ def noise(rng: np.random.Generator, height: int, width: int,
     for across in cells:
         down = max(2, round(across * height / width))
         grid = rng.uniform(-1, 1, (down, max(2, across))).astype(np.float32)
-        grid = cv2.resize(
-            grid, (width, height), interpolation=cv2.INTER_CUBIC)
+        grid = cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
         cv2.scaleAdd(grid, weight, out, out)
         weight *= 0.5
     return out
@@ -93,10 +92,9 @@ def cloth(rng: np.random.Generator, height: int, width: int, pattern: str,
 
 def _ellipse(image: np.ndarray, centre: Tuple[float, float],
              axes: Tuple[float, float], colour: Colour) -> None:
-    cv2.ellipse(
-        image, (tuple(float(v) for v in centre),
-                (2 * float(axes[0]), 2 * float(axes[1])), 0.0), colour, -1,
-        cv2.LINE_AA)
+    cv2.ellipse(image, (tuple(float(v) for v in centre),
+                        (2 * float(axes[0]), 2 * float(axes[1])), 0.0), colour,
+                -1, cv2.LINE_AA)
 
 
 def face(rng: np.random.Generator, skin: Colour, hair: Colour, hair_style: str,
@@ -130,8 +128,9 @@ def face(rng: np.random.Generator, skin: Colour, hair: Colour, hair_style: str,
     for side in (-1, 1):
         _ellipse(image, at(88 * side, 8), (6, 10), dark)
         _ellipse(image, at(86 * side, 8), (3.5, 7), skin)
-    line = np.interp(np.abs(lon), [0, 35, 62, 70, 84, 97, 110, 180],
-                     [-42, -40, -24, 2, 0, 34, 52, 62])
+    line = np.interp(
+        np.abs(lon), [0, 35, 62, 70, 84, 97, 110, 180],
+        [-42, -40, -24, 2, 0, 34, 52, 62])
     line = line + 3 * noise(rng, 1, width, (24, ))[0]
     if hair_style == 'bald':
         line = np.where(np.abs(lon) < 80, -95, line)
@@ -156,21 +155,21 @@ def face(rng: np.random.Generator, skin: Colour, hair: Colour, hair_style: str,
         _ellipse(image, at(23 * side, -17), (12, 2.6), brow)
         _ellipse(image, at(40 * side, 22), (10, 8),
                  tuple(0.95 * s + 0.05 * v for s, v in zip(skin, lips)))
-    _ellipse(image, at(0, 8), (3.4, 13), tuple(min(255, 1.1 * c)
-                                               for c in skin))
+    _ellipse(image, at(0, 8), (3.4, 13),
+             tuple(min(255, 1.1 * c) for c in skin))
     _ellipse(image, at(0, 19), (7.5, 4.2), dark)
     _ellipse(image, at(0, 17), (5.0, 3.4), skin)
     if rng.random() < 0.2 and hair_style != 'long':
-        beard = (lat > 24) & (np.abs(lon) < 72) & ~(
-            (np.abs(lon) < 16) & (np.abs(lat - 36) < 5))
+        beard = (lat > 24) & (np.abs(lon) < 72) & ~((np.abs(lon) < 16) &
+                                                    (np.abs(lat - 36) < 5))
         image = np.where(beard[..., None],
                          0.75 * np.float32(hair) + 0.25 * np.float32(skin),
                          image)
         image = np.ascontiguousarray(image, np.float32)
     _ellipse(image, at(0, 36), (12, 3.4), lips)
     cv2.line(image, tuple(int(v) for v in at(-15, 36)),
-             tuple(int(v) for v in at(15, 36)),
-             tuple(0.55 * c for c in lips), 1, cv2.LINE_AA)
+             tuple(int(v) for v in at(15, 36)), tuple(0.55 * c for c in lips),
+             1, cv2.LINE_AA)
     if rng.random() < 0.2:
         for side in (-1, 1):
             centre = tuple(int(v) for v in at(22 * side, -2))

@@ -57,9 +57,8 @@ def test_means_agree_with_the_joints(models):
         for result in model.get('Results', ()):
             figures = result['Metrics']
             joints = [
-                value for name, value in figures.items()
-                if ' AP ' in name and not name.startswith('Mean')
-                and '@' not in name
+                value for name, value in figures.items() if ' AP ' in name
+                and not name.startswith('Mean') and '@' not in name
             ]
             if joints:
                 mean = figures['Mean AP reported by the paper']

@@ -24,7 +24,6 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from mmpose_tdmi.models.backbones.vision_transformer import ARCHITECTURES
-
 from .conftest import FORMATS
 
 ROOT = Path(__file__).resolve().parents[2] / 'configs'

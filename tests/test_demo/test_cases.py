@@ -4,8 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from mmpose_tdmi.demo.cases import (load_cases, pick_cases,
-                                    spread_cases)
+from mmpose_tdmi.demo.cases import load_cases, pick_cases, spread_cases
 
 
 def _person(image_id, number, offset, occluded=0):
@@ -21,27 +20,35 @@ def _person(image_id, number, offset, occluded=0):
 
 @pytest.fixture
 def files(tmp_path):
-    persons = [_person(1, 0, 0.), _person(1, 1, 100., occluded=5),
-               _person(2, 0, 50.)]
-    (tmp_path / 'gt.json').write_text(json.dumps(dict(
-        images=[dict(id=1, file_name='v/a.jpg'),
-                dict(id=2, file_name='w/b.jpg')],
-        annotations=persons)))
+    persons = [
+        _person(1, 0, 0.),
+        _person(1, 1, 100., occluded=5),
+        _person(2, 0, 50.)
+    ]
+    (tmp_path / 'gt.json').write_text(
+        json.dumps(
+            dict(
+                images=[
+                    dict(id=1, file_name='v/a.jpg'),
+                    dict(id=2, file_name='w/b.jpg')
+                ],
+                annotations=persons)))
     # predictions in another order, a little off; none in image 2
     predictions = tmp_path / 'model'
     predictions.mkdir()
-    (predictions / 'video.json').write_text(json.dumps(dict(
-        annotations=[_person(1, 0, 103.), _person(1, 1, 2.)])))
+    (predictions / 'video.json').write_text(
+        json.dumps(dict(annotations=[_person(1, 0, 103.),
+                                     _person(1, 1, 2.)])))
     return tmp_path
 
 
 def test_each_person_gets_its_closest_prediction(files):
     cases = load_cases(files / 'gt.json', files, {'m': files / 'model'})
     assert [c.image.name for c in cases] == ['a.jpg', 'a.jpg', 'b.jpg']
-    np.testing.assert_allclose(
-        cases[0].predictions['m'] - cases[0].keypoints, 2.)
-    np.testing.assert_allclose(
-        cases[1].predictions['m'] - cases[1].keypoints, 3.)
+    np.testing.assert_allclose(cases[0].predictions['m'] - cases[0].keypoints,
+                               2.)
+    np.testing.assert_allclose(cases[1].predictions['m'] - cases[1].keypoints,
+                               3.)
     assert cases[2].predictions == {}
 
 

@@ -17,10 +17,15 @@ def _log(folder, records):
 
 def test_a_resumed_training_is_read_as_one(tmp_path):
     _log(tmp_path / '20260101_000000', [
-        dict(step=10, loss=3., loss_kpt=2.), dict(step=20, loss=9.),
-        {'step': 1, 'posetrack/mAP': 50.}])
-    _log(tmp_path / '20260101_000100', [
-        dict(step=20, loss=2.), dict(step=30, loss=1.)])
+        dict(step=10, loss=3., loss_kpt=2.),
+        dict(step=20, loss=9.), {
+            'step': 1,
+            'posetrack/mAP': 50.
+        }
+    ])
+    _log(tmp_path / '20260101_000100',
+         [dict(step=20, loss=2.),
+          dict(step=30, loss=1.)])
     scalars = read_scalars(tmp_path)
     assert scalars['loss'] == ([10, 20, 30], [3., 2., 1.])
     assert scalars['loss_kpt'] == ([10], [2.])

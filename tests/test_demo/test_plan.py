@@ -20,19 +20,23 @@ def _commands(steps):
     return [command for step in steps for command in step.commands]
 
 
-@pytest.mark.parametrize('steps', [_all(plan(DEMO)), real_motion_plan(REAL)],
-                         ids=['demo', 'real_motion'])
+@pytest.mark.parametrize(
+    'steps', [_all(plan(DEMO)), real_motion_plan(REAL)],
+    ids=['demo', 'real_motion'])
 def test_every_tool_and_config_exists(steps):
     assert len({step.name for step in steps}) == len(steps)
     for command in _commands(steps):
-        inside = [Path(part) for part in command
-                  if part.startswith(str(ROOT)) and '.venv' not in part]
+        inside = [
+            Path(part) for part in command
+            if part.startswith(str(ROOT)) and '.venv' not in part
+        ]
         assert inside, command
         assert all(path.exists() for path in inside), command
 
 
-@pytest.mark.parametrize('steps', [_all(plan(DEMO)), real_motion_plan(REAL)],
-                         ids=['demo', 'real_motion'])
+@pytest.mark.parametrize(
+    'steps', [_all(plan(DEMO)), real_motion_plan(REAL)],
+    ids=['demo', 'real_motion'])
 def test_options_name_keys_that_the_config_has(steps):
     checked = 0
     for command in _commands(steps):

@@ -24,8 +24,7 @@ def test_splits_share_the_frames_and_divide_the_labels_in_time(prepared):
         content = json.loads(annotation_file(out, 'push', split).read_text())
         # every frame is listed, with its file: neighbours need them
         assert len(content['images']) == len(official['images'])
-        assert all((out / i['file_name']).is_file()
-                   for i in content['images'])
+        assert all((out / i['file_name']).is_file() for i in content['images'])
         assert {(i['width'], i['height'])
                 for i in content['images']} == {(1920, 1080)}
         kept = [i['id'] for i in content['images'] if i['is_labeled']]

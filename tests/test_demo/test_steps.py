@@ -13,25 +13,30 @@ def _append(file, text):
 
 def test_a_finished_step_is_not_run_again(tmp_path):
     output = tmp_path / 'out.txt'
-    steps = [Step('one', 'One', (_append(output, '1'), )),
-             Step('two', 'Two', (_append(output, '2'), ))]
+    steps = [
+        Step('one', 'One', (_append(output, '1'), )),
+        Step('two', 'Two', (_append(output, '2'), ))
+    ]
     first = run_steps(steps, tmp_path)
     second = run_steps(steps, tmp_path)
     assert output.read_text() == '12'
     # a skipped step keeps the time that it took when it ran
-    assert [r.seconds for r in second] == [
-        pytest.approx(r.seconds, abs=0.06) for r in first]
+    assert [r.seconds for r in second
+            ] == [pytest.approx(r.seconds, abs=0.06) for r in first]
 
 
 def test_a_failure_names_the_command_and_its_log_and_is_resumed(tmp_path):
     output, gate = tmp_path / 'out.txt', tmp_path / 'gate'
     code = (f'import os, sys\nprint("the gate is shut")\n'
             f'sys.exit(0 if os.path.exists({str(gate)!r}) else 3)')
-    steps = [Step('one', 'One', (_append(output, '1'), )),
-             Step('gate', 'Gate', ((sys.executable, '-c', code), )),
-             Step('two', 'Two', (_append(output, '2'), ))]
-    with pytest.raises(StepFailed, match='(?s)Gate.*status 3.*gate.log.*'
-                       'the gate is shut'):
+    steps = [
+        Step('one', 'One', (_append(output, '1'), )),
+        Step('gate', 'Gate', ((sys.executable, '-c', code), )),
+        Step('two', 'Two', (_append(output, '2'), ))
+    ]
+    with pytest.raises(
+            StepFailed, match='(?s)Gate.*status 3.*gate.log.*'
+            'the gate is shut'):
         run_steps(steps, tmp_path)
     gate.touch()
     run_steps(steps, tmp_path)
@@ -70,8 +75,7 @@ def test_lanes_run_side_by_side_and_a_failure_lets_the_others_end(tmp_path):
 
     # each of the two ends only if the other runs meanwhile
     records = run_lanes([[step('one', meet, str(here), str(there))],
-                         [step('two', meet, str(there), str(here))]],
-                        tmp_path)
+                         [step('two', meet, str(there), str(here))]], tmp_path)
     assert [record.step.name for record in records] == ['one', 'two']
     with pytest.raises(StepFailed, match='broken'):
         run_lanes([[step('broken', 'raise SystemExit(1)')],

@@ -49,10 +49,7 @@ UNTRAINED = dict(
 def folder(tmp_path_factory):
     """Holds the snippets' base for crops of 32 x 32."""
     codec = dict(
-        type='MSRAHeatmap',
-        input_size=(32, 32),
-        heatmap_size=(8, 8),
-        sigma=1.)
+        type='MSRAHeatmap', input_size=(32, 32), heatmap_size=(8, 8), sigma=1.)
     base = Config.fromfile(str(BASE))
     base.codec = codec
     base.model.head.decoder = codec

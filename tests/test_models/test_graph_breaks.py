@@ -34,16 +34,16 @@ def test_neck_and_head_are_one_graph(estimator_config, visual, with_grad):
     config = estimator_config(
         head=dict(
             visual=visual,
-            **(dict(spatiotemporal=dict(groups=2)) if visual ==
-               'spatiotemporal' else {})))
+            **(dict(spatiotemporal=dict(
+                groups=2)) if visual == 'spatiotemporal' else {})))
     model = MODELS.build(config).eval()
 
     def window_phase(*maps):
         return model.head.forward(model.neck(maps))
 
     maps = [
-        torch.randn(5, 8, 16, 16).contiguous(
-            memory_format=torch.channels_last) for _ in range(4)
+        torch.randn(5, 8, 16, 16).contiguous(memory_format=torch.channels_last)
+        for _ in range(4)
     ]
     with torch.set_grad_enabled(with_grad):
         found = torch._dynamo.explain(window_phase)(*maps)

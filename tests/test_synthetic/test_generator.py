@@ -44,8 +44,8 @@ def test_the_tree_is_posetrack18s(clips):
         (clips / f'annotations/train/{name}.json').read_text())
     assert [i['file_name'] for i in content['images']
             ] == [f'images/train/{name}/{i:06d}.jpg' for i in range(4)]
-    assert [i['is_labeled'] for i in content['images']
-            ] == [False, True, True, False]
+    assert [i['is_labeled']
+            for i in content['images']] == [False, True, True, False]
     labelled = {i['id'] for i in content['images'] if i['is_labeled']}
     assert {a['image_id'] for a in content['annotations']} <= labelled
     assert 'width' not in content['images'][0]
@@ -80,9 +80,9 @@ def test_track_ids_name_the_same_person_in_all_frames(clips):
         if len(found) == 2:  # 0.04 s apart
             move = [
                 abs(a - b) for a, b, v, w in zip(
-                    found[0]['keypoints'], found[1]['keypoints'], found[0]
-                    ['keypoints'][2::3] * 3, found[1]['keypoints'][2::3] * 3)
-                if v and w
+                    found[0]['keypoints'], found[1]['keypoints'],
+                    found[0]['keypoints'][2::3] *
+                    3, found[1]['keypoints'][2::3] * 3) if v and w
             ]
             assert sorted(move)[len(move) // 2] < 6
 
@@ -103,6 +103,7 @@ def test_an_interrupted_run_goes_on(clips, tmp_path):
 
 
 def test_a_failure_leaves_no_annotation(tmp_path, monkeypatch):
+
     def fail(*args, **kwargs):
         raise KeyboardInterrupt
 

@@ -20,8 +20,7 @@ def test_motion_is_smooth_and_within_limits(activity):
         assert (angles >= low - 1e-9).all() and (angles <= high + 1e-9).all()
         joints = forward_kinematics(body, angles).joints
         speed = np.linalg.norm(np.diff(joints, axis=0), axis=-1) / step
-        force = np.linalg.norm(
-            np.diff(joints, n=2, axis=0), axis=-1) / step**2
+        force = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1) / step**2
         assert speed.max() < 9, 'metres per second'
         assert force.max() < 160, 'metres per second squared'
         assert speed.max() > 0.02, 'nobody stands frozen'

@@ -53,8 +53,7 @@ def test_reused_patches_follow_the_sprite():
     Picture(first, patches).paste(sprite, (1, 0, 10, 0, 1, 10))
     second = np.zeros((60, 60, 3), np.uint8)
     Picture(second, patches).paste(sprite, (1, 0, 15, 0, 1, 13))
-    np.testing.assert_array_equal(
-        np.roll(first, (3, 5), axis=(0, 1)), second)
+    np.testing.assert_array_equal(np.roll(first, (3, 5), axis=(0, 1)), second)
     turned = np.zeros((60, 60, 3), np.uint8)
     Picture(turned, patches).paste(sprite, (0, -1, 40, 1, 0, 20))
     rows, columns = np.nonzero(turned[..., 0] > 100)

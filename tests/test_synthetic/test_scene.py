@@ -29,9 +29,8 @@ def test_more_occlusion_hides_more_joints():
     for occlusion in (0.0, 0.4, 1.0):
         causes = [
             cause for scene, frame in middle_frames(7, occlusion=occlusion)
-            for annotation in annotate(scene, frame, 1)[0]
-            for cause, v in zip(annotation['occluded_by'],
-                                annotation['keypoints'][2::3]) if v
+            for annotation in annotate(scene, frame, 1)[0] for cause, v in zip(
+                annotation['occluded_by'], annotation['keypoints'][2::3]) if v
         ]
         shares.append(np.mean(np.array(causes) == OBJECT))
     assert shares[0] < shares[1] < shares[2]
@@ -89,9 +88,8 @@ def test_people_are_drawn_where_their_joints_are():
         for number, track in enumerate(frame.tracks):
             for joint in ('left_hip', 'right_knee', 'left_elbow',
                           'head_centre'):
-                x, y = np.rint(
-                    track.pixels[frame.index,
-                                 JOINT_INDEX[joint]]).astype(int)
+                x, y = np.rint(track.pixels[frame.index,
+                                            JOINT_INDEX[joint]]).astype(int)
                 if 0 <= x < 192 and 0 <= y < 144:
                     on_body.append(frame.labels.covers[number, y, x])
     assert len(on_body) > 30 and np.mean(on_body) > 0.99
@@ -107,7 +105,6 @@ def test_background_and_people_move_between_frames():
 
 @pytest.mark.parametrize('width, height', [(64, 64), (97, 131), (320, 90)])
 def test_odd_sizes_work(width, height):
-    scene = make_scene(
-        settings(width=width, height=height), 0, 'train', 0)
+    scene = make_scene(settings(width=width, height=height), 0, 'train', 0)
     for frame in scene.frames():
         assert frame.image.shape == (height, width, 3)

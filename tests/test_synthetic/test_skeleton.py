@@ -47,8 +47,7 @@ def test_joints_bend_the_way_they_do(body):
     rest = posed(body)
     assert posed(body, left_elbow=90)('left_wrist')[2] < rest('left_wrist')[2]
     assert posed(body, left_knee=60)('left_ankle')[2] > rest('left_ankle')[2]
-    assert posed(body, left_hip_flex=60)('left_knee')[2] < rest(
-        'left_knee')[2]
+    assert posed(body, left_hip_flex=60)('left_knee')[2] < rest('left_knee')[2]
     for side, sign in (('left', 1), ('right', -1)):
         raised = posed(body, **{f'{side}_shoulder_abd': 90})
         out = raised(f'{side}_elbow') - raised(f'{side}_shoulder')
@@ -76,8 +75,9 @@ def test_mirrored_angles_give_the_mirrored_body(body):
     a = forward_kinematics(body, angles).joints[0]
     b = forward_kinematics(body, mirrored).joints[0] * (-1, 1, 1)
     for name, i in JOINT_INDEX.items():
-        other = name.replace('left', '#').replace('right', 'left').replace(
-            '#', 'right')
+        other = name.replace('left',
+                             '#').replace('right',
+                                          'left').replace('#', 'right')
         np.testing.assert_allclose(a[i], b[JOINT_INDEX[other]], atol=1e-9)
 
 

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 
 from mmpose_tdmi.utils.files import atomic_path
-
 from ..annotation import annotate
 from ..generator import make_scene
 from ..scene import Frame, Scene

@@ -18,7 +18,6 @@ from mmpose_tdmi.datasets.converters.layouts import (HIEVE_KEYPOINT_NAMES,
                                                      KEYPOINT_NAMES)
 from mmpose_tdmi.utils.files import atomic_path, write_json
 from mmpose_tdmi.utils.video import VideoWriter
-
 from ..settings import FRAME_RATE
 from ..skeleton import JOINT_INDEX
 from .drawing import DrawnFrame, VideoTask, draw

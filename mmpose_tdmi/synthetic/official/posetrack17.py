@@ -14,7 +14,6 @@ from typing import Any, Dict, List
 from mmpose_tdmi.datasets.converters.layouts import (KEYPOINT_NAMES,
                                                      POSETRACK17_POINTS)
 from mmpose_tdmi.utils.files import write_json
-
 from ..generator import FIRST_SEQUENCE
 from .drawing import DrawnFrame, VideoTask, draw
 

@@ -12,7 +12,6 @@ from typing import Any, Dict
 from mmpose_tdmi.datasets.converters.posetrack18 import (
     NUM_KEYPOINTS, format_video_id, make_annotation_id, make_image_id,
     write_video_annotation)
-
 from ..generator import FIRST_SEQUENCE
 from .drawing import DrawnFrame, VideoTask, draw
 

@@ -18,7 +18,6 @@ import cv2
 from mmpose_tdmi.datasets.converters.parallel import run_tasks
 from mmpose_tdmi.datasets.converters.reading import PathLike
 from mmpose_tdmi.utils.files import write_json
-
 from ..generator import VERSION, generate
 from ..settings import ClipSettings
 from . import hieve, posetrack17, posetrack21
