@@ -24,6 +24,9 @@ html_extra_path = ['gallery'
 myst_enable_extensions = ['colon_fence', 'deflist']
 myst_heading_anchors = 3
 
+# a name in two packages: links in docstrings name the nearer one
+suppress_warnings = ['ref.python']
+
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'none'
 napoleon_google_docstring = True

@@ -4,4 +4,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/setup.sh
 source scripts/clean_env.sh
-exec .venv/bin/python -m pytest tests "$@"
+# Two processes; torch alone in each, or they would fight for the cores.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+exec .venv/bin/python -m pytest tests -n 2 --dist loadfile "$@"

@@ -72,7 +72,12 @@ def single_frame(pipeline: List[dict]) -> List[dict]:
     """MMPose's own for one frame."""
     names = dict(
         LoadFrameSequence='LoadImage', PackPoseSequenceInputs='PackPoseInputs')
-    return [{**t, 'type': names.get(t['type'], t['type'])} for t in pipeline]
+    return [{
+        **{
+            key: value
+            for key, value in t.items() if key != 'cache_frames'
+        }, 'type': names.get(t['type'], t['type'])
+    } for t in pipeline]
 
 
 def resized(pipeline: List[dict], size: Tuple[int, int]) -> List[dict]:

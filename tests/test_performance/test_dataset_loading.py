@@ -26,7 +26,8 @@ def config():
 
 @pytest.fixture
 def pipeline(config):
-    return [dict(t) for t in config.test_dataloader.dataset.pipeline]
+    pipeline = config.test_dataloader.dataset.pipeline
+    return cached([dict(t) for t in pipeline], 0)
 
 
 @pytest.fixture

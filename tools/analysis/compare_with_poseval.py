@@ -16,6 +16,7 @@ import argparse
 import sys
 from pathlib import Path
 
+# yapf: disable
 from mmpose_tdmi.evaluation.comparison import (POSETRACK21_FIGURES,
                                                POSEVAL_FIGURES,
                                                compare_jittered_frames,
@@ -24,6 +25,7 @@ from mmpose_tdmi.evaluation.comparison import (POSETRACK21_FIGURES,
                                                comparison_table,
                                                largest_difference,
                                                summary_table)
+# yapf: enable
 from mmpose_tdmi.utils.files import write_json
 
 

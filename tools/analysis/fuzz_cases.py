@@ -20,10 +20,12 @@ from mmpose_tdmi.datasets.converters.conversion import VideoSource
 from mmpose_tdmi.datasets.converters.hieve import (convert_hieve,
                                                    read_hieve_video)
 from mmpose_tdmi.datasets.converters.hieve_xml import read_frame_xml
+# yapf: disable
 from mmpose_tdmi.datasets.converters.posetrack17 import (
     convert_posetrack17, read_posetrack17_video)
 from mmpose_tdmi.datasets.converters.posetrack18 import (
     convert_posetrack18, read_posetrack18_video)
+# yapf: enable
 from mmpose_tdmi.datasets.converters.posetrack21 import read_posetrack21_video
 from mmpose_tdmi.datasets.person_boxes import read_box_file
 from mmpose_tdmi.evaluation.functional import (load_annotations,

@@ -31,12 +31,14 @@ from mmpose.registry import DATASETS
 
 from mmpose_tdmi.datasets import BaseSequenceDataset
 from mmpose_tdmi.evaluation import PoseTrackMetric
+# yapf: disable
 from mmpose_tdmi.performance.dataset_loading import (Case, Cost,
                                                      build_pipeline, cached,
                                                      in_order, measure,
                                                      raw_sample, reduced,
                                                      reduced_share, resized,
                                                      shuffled, single_frame)
+# yapf: enable
 from mmpose_tdmi.performance.machine import describe_machine
 from mmpose_tdmi.performance.models import ROOT, load_config
 from mmpose_tdmi.performance.report import (Report, Table, add_out_argument,
@@ -73,7 +75,8 @@ def table_of(costs: Dict[str, Cost], title: str) -> Table:
 
 def test_table(config: Config, dataset: BaseSequenceDataset,
                args: argparse.Namespace) -> Tuple[Table, float]:
-    pipeline = [dict(t) for t in config.test_dataloader.dataset.pipeline]
+    pipeline = cached(
+        [dict(t) for t in config.test_dataloader.dataset.pipeline], 0)
     size, batch, workers = len(dataset), args.batch_size, args.workers
     one = in_order(size, batch, 1, False)
     kept = cached(pipeline, args.cache_frames)

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+# yapf: disable
 from mmpose_tdmi.datasets.converters.layouts import (HIEVE_KEYPOINT_NAMES,
                                                      HIEVE_SKELETON,
                                                      KEYPOINT_NAMES,
@@ -10,6 +11,8 @@ from mmpose_tdmi.datasets.converters.layouts import (HIEVE_KEYPOINT_NAMES,
                                                      box_of_joints_and_head,
                                                      count_joints,
                                                      hieve_category)
+
+# yapf: enable
 
 
 def test_the_official_orders():

@@ -7,6 +7,7 @@ from PIL import Image
 from xtcocotools.coco import COCO
 
 import mmpose_tdmi
+# yapf: disable
 from mmpose_tdmi.datasets.converters import (KEYPOINT_NAMES, NUM_KEYPOINTS,
                                              box_from_keypoints,
                                              convert_posetrack18,
@@ -15,6 +16,8 @@ from mmpose_tdmi.datasets.converters import (KEYPOINT_NAMES, NUM_KEYPOINTS,
                                              merge_annotations,
                                              person_category, split_image_id,
                                              write_video_annotation)
+
+# yapf: enable
 
 
 def make_video(root, sequence=7, frames=3, size=(40, 30), **image_changes):

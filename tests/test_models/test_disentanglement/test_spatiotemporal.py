@@ -43,7 +43,7 @@ def test_wrong_number_of_frames_is_an_error():
     (FrameWindow((0, )), None, 'offsets'),
     (CENTRED, dict(group=2), 'spatiotemporal has no option group'),
     (CENTRED, dict(groups=3), 'groups'),
-    (CENTRED, dict(groups=2, num_output_blocks=0), 'num_blocks'),
+    (CENTRED, dict(groups=2, num_output_blocks=0), 'num_output_blocks'),
 ])
 def test_invalid_option_is_named(window, options, key):
     with pytest.raises(ValueError, match=key):

@@ -125,7 +125,9 @@ def test_batches_decide_nothing(models, batch_size):
     for a, b in zip(expected, found):
         for p, q in zip(a.persons, b.persons):
             assert p.crop == q.crop
-            np.testing.assert_allclose(p.heatmaps, q.heatmaps, atol=1e-5)
+            # convolutions of other batch sizes add up in another order
+            np.testing.assert_allclose(
+                p.heatmaps, q.heatmaps, atol=1e-5, rtol=1e-4)
 
 
 def test_no_tolerance_is_naive(models):
