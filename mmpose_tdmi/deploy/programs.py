@@ -11,11 +11,16 @@ from typing import Dict, Sequence, Tuple
 import torch
 from torch import Tensor, nn
 from torch._dynamo.exc import UserError
-from torch.export import Dim, ExportedProgram
 from torch.fx.experimental.symbolic_shapes import ConstraintViolationError
 
 from .phases import (FramePhase, WindowPhase, check_exportable,
                      with_deform_backend)
+
+try:
+    from torch.export import Dim, ExportedProgram
+except ImportError as error:
+    raise ImportError('deployment needs a torch with torch.export.Dim (tested '
+                      f'with 2.14), found {torch.__version__}') from error
 
 #: Forms of deformable convolution, and the layer's backend for each:
 #: ONNX's operator ``DeformConv``, or ``GridSample`` and a matrix product.

@@ -10,12 +10,11 @@ normalisation, activations and resizing are not counted, as is usual.
 Shape shorthand: T frames of a clip, H x W input pixels.
 """
 from dataclasses import dataclass
-from typing import Dict, List, Tuple
+from typing import ContextManager, Dict, List, Tuple
 
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmpose_tdmi.structures import FrameWindow
@@ -82,7 +81,7 @@ def count_model(model: nn.Module,
             module.backend = 'grid_sample'
         with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
             clip = torch.empty(num_frames, channels, *shape)
-            with counter, sdpa_kernel(SDPBackend.MATH):
+            with counter, _plain_attention():
                 model(clip, None, mode='tensor')
     finally:
         for module, backend in backends.items():
@@ -114,3 +113,13 @@ def count_model(model: nn.Module,
                         sum(x.numel() for x in parameters if x.requires_grad),
                         flops(name, module) // 2))
     return counts
+
+
+def _plain_attention() -> ContextManager:
+    """Attention as matrix products, which the counter knows."""
+    try:
+        from torch.nn.attention import SDPBackend, sdpa_kernel
+    except ModuleNotFoundError:  # before torch 2.3
+        return torch.backends.cuda.sdp_kernel(
+            enable_flash=False, enable_math=True, enable_mem_efficient=False)
+    return sdpa_kernel(SDPBackend.MATH)

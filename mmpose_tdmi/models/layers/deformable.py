@@ -44,11 +44,19 @@ def mmcv_operator() -> Optional[Callable]:
     return modulated_deform_conv2d
 
 
+def _old_is_compiling() -> bool:
+    import torch._dynamo
+    return torch._dynamo.is_compiling()
+
+
+# torch.compiler has it since torch 2.3
+_is_compiling = getattr(torch.compiler, 'is_compiling', _old_is_compiling)
+
+
 def can_run_blocked(x: Tensor) -> bool:
     """Whether ``x`` is on a CPU, without gradients, and nobody is tracing."""
     return (x.device.type == 'cpu' and not torch.is_grad_enabled()
-            and not torch.compiler.is_compiling()
-            and not torch.jit.is_tracing())
+            and not _is_compiling() and not torch.jit.is_tracing())
 
 
 class DeformableConv2d(BaseModule):

@@ -40,12 +40,11 @@ def randomise(model: torch.nn.Module) -> None:
         for name, x in module.named_parameters(recurse=False):
             if x.dim() > 1:
                 fan_in = x[0].numel()
-                torch.nn.init.normal_(
-                    x, std=1.4 / fan_in**0.5, generator=generator)
+                x.data.normal_(std=1.4 / fan_in**0.5, generator=generator)
             elif isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-                torch.nn.init.uniform_(x, 0.2, 0.8, generator=generator)
+                x.data.uniform_(0.2, 0.8, generator=generator)
             else:
-                torch.nn.init.normal_(x, std=0.1, generator=generator)
+                x.data.normal_(std=0.1, generator=generator)
 
 
 def shrink(config: Config) -> None:
