@@ -62,22 +62,29 @@ def cached(pipeline: List[dict], frames: int) -> List[dict]:
 
 def reduced(pipeline: List[dict]) -> List[dict]:
     """The pipeline with its frames loaded last, as large as needed."""
-    names = dict(
+    return _renamed(
+        pipeline,
         LoadFrameSequence='LocateFrameSequence',
         TopdownAffine='LoadTopdownCrops')
-    return [{**t, 'type': names.get(t['type'], t['type'])} for t in pipeline]
 
 
 def single_frame(pipeline: List[dict]) -> List[dict]:
     """MMPose's own for one frame."""
-    names = dict(
-        LoadFrameSequence='LoadImage', PackPoseSequenceInputs='PackPoseInputs')
-    return [{
-        **{
+    return _renamed(
+        pipeline,
+        LoadFrameSequence='LoadImage',
+        PackPoseSequenceInputs='PackPoseInputs')
+
+
+def _renamed(pipeline: List[dict], **names: str) -> List[dict]:
+    """Other transforms in place of some, without a cache."""
+    return [
+        dict({
             key: value
             for key, value in t.items() if key != 'cache_frames'
-        }, 'type': names.get(t['type'], t['type'])
-    } for t in pipeline]
+        },
+             type=names.get(t['type'], t['type'])) for t in pipeline
+    ]
 
 
 def resized(pipeline: List[dict], size: Tuple[int, int]) -> List[dict]:

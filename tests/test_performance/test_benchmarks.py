@@ -63,3 +63,11 @@ def test_whole_video(run_tool, tmp_path):
                  'keypoints'):
         assert all(x > 0 for x in numbers(stages, name)), name
     json.dumps(ratios.rows)
+
+
+def test_shared_crops_names_what_is_missing(run_tool, repository, tmp_path):
+    config = repository / ('configs/tdmi/synthetic/'
+                           'tdmi_hrnet-light_1xb16-1e_synthetic-96x64.py')
+    with pytest.raises(SystemExit, match='weights.pth'):
+        run_tool('shared_crops', config, tmp_path / 'weights.pth',
+                 '--ann-file', tmp_path / 'val.json', '--data-root', tmp_path)
