@@ -27,6 +27,22 @@ class VideoReadError(ValueError):
     """A video file that cannot be read, in whole or from some frame on."""
 
 
+def upright_image(frame: av.VideoFrame) -> np.ndarray:
+    """Pixels of a decoded frame, turned as the file asks for.
+
+    Args:
+        frame (av.VideoFrame): The frame.
+
+    Returns:
+        np.ndarray: (H, W, 3), uint8, BGR.
+    """
+    image = frame.to_ndarray(format='bgr24', interpolation=_SCALING)
+    if frame.rotation % 360:
+        image = np.ascontiguousarray(
+            np.rot90(image, round(frame.rotation / 90)))
+    return image
+
+
 class VideoReader:
     """The frames of a video file, one after the other or by index.
 
@@ -211,10 +227,7 @@ class VideoReader:
         if frame.is_corrupt:
             raise VideoReadError(
                 f'{self.path}: frame {self._position} is corrupt')
-        image = frame.to_ndarray(format='bgr24', interpolation=_SCALING)
-        if frame.rotation % 360:
-            image = np.ascontiguousarray(
-                np.rot90(image, round(frame.rotation / 90)))
+        image = upright_image(frame)
         self._kept[self._position] = image
         while len(self._kept) > self._keep:
             self._kept.popitem(last=False)

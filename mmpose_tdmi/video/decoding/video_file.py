@@ -13,15 +13,11 @@ from pathlib import Path
 from typing import Iterator, List, Optional, Union
 
 import av
-import numpy as np
-from av.video.reformatter import Interpolation
 
-from mmpose_tdmi.utils.video import VideoReadError
+from mmpose_tdmi.utils.video import VideoReadError, upright_image
 from ..streaming.stages import stage
 from .source import DecodedFrame, VideoSource
 
-# see mmpose_tdmi.utils.video
-_SCALING = Interpolation.BILINEAR | getattr(Interpolation, 'ACCURATE_RND', 0)
 # containers whose time stamps tell the order in the file, not that of display
 _WITHOUT_TIMES = ('avi', )
 
@@ -160,7 +156,7 @@ class _Decoding:
             return None
         self._index += 1
         return DecodedFrame(index, self._seconds(picture, index),
-                            _to_image(picture), index)
+                            upright_image(picture), index)
 
     def _seconds(self, picture: av.VideoFrame, index: int) -> float:
         if not self._is_timed(picture):
@@ -188,12 +184,3 @@ class _Decoding:
                 f'{self._source.path} is truncated: its header names '
                 f'{self._source._named} frames, the last {missing} of them '
                 'are not there', missing)
-
-
-def _to_image(picture: av.VideoFrame) -> np.ndarray:
-    """(H, W, 3), uint8, BGR, upright."""
-    image = picture.to_ndarray(format='bgr24', interpolation=_SCALING)
-    if picture.rotation % 360:
-        image = np.ascontiguousarray(
-            np.rot90(image, round(picture.rotation / 90)))
-    return image
