@@ -3,11 +3,14 @@
 Shape shorthand: none.
 """
 import copy
+import json
 from pathlib import Path
 from typing import Dict, Mapping, Optional, Sequence
 
 from mmengine.config import Config
 from mmengine.runner import Runner
+
+from mmpose_tdmi.utils.files import write_json
 
 #: The suite: options of :class:`CorruptFrames` by name.
 CORRUPTIONS: Mapping[str, Optional[dict]] = {
@@ -51,6 +54,41 @@ def corrupted(config: Config, options: Optional[dict]) -> Config:
             'the test pipeline must have one LoadFrameSequence, found '
             f'{len(places)} in {[step["type"] for step in pipeline]}')
     pipeline.insert(places[0] + 1, dict(type='CorruptFrames', **options))
+    return config
+
+
+def fewer_videos(config: Config, count: int, folder: Path) -> Config:
+    """A config that is tested on some of its videos.
+
+    Args:
+        config (Config): A config whose dataset and metric read one merged
+            annotation; it stays as it is.
+        count (int): How many videos, evenly taken in the order of the
+            annotation.
+        folder (Path): Where their annotation is written.
+
+    Returns:
+        Config: The changed copy.
+
+    Raises:
+        ValueError: If there are no so many videos.
+    """
+    config = copy.deepcopy(config)
+    path = Path(config.test_evaluator.ann_file)
+    content = json.loads(path.read_text(encoding='utf-8'))
+    videos = list(dict.fromkeys(i['vid_id'] for i in content['images']))
+    if not 1 <= count <= len(videos):
+        raise ValueError(f'{path} has {len(videos)} videos, asked for {count}')
+    kept = {videos[i * len(videos) // count] for i in range(count)}
+    content['images'] = [i for i in content['images'] if i['vid_id'] in kept]
+    images = {image['id'] for image in content['images']}
+    content['annotations'] = [
+        a for a in content['annotations'] if a['image_id'] in images
+    ]
+    chosen = Path(folder).resolve() / f'{path.stem}_{count}_videos.json'
+    write_json(chosen, content)
+    config.test_evaluator.ann_file = str(chosen)
+    config.test_dataloader.dataset.ann_file = str(chosen)
     return config
 
 

@@ -1,72 +1,43 @@
-"""Pieces of the benchmark: one system, one seed, by the public tools.
+"""Pieces of the benchmark: one system, one seed.
 
-A piece is a folder ``runs/<system>_seed<k>`` with its config, a training
-(``tools/train.py --resume``), a test (``tools/test.py``) and, once for a
-system, a measurement of cost. Finished steps are not repeated, so that an
-interrupted run continues where it was; what a piece leaves for good is a
-small json.
+A piece is a folder ``runs/<system>_seed<k>`` with its config, a training and
+a test (:mod:`.train_and_test`). Systems with a frozen backbone are trained on
+its stored features (:mod:`.features`). Finished steps are not repeated, so
+that an interrupted run continues where it was; what a piece leaves for good
+is a small json, and ``model.pth`` in its folder for figures.
 
 Shape shorthand: none.
 """
-import fcntl
-import hashlib
 import platform
 import shutil
-import sys
-from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from pprint import pformat
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, List, Optional
 
 import numpy as np
-import torch
 from mmengine.config import Config
-from mmengine.runner import CheckpointLoader
 
 from mmpose_tdmi.demo.steps import Step, run_steps
-from mmpose_tdmi.utils.files import atomic_path, write_json
-from .clips import FULL, QUICK, BenchmarkClips, ClipPlan
+from mmpose_tdmi.utils.files import write_json
 from .composition import compose, config_hash, set_length
+from .features import (complete_weights, has_frozen_backbone,
+                       use_stored_features)
+from .foundation import CONFIGS, Foundation
 from .records import RunRecords, Truth, read_run, read_truth
 from .results import read_json
+from .scale import Scale
 from .statistics import selections, weighted_ap, weighted_pckh
-from .systems import ROOT, SINGLE_FRAME, SYSTEMS, System
+from .systems import ROOT, SINGLE_FRAME, System
+from .workspace import file_hash, locked, module, training_folder, write_config
 
-_CONFIGS = ROOT / 'configs' / '_base_' / 'benchmark'
 #: Distributions whose versions are written with each result.
 _PACKAGES = ('torch', 'mmpose', 'mmcv', 'mmengine', 'numpy', 'mmpose-tdmi')
+#: When the weight of a mutual information objective begins and ends to rise,
+#: as shares of the training.
+_RAMP = (1 / 6, 1 / 3)
 
 
-@dataclass(frozen=True)
-class Scale:
-    """How large a benchmark is.
-
-    Args:
-        name (str): Its name.
-        clips (ClipPlan): Its clips.
-        pretrain_epochs (int): Epochs of the pretraining.
-        pretrain_pieces (int): Pieces it is run in.
-        iterations (int): Iterations of 16 clips of every system.
-        systems (tuple[str, ...]): What is run by default.
-        seeds (tuple[int, ...]): Seeds run by default.
-    """
-    name: str
-    clips: ClipPlan
-    pretrain_epochs: int
-    pretrain_pieces: int
-    iterations: int
-    systems: tuple
-    seeds: tuple
-
-
-FULL_SCALE = Scale('full', FULL, 14, 4, 1500, tuple(SYSTEMS), (0, 1, 2))
-QUICK_SCALE = Scale('quick', QUICK, 10, 1, 300,
-                    ('single_frame', 'tdmi', 'tdmi_st'), (0, ))
-
-
-class Benchmark:
+class Benchmark(Foundation):
     """A benchmark in a folder.
 
     Args:
@@ -76,60 +47,8 @@ class Benchmark:
     """
 
     def __init__(self, folder: Path, results: Path, scale: Scale) -> None:
-        self.folder = Path(folder).resolve()
+        super().__init__(folder, scale)
         self.results = Path(results)
-        self.scale = scale
-        self.clips = BenchmarkClips(self.folder / 'clips', scale.clips)
-
-    # Pretraining
-
-    @property
-    def pretrained(self) -> Path:
-        """Path: The weights that all systems start from.
-
-        Results can only be compared if they start from the same file: keep
-        it to go on elsewhere.
-        """
-        return self.folder / 'pretrained.pth'
-
-    def pretrain_steps(self) -> List[Step]:
-        """The pieces of the pretraining."""
-        scale = self.scale
-        config = compose(_CONFIGS / 'known_truth_pretrain.py',
-                         SINGLE_FRAME.path, self.clips.root)
-        set_length(config, scale.pretrain_epochs)
-        config.randomness = dict(seed=0)
-        path = self._write_config(self.folder / 'pretrain', config)
-        stops = np.linspace(0, scale.pretrain_epochs,
-                            scale.pretrain_pieces + 1).astype(int)[1:]
-        return [
-            Step(f'pretrain_{stop}', f'Pretrain to epoch {stop}',
-                 (_tool('train.py', path, '--work-dir', _training(
-                     path.parent), '--resume', '--cfg-options',
-                        f'train_cfg.max_epochs={stop}'), ))
-            for stop in stops.tolist()
-        ]
-
-    def pretrain(self) -> None:
-        """Run what is left of the pretraining.
-
-        Raises:
-            FileNotFoundError: If there are no clips.
-            StepFailed: If a command fails.
-        """
-        self.clips.fingerprint()
-        with _locked(self.folder / 'pretrain.lock'):
-            if self.pretrained.is_file():
-                return
-            run_steps(self.pretrain_steps(), self.folder)
-            last = f'epoch_{self.scale.pretrain_epochs}.pth'
-            content = CheckpointLoader.load_checkpoint(
-                str(_training(self.folder / 'pretrain') / last),
-                map_location='cpu')
-            with atomic_path(self.pretrained) as temporary:
-                torch.save(dict(state_dict=content['state_dict']), temporary)
-
-    # Pieces
 
     def result(self, system: System, seed: int) -> Path:
         """The json of a piece."""
@@ -141,7 +60,7 @@ class Benchmark:
 
     def compose(self, system: System, seed: Optional[int] = None) -> Config:
         """The whole config of a system's training."""
-        config = compose(_CONFIGS / 'known_truth.py', system.path,
+        config = compose(CONFIGS / 'known_truth.py', system.path,
                          self.clips.root, system.options, self.pretrained)
         set_length(config, round(self.scale.iterations * system.iterations))
         if seed is not None:
@@ -149,6 +68,10 @@ class Benchmark:
             folder = self.run_folder(system, seed)
             config.test_evaluator.out_dir = str(folder / 'predictions')
         head = config.model.get('head') or {}
+        ramp = (head.get('mi_loss') or {}).get('alpha')
+        if ramp:
+            ramp.begin, ramp.stop = (
+                round(share * config.train_cfg.max_iters) for share in _RAMP)
         if (head.get('type') == 'DisentanglementHead'
                 and head.get('factorisation') != 'none'):
             config.custom_hooks = [
@@ -160,14 +83,29 @@ class Benchmark:
             ]
         return config
 
+    def compose_stored(self, system: System, seed: int) -> Config:
+        """The config that a piece is trained and tested with.
+
+        It is that of :meth:`compose`, on stored features if the backbone is
+        frozen.
+        """
+        config = self.compose(system, seed)
+        if has_frozen_backbone(config):
+            use_stored_features(config,
+                                {s: self.store(s)
+                                 for s in ('train', 'val')})
+            for hook in config.get('custom_hooks', ()):
+                if hook['type'] == 'DependenceHook':
+                    hook['dataset'] = config.test_dataloader.dataset.to_dict()
+        return config
+
     def run_folder(self, system: System, seed: int) -> Path:
         """Path: Where a piece is worked on."""
         return self.folder / 'runs' / f'{system.name}_seed{seed}'
 
     def checkpoint(self, system: System, seed: int) -> Path:
-        """Path: A piece's trained model."""
-        count = round(self.scale.iterations * system.iterations)
-        return _training(self.run_folder(system, seed)) / f'iter_{count}.pth'
+        """Path: A piece's trained model, whole."""
+        return self.run_folder(system, seed) / 'model.pth'
 
     def run(self, system: System, seed: int) -> Path:
         """Train, test and score, as far as that is not done.
@@ -185,52 +123,51 @@ class Benchmark:
         """
         path = self.result(system, seed)
         folder = self.run_folder(system, seed)
-        with _locked(folder.with_suffix('.lock')):
+        with locked(folder.with_suffix('.lock')):
             if path.is_file():
                 return path
             config = self.compose(system, seed)
             steps = self._steps(system, seed, config)
             records = run_steps(steps, folder)
+            complete_weights(self.pretrained, self._trained(system, seed),
+                             self.checkpoint(system, seed))
             content = self._score(system, seed, config)
             content['train_seconds'] = round(records[0].seconds)
             write_json(path, content)
             shutil.rmtree(folder / 'predictions')
         return path
 
+    def _trained(self, system: System, seed: int) -> Path:
+        """Path: What the training leaves, without a frozen backbone."""
+        count = round(self.scale.iterations * system.iterations)
+        return training_folder(self.run_folder(system,
+                                               seed)) / f'iter_{count}.pth'
+
     def _steps(self, system: System, seed: int, config: Config) -> List[Step]:
         folder = self.run_folder(system, seed)
-        config_path = self._write_config(folder, config)
-        name = f'{system.title}, seed {seed}'
-        reference = self._write_config(
-            self.folder / 'costs' / SINGLE_FRAME.name,
-            self.compose(SINGLE_FRAME))
+        write_config(folder, config)
+        path = write_config(folder / 'stored',
+                            self.compose_stored(system, seed))
         return [
-            Step('train',
-                 f'Train {name}', (_tool('train.py', config_path, '--work-dir',
-                                         _training(folder), '--resume'), )),
-            Step('test', f'Test {name}',
-                 (_tool('test.py', config_path, self.checkpoint(system, seed),
-                        '--work-dir', folder / 'test'), )),
-            Step('cost', f'Cost of {name}',
-                 (_module('mmpose_tdmi.benchmark.cost', config_path, reference,
-                          folder / 'cost.json'), )),
+            Step('train', f'Train and test {system.title}, seed {seed}',
+                 (module('mmpose_tdmi.benchmark.train_and_test', path,
+                         training_folder(folder)), ))
         ]
 
-    @staticmethod
-    def _write_config(folder: Path, config: Config) -> Path:
-        path = folder / 'config.py'
-        if path.is_file():
-            found = config_hash(Config.fromfile(str(path)))
-            if found != config_hash(config):
-                raise ValueError(f'{path}: begun with another config; remove '
-                                 f'{folder} or choose another folder')
-            return path
-        # Config.dump formats its text, which takes seconds
-        text = '\n'.join(f'{key} = {pformat(value, sort_dicts=False)}'
-                         for key, value in config.to_dict().items())
-        with atomic_path(path) as temporary:
-            temporary.write_text(text + '\n', encoding='utf-8')
-        return path
+    def _cost(self, system: System) -> Dict[str, float]:
+        """What a system costs; measured once."""
+        folder = self.folder / 'costs' / system.name
+        with locked(folder.with_suffix('.lock')):
+            config, reference = (
+                write_config(self.folder / 'costs' / other.name,
+                             self.compose(other))
+                for other in (system, SINGLE_FRAME))
+            run_steps([
+                Step('cost', f'Cost of {system.title}',
+                     (module('mmpose_tdmi.benchmark.cost', config, reference,
+                             folder / 'cost.json'), ))
+            ], folder)
+        return read_json(folder / 'cost.json')
 
     def _score(self, system: System, seed: int,
                config: Config) -> Dict[str, Any]:
@@ -240,7 +177,7 @@ class Benchmark:
             self.clips.annotations('val'), folder / 'predictions')
         samples = (
             config.train_cfg.max_iters * config.train_dataloader.batch_size)
-        dependence = _training(folder) / 'dependence.json'
+        dependence = training_folder(folder) / 'dependence.json'
         return dict(
             system=system.name,
             seed=seed,
@@ -248,10 +185,10 @@ class Benchmark:
             config=system.config,
             config_hash=config_hash(config, self.folder, ROOT),
             data=self.clips.fingerprint(),
-            pretrained=_file_hash(self.pretrained),
+            pretrained=file_hash(self.pretrained),
             samples=samples,
             figures=summarise(records, truth),
-            cost=read_json(folder / 'cost.json'),
+            cost=self._cost(system),
             dependence=read_json(dependence) if dependence.is_file() else None,
             versions=dict({name: metadata.version(name)
                            for name in _PACKAGES},
@@ -300,29 +237,3 @@ def summarise(records: RunRecords, truth: Truth) -> Dict[str, Dict]:
         ap, pckh = (None if np.isnan(v) else round(v, 2) for v in values)
         figures[name] = dict(joints=int(chosen.truth.sum()), AP=ap, PCKh=pckh)
     return figures
-
-
-def _training(folder: Path) -> Path:
-    """Work folder of a training; its dump of the config must not be ours."""
-    return folder / 'training'
-
-
-def _tool(name: str, *arguments: object) -> List[str]:
-    return [sys.executable, str(ROOT / 'tools' / name), *map(str, arguments)]
-
-
-def _module(name: str, *arguments: object) -> List[str]:
-    return [sys.executable, '-m', name, *map(str, arguments)]
-
-
-def _file_hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep other processes out of a piece; waits for them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open('w') as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -196,10 +196,16 @@ def corruption_section(content: Results) -> str:
             *(_number(None if v is None else 100 * v / clean, '{:.0f} %')
               for v in values)
         ])
+    counts = {result.get('videos') for result in content.corruptions.values()}
+    whole = len(content.truth.videos)
+    if len(counts) > 1:
+        raise ValueError('results of corrupted clips are of different numbers '
+                         f'of videos, {sorted(map(str, counts))}')
     return '\n\n'.join(
         ('## Corrupted frames',
-         'Trained models on clips some of whose frames are corrupted at test '
-         'time (`tools/benchmark/temporal_corruption.py`, '
+         'Trained models, one seed, on clips some of whose frames are '
+         f'corrupted at test time, {counts.pop() or whole} of the {whole} '
+         'videos (`tools/benchmark/temporal_corruption.py`, '
          '`CorruptFrames`).', markdown(rows), markdown(relative)))
 
 
@@ -228,8 +234,9 @@ def how_section(content: Results) -> str:
          'one single-frame model pretrained to saturation '
          '(`configs/_base_/benchmark`); the single-frame control is trained '
          'on for as many samples, the temporal systems train what they add '
-         'to its frozen backbone. What a seed changes: the new layers, the '
-         'order of the samples and their augmentation. The result after the '
+         'to its frozen backbone, on stored features. What a seed changes: '
+         'the new layers, which stored clips come in which order (with a '
+         'trained backbone: order and augmentation). The result after the '
          'last iteration counts. No flip test.',
          '- **AP of a slice**: persons are matched as in PoseTrack\'s AP, by '
          'all joints; then ground truth and predictions of the joints '

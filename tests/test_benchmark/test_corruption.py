@@ -1,11 +1,14 @@
 """Configs with corrupted test clips."""
+import json
+
 import pytest
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmpose.registry import TRANSFORMS
 
 import mmpose_tdmi  # noqa: F401
-from mmpose_tdmi.benchmark.corruption import CORRUPTIONS, corrupted
+from mmpose_tdmi.benchmark.corruption import (CORRUPTIONS, corrupted,
+                                              fewer_videos)
 
 
 def _config(*steps):
@@ -31,3 +34,25 @@ def test_frames_are_corrupted_as_soon_as_they_are_loaded(name):
 def test_pipelines_without_clips_are_refused():
     with pytest.raises(ValueError, match='LoadFrameSequence, found 0'):
         corrupted(_config('LoadImage'), CORRUPTIONS['noisy'])
+
+
+def test_some_of_the_videos(clips, tmp_path):
+    """Dataset and metric agree about which."""
+    path = clips.annotations('val')
+    config = Config(
+        dict(
+            test_dataloader=dict(dataset=dict(ann_file=path.name)),
+            test_evaluator=dict(ann_file=str(path))))
+    changed = fewer_videos(config, 2, tmp_path)
+    assert config.test_evaluator.ann_file == str(path)
+    found = changed.test_evaluator.ann_file
+    assert found == changed.test_dataloader.dataset.ann_file
+    whole, some = (json.loads(open(p).read()) for p in (path, found))
+    videos = list(dict.fromkeys(i['vid_id'] for i in whole['images']))
+    assert {i['vid_id'] for i in some['images']} == {videos[0], videos[2]}
+    images = {i['id'] for i in some['images']}
+    assert some['annotations'] == [
+        a for a in whole['annotations'] if a['image_id'] in images
+    ]
+    with pytest.raises(ValueError, match='has 4 videos, asked for 5'):
+        fewer_videos(config, 5, tmp_path)

@@ -50,6 +50,9 @@ def test_run_skips_what_is_done_or_has_no_config(tool, capsys, monkeypatch):
     class Fake:
         pretrained = tool.ROOT / 'setup.py'
 
+        def write_stores(self, progress):
+            pass
+
         def is_done(self, system, seed):
             return seed == 0
 

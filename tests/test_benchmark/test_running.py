@@ -2,24 +2,37 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 
-from mmpose_tdmi.benchmark import running
+from mmpose_tdmi.benchmark import foundation, running
 from mmpose_tdmi.benchmark.records import RunRecords
 from mmpose_tdmi.benchmark.results import Results
-from mmpose_tdmi.benchmark.running import Benchmark, Scale
+from mmpose_tdmi.benchmark.running import Benchmark
+from mmpose_tdmi.benchmark.scale import Scale
 from mmpose_tdmi.benchmark.systems import SINGLE_FRAME, SYSTEMS, TDMI
+from mmpose_tdmi.datasets.stored_features import FeatureStoreWriter
 from mmpose_tdmi.demo.steps import StepRecord
+from mmpose_tdmi.structures import FrameWindow
 
 
 @pytest.fixture
 def benchmark(clips, tmp_path):
-    scale = Scale('tiny', clips.plan, 4, 2, 6, ('tdmi', ), (0, ))
+    scale = Scale('tiny', clips.plan, 4, 2, 6, 1, ('tdmi', ), (0, ))
     benchmark = Benchmark(tmp_path, tmp_path / 'results', scale)
     benchmark.clips = clips
-    benchmark.pretrained.write_bytes(b'weights')
+    torch.save(
+        dict(state_dict={
+            'backbone.w': torch.zeros(1),
+            'head.w': torch.zeros(1)
+        }), benchmark.pretrained)
+    for split in ('train', 'val'):
+        with FeatureStoreWriter(
+                benchmark.store(split), FrameWindow((0, )), (16, ) * 4,
+                1) as writer:
+            writer.write(0, np.zeros((1, 64, 24, 16)))
     return benchmark
 
 
@@ -30,8 +43,14 @@ def fake_steps(monkeypatch, benchmark, write_predictions):
 
     def run_steps(steps, folder):
         ran.append((folder, steps))
-        write_predictions(benchmark.clips, folder / 'predictions', 3.)
-        (folder / 'cost.json').write_text(json.dumps(dict(params=1)))
+        if steps[0].name == 'cost':
+            (folder / 'cost.json').write_text(json.dumps(dict(params=1)))
+        else:
+            write_predictions(benchmark.clips, folder / 'predictions', 3.)
+            (folder / 'training').mkdir(exist_ok=True)
+            torch.save(
+                dict(state_dict={'head.w': torch.ones(1)}),
+                folder / 'training' / 'iter_6.pth')
         return [StepRecord(step, 12.) for step in steps]
 
     monkeypatch.setattr(running, 'run_steps', run_steps)
@@ -53,19 +72,53 @@ def test_a_piece_leaves_its_json_and_is_not_repeated(benchmark, fake_steps):
     assert 0 < joints['all']['AP'] < 100 and 0 < joints['all']['PCKh'] < 100
     assert RunRecords.from_json(piece['records']).hits.shape[1] == 15
     assert str(benchmark.folder) not in path.read_text()
+    ran = len(fake_steps)
     benchmark.run(TDMI, 1)
-    assert len(fake_steps) == 1
+    assert len(fake_steps) == ran
     results = Results(benchmark.results)
     assert list(results.pieces) == ['tdmi']
 
 
-def test_the_commands_are_the_public_tools(benchmark, fake_steps):
+def test_the_cost_belongs_to_the_system(benchmark, fake_steps):
+    for seed in (0, 1):
+        benchmark.run(TDMI, seed)
+    folders = [
+        folder for folder, steps in fake_steps if steps[0].name == 'cost'
+    ]
+    assert set(folders) == {benchmark.folder / 'costs' / 'tdmi'}
+    trained = [
+        folder for folder, steps in fake_steps if steps[0].name == 'train'
+    ]
+    assert trained == [benchmark.run_folder(TDMI, seed) for seed in (0, 1)]
+
+
+def test_a_piece_leaves_a_whole_model(benchmark, fake_steps):
     benchmark.run(TDMI, 0)
-    (_, steps), = fake_steps
-    lines = [step.lines()[0] for step in steps]
-    assert 'tools/train.py' in lines[0] and '--resume' in lines[0]
-    assert 'tools/test.py' in lines[1] and 'iter_6.pth' in lines[1]
-    assert 'mmpose_tdmi.benchmark.cost' in lines[2]
+    weights = torch.load(benchmark.checkpoint(TDMI, 0))['state_dict']
+    assert weights['backbone.w'] == 0 and weights['head.w'] == 1
+    config = Config.fromfile(benchmark.run_folder(TDMI, 0) / 'config.py')
+    assert config.model.backbone.type == 'MultiStageHRNet'
+
+
+def test_frozen_backbones_are_trained_on_stored_features(benchmark):
+    config = benchmark.compose_stored(TDMI, 0)
+    assert config.model.backbone.type == 'StoredFeatureBackbone'
+    assert config.train_dataloader.dataset.type == 'StoredFeatureDataset'
+    types = [step['type'] for step in config.test_dataloader.dataset.pipeline]
+    assert 'LoadStoredFeatures' in types and 'TopdownAffine' not in types
+    hook = config.custom_hooks[-1]
+    assert hook['dataset'] == config.test_dataloader.dataset.to_dict()
+    for name in ('single_frame', 'tdmi_trained'):
+        config = benchmark.compose_stored(SYSTEMS[name], 0)
+        assert config.model.backbone.type != 'StoredFeatureBackbone'
+        assert config.test_dataloader.dataset.pipeline[0].type == \
+            'LoadFrameSequence'
+
+
+def test_the_objective_comes_in_at_shares_of_the_training(benchmark):
+    for name, iterations in (('tdmi', 6), ('mi_released', 6)):
+        alpha = benchmark.compose(SYSTEMS[name], 0).model.head.mi_loss.alpha
+        assert (alpha.begin, alpha.stop) == (iterations // 6, iterations // 3)
 
 
 def test_the_config_of_a_piece(benchmark):
@@ -79,7 +132,7 @@ def test_the_config_of_a_piece(benchmark):
         hooks = benchmark.compose(system, 2).get('custom_hooks', [])
         assert all(h['type'] != 'DependenceHook' for h in hooks)
     longer = benchmark.compose(SYSTEMS['single_frame_long'], 0)
-    assert longer.train_cfg.max_iters > 3 * 6
+    assert longer.train_cfg.max_iters == 3 * 6
 
 
 def test_seeds_change_nothing_but_the_seed(benchmark):
@@ -108,9 +161,9 @@ def test_the_config_survives_an_interrupted_training(benchmark, monkeypatch,
 
     def interrupted(steps, folder):
         line = steps[0].lines()[0].split()
-        config = Config.fromfile(line[line.index('--resume') - 3])
+        config = Config.fromfile(line[-2])
         config.resume = True
-        work_dir = Path(line[line.index('--work-dir') + 1])
+        work_dir = Path(line[-1])
         work_dir.mkdir(parents=True)
         config.dump(str(work_dir / 'config.py'))
         raise KeyboardInterrupt
@@ -126,7 +179,7 @@ def test_the_config_survives_an_interrupted_training(benchmark, monkeypatch,
 
 
 def test_dependence_is_read_from_the_training(benchmark, fake_steps):
-    folder = benchmark.checkpoint(TDMI, 0).parent
+    folder = benchmark.run_folder(TDMI, 0) / 'training'
     folder.mkdir(parents=True)
     history = [dict(iteration=0, hsic_clip=0.5)]
     (folder / 'dependence.json').write_text(json.dumps(history))
@@ -154,13 +207,13 @@ def test_pretraining_leaves_its_weights(benchmark, monkeypatch):
             dict(state_dict=weights, optimizer=[1, 2, 3]),
             training / 'epoch_4.pth')
 
-    monkeypatch.setattr(running, 'run_steps', run_steps)
+    monkeypatch.setattr(foundation, 'run_steps', run_steps)
     benchmark.pretrained.unlink()
     benchmark.pretrain()
     saved = torch.load(benchmark.pretrained)
     assert list(saved) == ['state_dict']
     assert torch.equal(saved['state_dict']['layer'], weights['layer'])
-    monkeypatch.setattr(running, 'run_steps', None)
+    monkeypatch.setattr(foundation, 'run_steps', None)
     benchmark.pretrain()  # is done
 
 

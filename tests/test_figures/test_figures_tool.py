@@ -23,7 +23,7 @@ def test_it_says_what_is_missing(tool, tmp_path):
 def test_unfinished_trainings_are_not_drawn(tool, tmp_path):
     run = tmp_path / 'runs' / 'tdmi_seed0' / 'training'
     run.mkdir(parents=True)
-    (run / 'iter_2.pth').write_bytes(b'')
+    (run / 'iter_2.pth').write_bytes(b'')  # no model.pth yet
     with pytest.raises(SystemExit, match='no trained TDMI'):
         tool.main(['--folder', str(tmp_path)])
 

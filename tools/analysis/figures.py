@@ -84,12 +84,8 @@ def load_models(args: argparse.Namespace) -> Dict[str, nn.Module]:
                              f'benchmark, {", ".join(SYSTEMS)}')
     for name in dict.fromkeys([*COMPARED, args.shown]):
         run = args.folder / 'runs' / f'{name}_seed{args.seed}'
-        weights = sorted(
-            (run / 'training').glob('iter_*.pth'),
-            key=lambda path: path.stat().st_mtime)
-        finished = (run / 'steps' / 'train.json').is_file()
-        if name not in places and finished and weights:
-            places[name] = (run / 'config.py', weights[-1])
+        if name not in places and (run / 'model.pth').is_file():
+            places[name] = (run / 'config.py', run / 'model.pth')
     if args.shown not in places:
         raise FileNotFoundError(
             f'{args.folder} holds no trained {SYSTEMS[args.shown].title} of '

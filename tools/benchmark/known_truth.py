@@ -6,9 +6,10 @@ Example::
     python tools/benchmark/known_truth.py run
     python tools/benchmark/known_truth.py page
 
-``run`` pretrains the single-frame model, then trains and tests every system
-from it, seed after seed. It can be interrupted at any time; the same command
-continues. ``--quick`` is a smaller benchmark of its own.
+``run`` pretrains the single-frame model, stores its features of all clips,
+then trains and tests every system from it, seed after seed. It can be
+interrupted at any time; the same command continues. ``--quick`` is a smaller
+benchmark of its own.
 """
 import argparse
 import time
@@ -18,7 +19,8 @@ from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
 from mmpose_tdmi.benchmark.page import write_page
-from mmpose_tdmi.benchmark.running import FULL_SCALE, QUICK_SCALE, Benchmark
+from mmpose_tdmi.benchmark.running import Benchmark
+from mmpose_tdmi.benchmark.scale import FULL_SCALE, QUICK_SCALE
 from mmpose_tdmi.benchmark.systems import ROOT, SYSTEMS
 from mmpose_tdmi.demo.steps import StepFailed
 
@@ -86,6 +88,7 @@ def run(benchmark: Benchmark, pieces: Sequence[Tuple[str, int]], workers: int,
     begin = time.monotonic()
     if not benchmark.pretrained.is_file():
         benchmark.pretrain()
+    benchmark.write_stores(progress=True)
 
     def piece(name_and_seed: Tuple[str, int]) -> None:
         name, seed = name_and_seed

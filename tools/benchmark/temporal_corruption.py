@@ -11,7 +11,8 @@ from typing import Optional, Sequence
 
 from mmengine.config import Config, DictAction
 
-from mmpose_tdmi.benchmark.corruption import CORRUPTIONS, run_corruptions
+from mmpose_tdmi.benchmark.corruption import (CORRUPTIONS, fewer_videos,
+                                              run_corruptions)
 from mmpose_tdmi.utils.files import write_json
 
 
@@ -27,6 +28,10 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
         choices=list(CORRUPTIONS),
         metavar='NAME',
         help=f'corruptions, of: {", ".join(CORRUPTIONS)} (default: all)')
+    parser.add_argument(
+        '--videos',
+        type=int,
+        help='test on so many videos, evenly taken (default: all)')
     parser.add_argument(
         '--work-dir',
         type=Path,
@@ -50,6 +55,8 @@ def main(args: Optional[Sequence[str]] = None) -> None:
     # whatever else is looked at, the ratios need it
     names = list(dict.fromkeys(['clean', *args.only]))
     try:
+        if args.videos is not None:
+            config = fewer_videos(config, args.videos, args.work_dir)
         results = run_corruptions(config, args.checkpoint, args.work_dir,
                                   names)
     except ValueError as error:
@@ -64,6 +71,7 @@ def main(args: Optional[Sequence[str]] = None) -> None:
             dict(
                 config=args.config.name,
                 checkpoint=args.checkpoint.name,
+                videos=args.videos,
                 AP=results),
             indent=1)
 

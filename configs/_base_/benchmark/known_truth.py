@@ -63,17 +63,17 @@ val_dataloader = None
 val_evaluator = None
 val_cfg = None
 
-# 750 iterations of 16 clips: 12 000 samples
+# 400 iterations of 16 clips: 6 400 samples
 train_cfg = dict(
-    _delete_=True, type='IterBasedTrainLoop', max_iters=750, val_interval=750)
+    _delete_=True, type='IterBasedTrainLoop', max_iters=400, val_interval=400)
 optim_wrapper = dict(optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.01))
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=50, start_factor=0.01, by_epoch=False),
     dict(
         type='CosineAnnealingLR',
         begin=0,
-        end=750,
-        T_max=750,
+        end=400,
+        T_max=400,
         eta_min=1e-6,
         by_epoch=False)
 ]
