@@ -231,7 +231,7 @@ def how_section(content: Results) -> str:
          f'frames {plan["keys"]} (from 0) are key frames; set '
          f'`{content.about["data"]}`.',
          f'- **Training**: {piece["samples"]:,} samples for each system, from '
-         'one single-frame model pretrained to saturation '
+         'one single-frame model, pretrained on the same clips '
          '(`configs/_base_/benchmark`); the single-frame control is trained '
          'on for as many samples, the temporal systems train what they add '
          'to its frozen backbone, on stored features. What a seed changes: '

@@ -17,17 +17,18 @@ for name, classes in {expected!r}.items():
 EXPECTED = {
     'DATASETS': [
         'PoseTrack17SequenceDataset', 'PoseTrack18SequenceDataset',
-        'PoseTrack21SequenceDataset', 'HiEveSequenceDataset'
+        'PoseTrack21SequenceDataset', 'HiEveSequenceDataset',
+        'StoredFeatureDataset'
     ],
     'METRICS': ['PoseTrackMetric', 'HiEveMetric'],
     'OPTIM_WRAPPERS': ['CpuAmpOptimWrapper'],
-    'TRANSFORMS': ['LoadFrameSequence'],
+    'TRANSFORMS': ['LoadFrameSequence', 'LoadStoredFeatures'],
     'MODELS': [
         'MultiStageHRNet', 'SequencePoseDataPreprocessor',
         'TemporalDifferenceNeck', 'DisentanglementHead',
         'MutualInformationLoss', 'PoseWarpingNeck', 'DCPoseNeck',
         'FAMIPoseNeck', 'FAMIPoseHead', 'FAMIMutualInformationLoss',
-        'TemporalAttentionHead', 'MultiStageViT'
+        'TemporalAttentionHead', 'MultiStageViT', 'StoredFeatureBackbone'
     ],
 }
 

@@ -45,10 +45,9 @@ class StoredFeatureDataset(Dataset):
             raise ValueError(f'{store}: the store has no heatmaps to train '
                              'on: it was made of a test set')
         self._draw = WindowDraw(FrameWindow(tuple(offsets)), random_range)
-        widest = FrameWindow(tuple(range(random_range[0], random_range[1] +
-                                         1))) if random_range else \
-            self._draw.window
-        self.store.places(widest)
+        low, high = random_range or (0, 0)
+        drawn = set(range(low, high + 1)) | set(self._draw.window.offsets)
+        self.store.places(FrameWindow(tuple(sorted(drawn))))
 
     def __len__(self) -> int:
         """int: S * N."""
@@ -66,7 +65,6 @@ class StoredFeatureDataset(Dataset):
             (K, H, W), and ``gt_instance_labels.keypoint_weights``, (1, K).
         """
         window = self._draw()
-        # reading the frames' hull and choosing from it is one disk access
         clip = self.store.features[index][self.store.places(window)]
         sample = PoseDataSample(
             metainfo=dict(
