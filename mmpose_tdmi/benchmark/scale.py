@@ -33,6 +33,6 @@ class Scale:
     seeds: tuple
 
 
-FULL_SCALE = Scale('full', FULL, 8, 2, 400, 2, tuple(SYSTEMS), (0, 1, 2))
-QUICK_SCALE = Scale('quick', QUICK, 10, 1, 300, 2,
+FULL_SCALE = Scale('full', FULL, 8, 2, 400, 1, tuple(SYSTEMS), (0, 1, 2))
+QUICK_SCALE = Scale('quick', QUICK, 8, 1, 300, 2,
                     ('single_frame', 'tdmi', 'tdmi_st'), (0, ))
