@@ -86,6 +86,12 @@ SYSTEMS: Dict[str, System] = {
         _ablation('blocks_2222', 'blocks 2, 2, 2, 2', 'blocks-2-2-2-2'),
         _ablation('blocks_3322', 'blocks 3, 3, 2, 2', 'blocks-3-3-2-2'),
         _rival('posewarper', 'PoseWarper-like', 'posewarper'),
+        # at a rate of zero it stays what it starts as
+        System(
+            'frames_averaged',
+            'frames\' heatmaps averaged, untrained',
+            _RIVAL.format('posewarper'), {'optim_wrapper.optimizer.lr': 0.},
+            iterations=1 / 400),
         _rival('dcpose', 'DCPose-like', 'dcpose'),
         _rival('fami_pose', 'FAMI-Pose-like', 'fami-pose'),
         _rival('temporal_attention', 'temporal attention',
@@ -143,7 +149,8 @@ TABLES: Tuple[Table, ...] = (
     Table('Residual blocks of the stages',
           ('tdmi', 'blocks_2222', 'blocks_3322'),
           'the paper has 3, 3, 2, 2, its authors\' code two each'),
-    Table('Other methods', ('single_frame', 'posewarper', 'dcpose',
-                            'fami_pose', 'temporal_attention', 'tdmi'),
+    Table('Other methods',
+          ('single_frame', 'frames_averaged', 'posewarper', 'dcpose',
+           'fami_pose', 'temporal_attention', 'tdmi'),
           'PoseWarper < DCPose < FAMI-Pose < TDMI'),
 )
