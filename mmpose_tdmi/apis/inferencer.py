@@ -28,6 +28,7 @@ from mmpose_tdmi.video.structures import FramePoses, TrackedBox
 from mmpose_tdmi.video.tracking import (PersonTracker, PoseTracker,
                                         build_tracker)
 from mmpose_tdmi.visualization import VideoDrawer
+from .detection_ahead import DetectBatch, DetectionAhead
 from .given_boxes import open_boxes
 from .inference_settings import InferenceSettings
 from .model_names import find_config
@@ -205,7 +206,8 @@ class VideoPoseInferencer:
             is_asked = is_detecting or callable(settings.boxes)
             finder = PersonFinder(
                 resumption.replay(boxes) if is_detecting else boxes, tracker,
-                settings.det_interval if is_asked else 1, is_detecting)
+                settings.det_interval if is_asked else 1, is_detecting,
+                self._look_ahead(source, settings, resumption.start))
             chain = PoseChain(finder, tracker, estimator, smoother,
                               source.frame_step, resumption.start)
             draw = self._drawing(settings, writer)
@@ -241,8 +243,22 @@ class VideoPoseInferencer:
                               settings.ann_file)
         if self.detector is None:
             return _whole_image
-        return lambda _, frame: self.detector([frame], settings.bbox_thr,
-                                              settings.nms_thr)[0]
+        detect = self._detect_with(settings)
+        return lambda _, frame: detect([frame])[0]
+
+    def _look_ahead(self, source: VideoSource, settings: InferenceSettings,
+                    first: int) -> Optional[DetectionAhead]:
+        """The detector, to look at several frames at once from one on."""
+        if settings.boxes is not None or self.detector is None:
+            return None
+        device = next(self.model.parameters()).device
+        return DetectionAhead(
+            self._detect_with(settings),
+            settings.detector_batch(device, source.is_live), first)
+
+    def _detect_with(self, settings: InferenceSettings) -> DetectBatch:
+        return lambda images: self.detector(images, settings.bbox_thr, settings
+                                            .nms_thr)
 
     def _drawing(self, settings: InferenceSettings,
                  writer: Optional[VideoResultWriter]) -> Draw:

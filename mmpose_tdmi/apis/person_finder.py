@@ -10,19 +10,17 @@ import logging
 from dataclasses import replace
 from typing import Iterable, Iterator, List, Optional, Sequence
 
-import cv2
 from mmengine.logging import print_log
 
 from mmpose_tdmi.video.decoding import DecodedFrame
 from mmpose_tdmi.video.streaming.stages import stage
 from mmpose_tdmi.video.structures import TrackedBox, TrackedFrame
 from mmpose_tdmi.video.tracking import PersonTracker
+from .detection_ahead import FAILURES, DetectionAhead, FramesAhead
 from .person_boxes import BoxSource
 
 #: How many frames in a row a detector may fail on.
 MAX_FAILURES = 10
-# what detectors raise about a frame: torch, shapes and values, OpenCV
-_FAILURES = (RuntimeError, ValueError, cv2.error)
 
 
 class DetectorError(RuntimeError):
@@ -47,6 +45,9 @@ class PersonFinder:
             Defaults to 1.
         is_detector (bool): Whether ``boxes`` is a detector, whose failures
             are borne, rather than the caller's own. Defaults to ``False``.
+        ahead (DetectionAhead, optional): The detector, where it is to look at
+            several frames at once; ``boxes`` is then asked about the frames
+            only that it does not cover. Defaults to ``None``.
 
     Attributes:
         num_failures (int): Frames that the detector failed on.
@@ -59,7 +60,8 @@ class PersonFinder:
                  boxes: BoxSource,
                  tracker: PersonTracker,
                  det_interval: int = 1,
-                 is_detector: bool = False) -> None:
+                 is_detector: bool = False,
+                 ahead: Optional[DetectionAhead] = None) -> None:
         if det_interval < 1:
             raise ValueError(
                 f'det_interval must be at least 1, got {det_interval}')
@@ -67,6 +69,7 @@ class PersonFinder:
         self._tracker = tracker
         self._interval = det_interval
         self._is_detector = is_detector
+        self._ahead = ahead
         self.num_failures = 0
 
     def iterate(self,
@@ -74,7 +77,8 @@ class PersonFinder:
         """Find the persons of all frames, one frame after the other.
 
         Args:
-            frames (Iterable[DecodedFrame]): The frames in order.
+            frames (Iterable[DecodedFrame]): The frames in order; read one by
+                one, or as far ahead as a batch of detections reaches.
 
         Yields:
             TrackedFrame: The frames with their persons.
@@ -84,12 +88,13 @@ class PersonFinder:
         """
         self._tracker.reset()
         wait, size, in_a_row = 0, None, 0
+        frames = FramesAhead(frames)
         for frame in frames:
             if frame.image.shape != size:
                 wait, size = 0, frame.image.shape
             found = None
             if wait == 0:
-                found = self._detect(frame, in_a_row)
+                found = self._detect(frame, frames, in_a_row)
                 in_a_row = in_a_row + 1 if found is None else 0
             # after a failure the very next frame is tried
             wait = 0 if in_a_row else (wait or self._interval) - 1
@@ -97,13 +102,21 @@ class PersonFinder:
                                _inside(self._track(frame, found), size),
                                frame.number)
 
-    def _detect(self, frame: DecodedFrame,
+    def _detect(self, frame: DecodedFrame, following: FramesAhead,
                 in_a_row: int) -> Optional[Sequence]:
         """A frame's boxes; None if the detector failed."""
+        ahead = self._ahead
+        if ahead is not None and not ahead.covers(frame.index):
+            ahead = None
+        if ahead is not None:
+            # not below: what reading ahead raises is no detector's failure
+            ahead.look(frame, following, self._interval)
         try:
+            if ahead is not None:
+                return ahead.take(frame.index)
             with stage('detect'):
                 return self._boxes(frame.index, frame.image)
-        except _FAILURES as error:
+        except FAILURES as error:
             if not self._is_detector:
                 raise
             self.num_failures += 1

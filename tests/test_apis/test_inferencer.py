@@ -127,13 +127,43 @@ def test_detector_and_tracker(detecting, clip):
             detecting(clip.folder, bbox_thr=0., nms_thr=.3, det_interval=3))
     finally:
         detecting.detector = detector
-    assert asked == [(0., .3)] * 3
+    assert asked == [(0., .3)]  # frames 0, 3 and 6 at once
     sources = [{p.box.source for p in r.poses.persons} for r in results]
     assert sources[0] == sources[3] == sources[6] == {'detected'}
     assert all(found <= {'carried'} for found in sources[1:3])
     # ids go on from the frame before
     ids = [{p.box.track_id for p in r.poses.persons} for r in results]
     assert ids[1] <= ids[0] and ids[1] & ids[3]
+
+
+def test_batched_detection_changes_nothing(detecting, clip):
+    sizes = []
+    detector = detecting.detector
+    detecting.detector = lambda images, *args: sizes.append(len(
+        images)) or detector(images, *args)
+
+    def run(**kwargs):
+        sizes.clear()
+        return [
+            p
+            for r in detecting(clip.folder, bbox_thr=0., nms_thr=.3, **kwargs)
+            for p in r.poses.persons
+        ], list(sizes)
+
+    try:
+        expected, one_by_one = run(det_batch_size=1)
+        found, batches = run()
+        online, causal = run(mode='online', pad_future=True)
+    finally:
+        detecting.detector = detector
+    assert one_by_one == causal == [1] * 7
+    assert batches == [4, 3] and len(found) == len(expected) == len(online) > 7
+    for one, other in zip(expected, found):
+        assert one.box.track_id == other.box.track_id
+        np.testing.assert_allclose(one.box.bbox, other.box.bbox, atol=1e-3)
+        np.testing.assert_allclose(one.keypoints, other.keypoints, atol=.05)
+    with pytest.raises(ValueError, match='det_batch_size must be at least 1'):
+        next(detecting(clip.folder, det_batch_size=0))
 
 
 def test_the_whole_image_as_a_box(saved_pose_model, clip):
