@@ -32,8 +32,11 @@ import torch
 
 import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
 from mmpose_tdmi.apis import VideoPoseInferencer, find_config, require_file
+from mmpose_tdmi.apis.command_line import (add_output_options,
+                                           add_people_options,
+                                           add_pose_options, call_arguments,
+                                           check_people, model_arguments)
 from mmpose_tdmi.version import __version__
-from mmpose_tdmi.video.results.exports import EXPORTS
 from mmpose_tdmi.video.results.fingerprint import (digest_of, identify_config,
                                                    identify_input,
                                                    identify_weights)
@@ -42,9 +45,6 @@ from mmpose_tdmi.video.sharding import (JobStatus, Outcome, Rank, StatusFolder,
                                         find_rank, run_pool)
 from mmpose_tdmi.video.sharding.ranks import LAUNCHERS, Companions
 from mmpose_tdmi.video.sharding.status import file_sizes
-from mmpose_tdmi.video.smoothing import SMOOTHERS
-from mmpose_tdmi.video.streaming.engine import MODES
-from mmpose_tdmi.video.tracking import TRACKERS
 
 SOME_FAILED = 3
 
@@ -59,31 +59,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--checkpoint', required=True, help='its weights')
     parser.add_argument('--out-dir', type=Path, required=True)
 
-    people = parser.add_argument_group('people')
-    people.add_argument('--det-config', help='config of a detector')
-    people.add_argument('--det-checkpoint', help='its weights')
+    people = add_people_options(parser)
     people.add_argument(
         '--boxes',
         type=Path,
         metavar='FOLDER',
         help="boxes instead of a detector: <name>.json per video, COCO-style")
-    people.add_argument('--det-interval', type=int, default=1, metavar='N')
-    people.add_argument('--bbox-thr', type=float, default=0.3)
-    people.add_argument('--tracker', choices=TRACKERS, default='iou')
-
-    poses = parser.add_argument_group('poses')
-    poses.add_argument('--mode', choices=MODES, default='offline')
-    poses.add_argument('--smoothing', choices=SMOOTHERS, default='none')
-    poses.add_argument('--batch-size', type=int)
-
-    output = parser.add_argument_group('output')
-    output.add_argument(
-        '--formats', nargs='+', choices=list(EXPORTS), default=['json'])
-    output.add_argument(
-        '--no-video', action='store_true', help='draw no videos')
-    output.add_argument(
-        '--report', action='store_true', help='a page to look at per video')
-    output.add_argument('--kpt-thr', type=float, default=0.3)
+    add_pose_options(parser)
+    add_output_options(parser)
 
     work = parser.add_argument_group('work')
     work.add_argument(
@@ -106,12 +89,7 @@ def parse_args() -> argparse.Namespace:
     work.add_argument(
         '--redo', action='store_true', help='also do finished videos again')
     args = parser.parse_args()
-    by_detector = bool(args.det_config), bool(args.det_checkpoint)
-    if any(by_detector) != all(by_detector):
-        parser.error('--det-config and --det-checkpoint belong together')
-    if all(by_detector) == bool(args.boxes):
-        parser.error('give either --det-config and --det-checkpoint or '
-                     '--boxes: people are not looked for in any other way')
+    check_people(parser, args)
     if args.workers < 1 or args.retries < 0:
         parser.error('--workers must be at least 1, --retries at least 0')
     return args
@@ -160,24 +138,8 @@ def choose_devices(args: argparse.Namespace, rank: Rank) -> List[str]:
 
 def make_worker(args: argparse.Namespace, num_workers: int) -> InferVideo:
     return InferVideo(
-        init=dict(
-            pose2d=args.config,
-            pose2d_weights=args.checkpoint,
-            det_model=args.det_config,
-            det_weights=args.det_checkpoint),
-        call=dict(
-            out_dir=args.out_dir,
-            det_interval=args.det_interval,
-            bbox_thr=args.bbox_thr,
-            tracker=args.tracker,
-            mode=args.mode,
-            smoothing=args.smoothing,
-            batch_size=args.batch_size,
-            formats=args.formats,
-            overlay=not args.no_video,
-            report=args.report,
-            kpt_thr=args.kpt_thr,
-            resume=True),
+        init=model_arguments(args),
+        call=dict(call_arguments(args), out_dir=args.out_dir, resume=True),
         boxes=args.boxes,
         num_threads=max(1, (os.cpu_count() or 1) // num_workers))
 
@@ -198,7 +160,7 @@ def fingerprint(job: VideoJob, worker: InferVideo) -> str:
             detector=None if init['det_model'] is None else [
                 init['det_model'],
                 identify_config(init['det_model']),
-                identify_weights(init['det_weights'])
+                identify_weights(init['det_weights']), init['det_cat_ids']
             ],
             call=worker.call,
             version=__version__))

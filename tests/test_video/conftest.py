@@ -3,7 +3,7 @@ import importlib.util
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Optional, Sequence
+from typing import Optional, Sequence, Tuple
 
 import av
 import numpy as np
@@ -42,6 +42,8 @@ def make_video(path: Path,
                codec: str = 'libx264',
                num_frames: int = NUM_FRAMES,
                milliseconds: Optional[Sequence[int]] = None,
+               first: int = 0,
+               size: Tuple[int, int] = (WIDTH, HEIGHT),
                **options: str) -> Path:
     """Write a video; x264: seek points every 6 frames, reordered frames."""
     if codec == 'libx264':
@@ -49,12 +51,13 @@ def make_video(path: Path,
     container = dict(movflags='faststart') if path.suffix == '.mp4' else {}
     with av.open(str(path), 'w', options=container) as file:
         stream = file.add_stream(codec, rate=FPS, options=options)
-        stream.width, stream.height = WIDTH, HEIGHT
+        stream.width, stream.height = size
         stream.pix_fmt = 'yuvj420p' if codec == 'mjpeg' else 'yuv420p'
         if milliseconds is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
         for index in range(num_frames):
-            frame = av.VideoFrame.from_ndarray(picture(index), format='bgr24')
+            frame = av.VideoFrame.from_ndarray(
+                picture(first + index, size[1], size[0]), format='bgr24')
             if milliseconds is not None:
                 frame.pts = milliseconds[index]
                 frame.time_base = Fraction(1, 1000)

@@ -87,6 +87,28 @@ def test_rotation(videos, tmp_path):
         np.testing.assert_array_equal(frame.image, reader[0])
 
 
+@pytest.mark.parametrize('suffix', ['h264', 'ts'])
+@pytest.mark.parametrize('size', [(WIDTH, HEIGHT), (128, 96)])
+def test_recordings_put_together(videos, check, tmp_path, suffix, size):
+    """The clock begins again, and the size may be another one."""
+    parts = [
+        videos.make(
+            tmp_path / f'{i}.{suffix}', num_frames=15, first=15 * i, size=s)
+        for i, s in enumerate([(WIDTH, HEIGHT), size])
+    ]
+    path = tmp_path / f'whole.{suffix}'
+    path.write_bytes(b''.join(part.read_bytes() for part in parts))
+    source = VideoFile(path)
+    frames = check(source, range(30))
+    assert source.num_skipped == 0
+    assert [frame.image.shape[:2] for frame in frames] == \
+        [(HEIGHT, WIDTH)] * 15 + [size[::-1]] * 15
+    if suffix == 'ts':  # a bare stream has no times
+        for frame in frames:
+            assert frame.timestamp == pytest.approx(
+                float(frame.index / FPS), abs=1e-3)
+
+
 # packets by their place in the file, and what frames cannot be had
 @pytest.mark.parametrize(
     'packets, lost',

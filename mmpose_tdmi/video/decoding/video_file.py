@@ -6,6 +6,10 @@ error or silently, is known and leaves a hole. AVI has no such time stamps:
 there the errors are counted, and a hole may be some frames late, by as many
 as the codec reorders.
 
+Recordings that were put together without new time stamps (transport streams)
+begin again in their midst: where the time of decoding goes back, what follows
+is shown after what came before.
+
 Shape shorthand: H x W pixels of an upright frame.
 """
 import heapq
@@ -93,6 +97,9 @@ class _Decoding:
         self._last: Optional[int] = None
         # those of the frames that are in the decoder, a heap
         self._expected: List[int] = []
+        # when the last packet is decoded, and what is added to time stamps
+        self._decoded_at: Optional[int] = None
+        self._shift = 0
 
     def __iter__(self) -> Iterator[DecodedFrame]:
         packets = self._container.demux(self._stream)
@@ -123,6 +130,7 @@ class _Decoding:
         """The frames that come out of the decoder for a packet."""
         if packet.size:  # the last, empty one empties the decoder
             self._num_packets += 1
+            self._go_on_in_time(packet)
             if self._is_timed(packet) and not packet.is_discard:
                 heapq.heappush(self._expected, packet.pts)
         try:
@@ -131,6 +139,18 @@ class _Decoding:
             if packet.size and not self._is_timed(packet):
                 self._lost(1, str(error))
             return []
+
+    def _go_on_in_time(self, packet: av.Packet) -> None:
+        """Make a packet's time stamps go on where the clock was set back."""
+        if not self._has_times or packet.dts is None or packet.pts is None:
+            return
+        last, dts = self._decoded_at, packet.dts + self._shift
+        if last is not None and dts < last:
+            frame = 1 / (self._source.fps * packet.time_base)
+            self._shift += last + max(1, round(frame)) - dts
+        packet.pts += self._shift
+        packet.dts += self._shift
+        self._decoded_at = packet.dts
 
     def _is_timed(self, part: Union[av.Packet, av.VideoFrame]) -> bool:
         """Whether the time at which it is shown is known."""

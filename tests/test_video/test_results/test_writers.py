@@ -3,6 +3,7 @@ import errno
 import json
 import os
 import pickle
+import resource
 import signal
 import subprocess
 import sys
@@ -256,6 +257,34 @@ def test_a_disk_that_is_full_at_the_end(tmp_path, make_meta, settings, fill,
     assert files_in(tmp_path / 'out') == ALL_FILES
 
 
+def test_a_disk_that_is_full_while_a_video_is_drawn(tmp_path, make_meta,
+                                                    settings, poses_of):
+    """An error of the system's kind, which tools tell in a line."""
+    noise = np.random.default_rng(0).integers(
+        0, 256, (20, 64, 96, 3), dtype=np.uint8)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writer = open_writers(make_meta(), settings(report=False))
+    # between what the records and what the frames take
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match='too large.*overlay'):
+            with writer:
+                for index, image in enumerate(noise):
+                    writer.write(poses_of(index), image)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    left = files_in(tmp_path / 'out')
+    assert left and all('.walk.partial/' in name for name in left)
+    # with space again it begins with the piece that was lost
+    with open_writers(make_meta(), settings(report=False,
+                                            resume=True)) as writer:
+        assert writer.next_index == 0
+        for index, image in enumerate(noise):
+            writer.write(poses_of(index), image)
+    with VideoReader(tmp_path / 'out/visualizations/walk.mp4') as reader:
+        assert len(reader) == 20
+
+
 def test_leftovers_of_a_killed_process_go(tmp_path, make_meta, settings, fill):
     folder = tmp_path / 'out/predictions'
     folder.mkdir(parents=True)
@@ -300,13 +329,6 @@ def test_holes_keep_the_times(tmp_path, make_meta, settings, poses_of,
     with av.open(str(tmp_path / 'out/visualizations/walk.mp4')) as file:
         times = [frame.time for frame in file.decode(video=0)]
     assert times == pytest.approx([0, .1, .5])
-
-
-def test_settings_are_checked(tmp_path):
-    with pytest.raises(ValueError, match=r"\['xml'\] are not known"):
-        OutputSettings(pred_out_dir=tmp_path, formats=('json', 'xml'))
-    with pytest.raises(ValueError, match='nowhere to write'):
-        OutputSettings()
 
 
 def test_nothing_asked_for(tmp_path, make_meta):
