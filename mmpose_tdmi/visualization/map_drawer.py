@@ -21,14 +21,13 @@ def heatmap_strength(heatmaps: np.ndarray) -> np.ndarray:
 
     Returns:
         np.ndarray: (h, w), float32, 0 to 1: the largest of the keypoints'
-        maps, each divided by its maximum. A map without a positive value is
-        left out.
+        maps, divided by the maximum of all of them: the surest keypoint is
+        the brightest, and one that may be anywhere is not seen. Zeros if no
+        map has a positive value.
     """
-    maps = np.maximum(heatmaps, 0).astype(np.float32)
-    highest = maps.max(axis=(1, 2), keepdims=True)
-    scaled = np.divide(
-        maps, highest, out=np.zeros_like(maps), where=highest > 0)
-    return scaled.max(axis=0)
+    strength = np.maximum(heatmaps.max(axis=0), 0).astype(np.float32)
+    highest = strength.max()
+    return strength / highest if highest > 0 else strength
 
 
 def motion_strength(motion: np.ndarray) -> np.ndarray:

@@ -99,7 +99,7 @@ class PoseDrawer:
                     str(ids[i]),
                     np.maximum(box[:2], 0),
                     font_sizes=8 * self._width(image) + 4,
-                    colors=(255, 255, 255),
+                    colors=_text_colour(colour),
                     vertical_alignments='top',
                     bboxes=[dict(facecolor=colour)])
         return self._visualizer.get_image()
@@ -108,3 +108,9 @@ class PoseDrawer:
 def id_colour(person: int) -> Tuple[int, int, int]:
     """tuple[int, int, int]: The colour of an id, RGB."""
     return ID_COLOURS[person % len(ID_COLOURS)]
+
+
+def _text_colour(background: Tuple[int, int, int]) -> Tuple[int, int, int]:
+    """What can be read on a colour, both RGB: white, or black on light."""
+    brightness = np.dot(background, (.299, .587, .114))
+    return (0, 0, 0) if brightness > 150 else (255, 255, 255)

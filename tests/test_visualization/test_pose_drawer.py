@@ -74,6 +74,19 @@ def test_ids_have_colours_of_their_own(meta, frame):
     assert (other != alone).any()
 
 
+@pytest.mark.parametrize('person, text', [(0, 255), (2, 0), (6, 0)])
+def test_ids_can_be_read(meta, frame, person, text):
+    """White on dark labels, black on light ones such as yellow."""
+    box = np.array([[100., 50., 180., 160.]])
+    drawn = PoseDrawer(
+        meta, kpt_thr=2.).draw(frame,
+                               pose(100, 60)[None], np.ones((1, 17)), box,
+                               [person])
+    label = drawn[52:60, 102:108].reshape(-1, 3).astype(int)
+    assert (np.abs(label - ID_COLOURS[person][::-1]).max(axis=1) < 5).any()
+    assert (np.abs(label - text).max(axis=1) < 40).any()
+
+
 def test_nobody(meta, frame):
     drawn = PoseDrawer(meta).draw(
         frame, np.zeros((0, )), np.zeros((0, )), np.zeros((0, )), ids=[])

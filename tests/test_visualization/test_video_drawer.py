@@ -7,6 +7,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 from mmpose_tdmi.video import Crop, FramePoses, PersonPose, TrackedBox
 from mmpose_tdmi.visualization import PoseDrawer, VideoDrawer
+from mmpose_tdmi.visualization.map_drawer import heatmap_strength
 from mmpose_tdmi.visualization.pose_drawer import ID_COLOURS
 
 
@@ -96,6 +97,16 @@ def test_maps_lie_where_the_crop_is(meta, image, name):
     centre = (weight * np.arange(300)).sum() / weight.sum()
     middle = (weight * np.arange(200)[:, None]).sum() / weight.sum()
     assert abs(centre - 134.5) < 1 and abs(middle - 84.5) < 1
+
+
+def test_a_keypoint_that_may_be_anywhere_is_not_seen():
+    """As one that a model with a softmax over space was not trained on."""
+    sure, anywhere = np.zeros((2, 8, 6), np.float32)
+    sure[2, 4] = .8
+    anywhere[:] = .8 / 48
+    strength = heatmap_strength(np.stack([sure, anywhere]))
+    assert strength[2, 4] == 1
+    assert np.delete(strength, 2 * 6 + 4).max() < .03
 
 
 @pytest.mark.parametrize('center', [(0., 0.), (300., 200.), (-500., 100.)])
