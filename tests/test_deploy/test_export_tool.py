@@ -44,6 +44,16 @@ def test_writes_and_compares(run_tool, files, tmp_path, capsys):
             }
 
 
+def test_before_a_training(run_tool, files, tmp_path, capsys):
+    """Random weights, with which every part counts."""
+    run_tool(files[0], 'random', '--out-dir', tmp_path / 'out', '--graphs',
+             'frame', 'window', '--check-batches', 1)
+    told = capsys.readouterr().out
+    assert 'same argmax for 100.00% of 17 joints' in told
+    largest = float(told.split('largest value ')[1].split(')')[0])
+    assert largest > .1
+
+
 def test_bad_input_is_one_line(run_tool, files, tmp_path):
     config, checkpoint = files
     with pytest.raises(SystemExit, match='error: .*none.pth'):

@@ -53,14 +53,19 @@ def test_any_backbone(models, exported):
     ('last_stage', 'grid_sample'),
     ('dcpose', 'operator'),
     ('posewarper', 'operator'),
+    ('fami_pose', 'operator'),
+    ('temporal_attention', None),
 ])
 def test_window_graphs(models, exported, name, form):
-    path = exported(name, 'window', deform_conv=form)['window']
+    path = exported(name, 'window', deform_conv=form or 'operator')['window']
     parity = window_parity(models(name), path)
     assert parity.max_difference < 1e-4 and parity.same_peaks == 1
+    assert parity.largest > 1e-2
     operators = {node.op_type for node in onnx.load(path).graph.node}
     assert ('DeformConv' in operators) == (form == 'operator')
-    assert ('GridSample' in operators) == (form == 'grid_sample')
+    # FAMI-Pose aligns whole maps with it, whatever the form
+    assert ('GridSample' in operators) == (
+        form == 'grid_sample' or name == 'fami_pose')
 
 
 def test_inputs_outputs_and_notes(exported):

@@ -21,8 +21,9 @@ def folder(exported):
 
 
 def expected_poses(model, video):
-    estimator = StreamingPoseEstimator(
-        model, 'offline', crop_policy=CropPolicy(lookahead=0))
+    # the example's rule
+    policy = CropPolicy(0.05, 1.1, lookahead=0, renewal='recompute')
+    estimator = StreamingPoseEstimator(model, 'offline', crop_policy=policy)
     return [{
         p.box.track_id: p
         for p in poses.persons

@@ -12,12 +12,18 @@ docs/deployment.md explains everything.
 import argparse
 from pathlib import Path
 
+from torch import nn
+
 import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
-from mmpose_tdmi.apis import init_pose_model
+from mmpose_tdmi.apis import find_config, init_pose_model
 from mmpose_tdmi.deploy import (DEFORM_CONVS, GRAPHS, ParityError, export_onnx,
                                 measure_parity)
 from mmpose_tdmi.deploy.onnx_graphs import DEFAULT_OPSET
 from mmpose_tdmi.deploy.parity import MAX_DIFFERENCE, MIN_SAME_PEAKS
+from mmpose_tdmi.performance import build_random_model
+
+#: In place of a checkpoint.
+RANDOM = 'random'
 
 
 def parse_args() -> argparse.Namespace:
@@ -26,7 +32,10 @@ def parse_args() -> argparse.Namespace:
         epilog=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config of a model of this package')
-    parser.add_argument('checkpoint', help='its weights')
+    parser.add_argument(
+        'checkpoint',
+        help="its weights, or 'random': to see whether a model can be "
+        'exported before it is trained')
     parser.add_argument('--out-dir', type=Path, required=True)
     parser.add_argument(
         '--graphs',
@@ -64,8 +73,17 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def load(args: argparse.Namespace) -> nn.Module:
+    if args.checkpoint != RANDOM:
+        return init_pose_model(args.config, args.checkpoint, device='cpu')
+    config = find_config(args.config, 'the config')
+    config.model.pop('init_cfg', None)
+    config.model.backbone.pop('init_cfg', None)
+    return build_random_model(config)
+
+
 def export(args: argparse.Namespace) -> None:
-    model = init_pose_model(args.config, args.checkpoint, device='cpu')
+    model = load(args)
     written = export_onnx(
         model,
         args.out_dir,
