@@ -29,9 +29,11 @@ class ArrayFrames(VideoSource):
                  name: str = 'frames',
                  on_corrupt: str = 'skip') -> None:
         self._arrays = frames
-        known = isinstance(frames, (list, tuple, np.ndarray))
-        self._length = len(frames) if known else None
-        text = f'<{len(frames)} arrays>' if known else '<generator>'
+        self._length: Optional[int] = None
+        text = '<generator>'
+        if isinstance(frames, (list, tuple, np.ndarray)):
+            self._length = len(frames)
+            text = f'<{self._length} arrays>'
         super().__init__(name, text, fps, on_corrupt)
 
     @property

@@ -189,11 +189,11 @@ def number_images(paths: Sequence[PathLike]) -> VideoFrames:
         ValueError: If files have no numbers, are of several videos, or are
             not in the order of their numbers.
     """
-    paths = [str(path) for path in paths]
-    if len(paths) == 1:
-        return VideoFrames(paths[0], np.zeros(1), paths)
+    files = [str(path) for path in paths]
+    if len(files) == 1:
+        return VideoFrames(files[0], np.zeros(1), files)
     videos, numbers = set(), []
-    for path in paths:
+    for path in files:
         folder, name = osp.split(path)
         match = re.fullmatch(r'(.*?)(\d+)(\D*)', osp.splitext(name)[0])
         if match is None:
@@ -205,8 +205,8 @@ def number_images(paths: Sequence[PathLike]) -> VideoFrames:
     if len(videos) > 1:
         raise ValueError(
             f'frames of {len(videos)} videos were given where those of one '
-            f'are expected, among them {paths[0]} and {paths[-1]}')
-    return VideoFrames(osp.dirname(paths[0]), numbers, paths)
+            f'are expected, among them {files[0]} and {files[-1]}')
+    return VideoFrames(osp.dirname(files[0]), np.array(numbers), files)
 
 
 def _natural(path: Path) -> list:

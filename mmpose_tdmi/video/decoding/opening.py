@@ -106,7 +106,7 @@ def _is_camera(input: Any) -> bool:
         input.isdigit() or _WEBCAM.fullmatch(input) is not None)
 
 
-def _refuse(fps: Optional[float], input: Any) -> None:
+def _refuse(fps: Any, input: Any) -> None:
     if fps is not None:
         raise ValueError(f'{input}: a video has its own frame rate, but '
                          f'fps={fps} was given')

@@ -5,7 +5,7 @@ Shape shorthand: none.
 import dataclasses
 from collections import deque
 from threading import Condition, Thread
-from typing import Deque, Iterator, Optional
+from typing import Deque, Generator, Iterator, Optional
 
 from .source import DecodedFrame, VideoSource
 
@@ -88,7 +88,8 @@ class ReadAhead:
             self._error = error
         finally:
             # what the source has open is closed in the thread that uses it
-            frames.close()
+            if isinstance(frames, Generator):
+                frames.close()
             with self._change:
                 self._has_ended = True
                 self._change.notify_all()

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 from mmengine.logging import print_log
@@ -76,7 +76,7 @@ class VideoSource(ABC):
     def __init__(self,
                  name: str,
                  input: str,
-                 fps: Fraction,
+                 fps: Union[Fraction, float],
                  on_corrupt: str = 'skip') -> None:
         if on_corrupt not in ON_CORRUPT:
             raise ValueError(

@@ -49,7 +49,7 @@ def frame_record(poses: FramePoses,
 
 def _person_record(pose: PersonPose, index: int) -> Dict[str, Any]:
     box = pose.box
-    numbers = dict(
+    numbers: Dict[str, Any] = dict(
         bbox=box.bbox,
         bbox_score=box.score,
         keypoints=pose.keypoints,

@@ -103,7 +103,7 @@ class VideoResultWriter:
 
     def _cut_to_common_end(self) -> int:
         """Drop what journal and videos do not all have; where they end."""
-        parts = [self._journal, *self._pieces()]
+        parts: List[Any] = [self._journal, *self._pieces()]
         while True:
             end = min(part.next_index for part in parts)
             if all(part.next_index == end for part in parts):

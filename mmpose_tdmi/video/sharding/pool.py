@@ -126,7 +126,7 @@ class _Pool:
         self.report = report
         self.context = context
         self.outcomes: List[Outcome] = []
-        self.workers: Dict[Connection, _Worker] = {}
+        self.workers: Dict[Any, _Worker] = {}
         # processes in a row that died before they were ready
         self.stillborn = 0
 

@@ -12,7 +12,7 @@ Shape shorthand: K keypoints.
 """
 import math
 from dataclasses import dataclass
-from typing import Dict, Iterable, Iterator, List, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 import numpy as np
 
@@ -132,7 +132,7 @@ class OneEuroSmoother(PoseSmoother):
         return _State(position, velocity, state.is_known | (trust >= 1))
 
 
-def _share(cutoff: np.ndarray, step: float) -> np.ndarray:
+def _share(cutoff: Any, step: float) -> Any:
     """The share of a new value in the mean."""
     turn = 2 * math.pi * cutoff * step
     return turn / (1 + turn)

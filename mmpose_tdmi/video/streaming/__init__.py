@@ -2,8 +2,8 @@
 
 Along a track, windows that follow each other share all frames but one. With
 one crop for a run of frames the features of a frame are the same in every
-window that sees it, and are computed once. The parts, from the crop to the
-poses:
+window that sees it, and are computed once; where a window's crop is another
+than the frame's, they are moved. The parts, from the crop to the poses:
 
 - ``crop_policy``: how long a crop is kept, and what it is;
 - ``crop_runs``: the run that a person's frame belongs to;
@@ -11,7 +11,9 @@ poses:
 - ``clip_settings``: window, padding and pipeline of a model's config;
 - ``window_model``: a model as a frame phase and a window phase;
 - ``feature_cache``: features between the two;
-- ``engine``: all of it along a video;
+- ``crop_warp``: features of one crop moved into another;
+- ``video_pass``: all of it along a video;
+- ``engine``: the estimator, its modes and arguments;
 - ``stages``: where the time goes.
 """
 from .clip_settings import ClipSettings

@@ -7,7 +7,7 @@ pipeline as any box: it is put in as the box that asks for it.
 Shape shorthand: T frames of a clip, H x W pixels of a frame or crop.
 """
 import inspect
-from typing import Optional, Sequence, Type
+from typing import Optional, Sequence, Tuple, Type
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -29,6 +29,10 @@ class ClipSettings:
     Args:
         config (Config): A config of this package.
         dataset_meta (dict): The model's, which samples carry.
+
+    Attributes:
+        input_size (tuple[int, int]): Width and height of a crop's pixels.
+        use_udp (bool): Whether crops are cut out by UDP.
 
     Raises:
         ValueError: If the test dataset names no window, or its pipeline does
@@ -52,7 +56,10 @@ class ClipSettings:
         with DefaultScope.overwrite_default_scope(self.scope):
             self._pipeline = Compose(dataset.pipeline)
         self._padding_factor = self._only(GetBBoxCenterScale).padding
-        width, height = self._only(TopdownAffine).input_size
+        affine = self._only(TopdownAffine)
+        self.input_size: Tuple[int, int] = tuple(affine.input_size)
+        self.use_udp: bool = affine.use_udp
+        width, height = self.input_size
         self._ratio = width / height
 
     def _only(self, kind: Type[BaseTransform]) -> BaseTransform:

@@ -19,22 +19,17 @@ crosses it.
 
 Shape shorthand: T frames of a window, H x W pixels of a frame.
 """
-from collections import deque
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Deque, Iterable, Iterator, List, Optional, Tuple
+from typing import Iterable, Iterator, Optional, Tuple
 
 import numpy as np
-from mmengine.registry import DefaultScope
 from torch import nn
 
-from ..structures import FramePoses, PersonPose, TrackedBox, TrackedFrame
+from ..structures import FramePoses, TrackedFrame
 from .clip_settings import ClipSettings
 from .crop_policy import CropPolicy
-from .crop_runs import CropRuns
-from .frame_buffer import FrameBuffer, number_of
-from .predictors import CachedPredictor, NaivePredictor, Window
 from .stats import StreamingStats
+from .video_pass import VideoPass
 from .window_model import WindowModel
 
 MODES = ('offline', 'online', 'naive')
@@ -115,8 +110,30 @@ class StreamingPoseEstimator:
         """int: Frames that are seen beyond a frame before its poses are."""
         if self.mode == 'online':
             return 0
-        ahead = self.crop_policy.lookahead if self.mode == 'offline' else 0
-        return max(ahead, self.window.offsets[-1])
+        future = self.window.offsets[-1]
+        if self.moves_features:
+            # crops of all of a window's frames come before its poses
+            return self.crop_lookahead + future
+        return max(self.crop_lookahead, future)
+
+    @property
+    def crop_lookahead(self) -> int:
+        """int: Frames that are seen beyond a frame before its crop is
+        chosen."""
+        if self.mode == 'online':
+            return 0
+        future = self.window.offsets[-1]
+        if self.mode == 'naive':
+            return future
+        ahead = self.crop_policy.lookahead
+        # its window waits for as many anyway, unless it has to wait for
+        # their crops, too
+        return ahead if self.moves_features else max(ahead, future)
+
+    @property
+    def moves_features(self) -> bool:
+        """bool: Whether features are moved between crops at renewals."""
+        return self.mode != 'naive' and self.crop_policy.renewal == 'warp'
 
     def iterate_poses(
             self,
@@ -150,138 +167,12 @@ class StreamingPoseEstimator:
             self, tracked_frames: Iterable[TrackedFrame], frame_step: int,
             stats: StreamingStats) -> Iterator[Tuple[FramePoses, np.ndarray]]:
         for _, frames in groupby(_checked(tracked_frames), _size):
-            video = _Video(self, frame_step, stats)
+            video = VideoPass(self, frame_step, stats)
             for frame in frames:
                 video.add(frame)
                 yield from video.finished()
             video.end()
             yield from video.finished()
-
-
-@dataclass
-class _Pending:
-    """A frame whose poses have not been given out.
-
-    ``missing`` counts the persons without a pose; it is None until the
-    frame's windows are made.
-    """
-    frame: TrackedFrame
-    poses: FramePoses
-    missing: Optional[int] = None
-
-
-class _Video:
-    """What is known and under way along one video."""
-
-    def __init__(self, estimator: StreamingPoseEstimator, frame_step: int,
-                 stats: StreamingStats) -> None:
-        settings = estimator.settings
-        is_naive = estimator.mode == 'naive'
-        self._estimator = estimator
-        self._stats = stats
-        self._buffer = FrameBuffer(
-            settings.window,
-            settings.policy,
-            frame_step,
-            causal=estimator.mode == 'online')
-        self._runs = CropRuns(
-            settings,
-            CropPolicy(0, 1, 0, 1) if is_naive else estimator.crop_policy)
-        predictor = NaivePredictor if is_naive else CachedPredictor
-        self._predict = predictor(estimator.window_model, settings, stats,
-                                  estimator.batch_size)
-        self._pending: Deque[_Pending] = deque()
-        self._queue: List[Tuple[Window, _Pending, int]] = []
-        self._has_ended = False
-
-    def add(self, frame: TrackedFrame) -> None:
-        """Take the next frame in, and do what can be done."""
-        self._buffer.append(frame)
-        self._pending.append(
-            _Pending(
-                frame,
-                FramePoses(frame.index, [None] * len(frame.persons),
-                           frame.timestamp)))
-        self._advance()
-
-    def end(self) -> None:
-        """There are no more frames: do what is left."""
-        self._has_ended = True
-        self._advance()
-        self._run()
-
-    def finished(self) -> Iterator[Tuple[FramePoses, np.ndarray]]:
-        """The frames that are done, each once, in order."""
-        while self._pending and self._pending[0].missing == 0:
-            done = self._pending.popleft()
-            self._stats.frames += 1
-            yield done.poses, done.frame.image
-
-    def _advance(self) -> None:
-        """Make windows of all frames that are ready."""
-        waiting = [p for p in self._pending if p.missing is None]
-        for place, pending in enumerate(waiting):
-            if not self._is_ready(pending.frame, len(waiting) - place - 1):
-                break
-            self._make_windows(pending, waiting[place + 1:])
-            if len(self._queue) >= self._estimator.batch_size:
-                self._run()
-        num_made = sum(p.missing is not None for p in self._pending)
-        # people may be so rare that a batch takes a long time to fill
-        if (not self._queue or num_made > self._estimator.batch_size
-                or self._estimator.mode == 'online'):
-            self._run()
-
-    def _is_ready(self, frame: TrackedFrame, num_later: int) -> bool:
-        """Whether all is known that a frame's windows depend on."""
-        return self._has_ended or (num_later >= self._estimator.lookahead and
-                                   self._buffer.is_complete(number_of(frame)))
-
-    def _make_windows(self, pending: _Pending, later: List[_Pending]) -> None:
-        """Put the windows of a frame's persons into the queue."""
-        frame = pending.frame
-        pending.missing = len(frame.persons)
-        key = number_of(frame)
-        # a track whose last window shares no frame with this one's starts
-        # anew: that costs nothing
-        self._runs.keep(lambda run: self._buffer.share_frames(run.last, key))
-        if not frame.persons:
-            return
-        numbers = self._buffer.clip(key)
-        ahead = later[:self._estimator.lookahead]
-        for place, box in enumerate(frame.persons):
-            run = self._runs.assign(key, box, _boxes(box.track_id, ahead))
-            self._stats.crops += run.length == 1
-            self._queue.append((Window(box, run, numbers), pending, place))
-
-    def _run(self) -> None:
-        """Run the model on the queue and forget what is needed no more."""
-        if self._queue:
-            scope = self._estimator.settings.scope
-            with DefaultScope.overwrite_default_scope(scope):
-                poses = self._predict([entry[0] for entry in self._queue],
-                                      self._buffer)
-            for (window, pending, place), pose in zip(self._queue, poses):
-                pending.poses.persons[place] = PersonPose(
-                    window.box, pose.keypoints, pose.scores, window.crop,
-                    pose.heatmaps, pose.motion)
-                pending.missing -= 1
-            self._stats.person_frames += len(self._queue)
-            self._queue = []
-        following = [
-            number_of(p.frame) for p in self._pending if p.missing is None
-        ]
-        self._buffer.drop_before(
-            following[0] if following else self._buffer.last + 1)
-        self._predict.evict(self._buffer.first, self._runs.active)
-
-
-def _boxes(track_id: int, frames: Iterable[_Pending]) -> Iterator[TrackedBox]:
-    """A track's boxes in frames."""
-    for pending in frames:
-        for box in pending.frame.persons:
-            if box.track_id == track_id:
-                yield box
 
 
 def _size(frame: TrackedFrame) -> Tuple[int, ...]:

@@ -1,8 +1,9 @@
 """Features of crops, kept for as long as a window can name them.
 
 An entry is a frame as seen through the crop of one run. Entries leave when
-their frame is older than any frame to come needs, or their run is over, so
-that the cache holds, per person, the window's span and the frames of a batch.
+their frame is older than any frame to come needs, or no window to come needs
+their run, so that the cache holds, per person, the window's span and the
+frames of a batch.
 
 Shape shorthand: none.
 """
@@ -44,7 +45,7 @@ class FeatureCache:
 
         Args:
             oldest (int): The number of the oldest frame still needed.
-            runs (Collection[int]): The runs that go on.
+            runs (Collection[int]): The runs still needed.
         """
         for run in list(self._features):
             if run not in runs:

@@ -8,10 +8,12 @@ from typing import Dict, List, Sequence, Set
 from ..structures import Crop, TrackedBox
 from .clip_settings import ClipSettings
 from .crop_runs import CropRun
+from .crop_warp import CropWarp
 from .feature_cache import FeatureCache
 from .frame_buffer import FrameBuffer
+from .stages import stage
 from .stats import StreamingStats
-from .window_model import WindowModel, WindowPose
+from .window_model import FrameFeatures, WindowModel, WindowPose
 
 
 @dataclass
@@ -22,10 +24,13 @@ class Window:
         box (TrackedBox): The person's box in the key frame.
         run (CropRun): The run that it belongs to.
         numbers (list[int]): The numbers of its frames, T.
+        runs (list[CropRun]): The run whose crop the backbone sees each frame
+            through, T: ``run``, unless features are moved between crops.
     """
     box: TrackedBox
     run: CropRun
     numbers: List[int]
+    runs: List[CropRun]
 
     @property
     def crop(self) -> Crop:
@@ -36,6 +41,9 @@ class Window:
 @dataclass
 class CachedPredictor:
     """Each crop goes through the backbone once, however many windows see it.
+
+    Frames that belong to another run than their window are moved into the
+    window's crop.
 
     Args:
         model (WindowModel): The model.
@@ -51,6 +59,9 @@ class CachedPredictor:
     cache: FeatureCache = field(default_factory=FeatureCache)
     _seen: Dict[int, Set[int]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.warp = CropWarp(self.settings.input_size, self.settings.use_udp)
+
     def __call__(self, windows: Sequence[Window],
                  buffer: FrameBuffer) -> List[WindowPose]:
         """The poses of windows, in their order.
@@ -59,24 +70,36 @@ class CachedPredictor:
             windows (Sequence[Window]): Any number of them.
             buffer (FrameBuffer): Has their frames.
         """
-        owners = {(w.run.id, n): w for w in windows for n in w.numbers}
+        owners = {
+            (run.id, n): (w.box, run.crop)
+            for w in windows
+            for run, n in zip(w.runs, w.numbers)
+        }
         missing = self.cache.missing(owners)
         for start in range(0, len(missing), self.batch_size):
             keys = missing[start:start + self.batch_size]
             features = self.model.encode_frames([
                 self.settings.pack([buffer[key[1]].image], [key[1]],
-                                   owners[key].box, owners[key].crop)
-                for key in keys
+                                   *owners[key]) for key in keys
             ])
             for key, encoded in zip(keys, features):
                 self.cache[key] = encoded
-                self._count(owners[key].box.track_id, key[1])
+                self._count(owners[key][0].track_id, key[1])
         poses = []
         for start in range(0, len(windows), self.batch_size):
-            poses += self.model.predict_windows([[
-                self.cache[window.run.id, number] for number in window.numbers
-            ] for window in windows[start:start + self.batch_size]])
+            poses += self.model.predict_windows([
+                self._features(window)
+                for window in windows[start:start + self.batch_size]
+            ])
         return poses
+
+    def _features(self, window: Window) -> List[FrameFeatures]:
+        """A window's frames as seen through its crop, T."""
+        with stage('neck_head'):
+            return [
+                self.warp(self.cache[run.id, number], run.crop, window.crop)
+                for run, number in zip(window.runs, window.numbers)
+            ]
 
     def _count(self, track_id: int, number: int) -> None:
         seen = self._seen.setdefault(track_id, set())
@@ -85,7 +108,8 @@ class CachedPredictor:
         seen.add(number)
 
     def evict(self, oldest: int, runs: Set[int]) -> None:
-        """Forget features of frames before ``oldest`` and of other runs."""
+        """Forget features of frames before ``oldest`` and of other runs than
+        ``runs``."""
         self.cache.evict(oldest, runs)
         self._seen = {
             track_id: kept

@@ -16,7 +16,7 @@ Shape shorthand: N crops, B windows, T frames of a window, C channels, K
 keypoints, h x w cells.
 """
 import copy
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -219,7 +219,7 @@ class WindowModel:
         with stage('keypoints'):
             samples = self.model.add_pred_to_datasample(
                 predicted, fields, samples)
-        motion = [None] * len(samples)
+        motion: List[Any] = [None] * len(samples)
         if self.output_motion:
             motion = self._motion(feats)
         return [

@@ -77,7 +77,8 @@ def test_a_chosen_crop_serves_the_frame_it_is_chosen_for(crops, shift, scale):
 @pytest.mark.parametrize('key, value', [('max_shift', -0.1),
                                         ('max_shift', float('nan')),
                                         ('max_scale', 0.9), ('lookahead', -1),
-                                        ('lookahead', 1.5), ('max_run', 0)])
+                                        ('lookahead', 1.5), ('max_run', 0),
+                                        ('renewal', 'forget')])
 def test_bad_values_are_named(key, value):
     with pytest.raises(ValueError, match=key):
         CropPolicy(**{key: value})

@@ -43,7 +43,7 @@ def test_what_is_known_of_the_next_frames_counts(settings):
 
 
 def test_tracks_have_runs_of_their_own(settings):
-    runs = CropRuns(settings, CropPolicy())
+    runs = CropRuns(settings, CropPolicy(max_shift=0.1))
     first, second = runs.assign(0, box(10),
                                 []), runs.assign(0, box(10, track_id=2), [])
     assert first.id != second.id and first.crop == second.crop

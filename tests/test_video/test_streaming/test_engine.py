@@ -12,7 +12,7 @@ from mmpose_tdmi.video import (CropPolicy, StreamingPoseEstimator, TrackedBox,
 from .conftest import make_video, two_persons
 
 #: Keeps a crop for a few frames of the moving person.
-POLICY = CropPolicy(max_shift=0.1, max_scale=1.2, lookahead=3)
+POLICY = CropPolicy(0.1, 1.2, lookahead=3, renewal='recompute')
 
 
 def run(model, frames, **kwargs):
@@ -134,7 +134,7 @@ def test_no_tolerance_is_naive(models):
     frames = make_video()
     naive, reference = run(models(), frames, mode='naive')
     found, estimator = run(
-        models(), frames, crop_policy=CropPolicy(max_shift=0, max_scale=1))
+        models(), frames, crop_policy=CropPolicy(0, 1, renewal='recompute'))
     for a, b in zip(naive, found):
         for p, q in zip(a.persons, b.persons):
             np.testing.assert_allclose(p.heatmaps, q.heatmaps, atol=1e-5)
@@ -177,7 +177,8 @@ def test_a_renewal_costs_the_overlap(models):
     def jump(i):
         return (30, 20, 60, 80) if i < 6 else (50, 20, 80, 80)
 
-    _, estimator = run(models(), make_video(12, one_person(jump)))
+    _, estimator = run(
+        models(), make_video(12, one_person(jump)), crop_policy=POLICY)
     stats = estimator.stats
     # frames 4 ... 7 are in windows of both runs
     assert (stats.crops, stats.recomputed, stats.backbone_passes) == (2, 4, 16)
@@ -211,7 +212,7 @@ def test_looking_ahead_makes_runs_longer(models):
     frames = make_video(24, one_person(lambda i: (10 + i, 20, 50 + i, 80)))
     crops = []
     for lookahead in (0, 20):
-        policy = CropPolicy(max_shift=0.1, lookahead=lookahead)
+        policy = CropPolicy(0.1, 1.1, lookahead, renewal='recompute')
         _, estimator = run(models(), frames, crop_policy=policy)
         crops.append(estimator.stats.crops)
     assert crops[1] < crops[0]
@@ -234,7 +235,7 @@ def test_online_poses_come_before_the_next_frame(models):
 
 def test_online_equals_offline_for_a_causal_model(models):
     model = models(offsets=(-2, -1, 0))
-    policy = CropPolicy(max_shift=0.1, lookahead=0)
+    policy = CropPolicy(0.1, 1.1, renewal='recompute')
     frames = make_video()
     online, estimator = run(model, frames, mode='online', crop_policy=policy)
     offline, _ = run(model, frames, mode='offline', crop_policy=policy)
@@ -273,7 +274,7 @@ def test_single_frame_models_are_batched_too(models):
 def test_memory_does_not_grow(models):
     """Frames and features kept, and frames read ahead, are bounded."""
     estimator = StreamingPoseEstimator(
-        models(), batch_size=4, crop_policy=CropPolicy(lookahead=3))
+        models(), batch_size=4, crop_policy=POLICY)
     alive, asked, most_frames, most_features = [], 0, 0, 0
 
     class Image(np.ndarray):
