@@ -8,11 +8,13 @@ from .annotated_video import AnnotatedVideo, load_annotated_videos
 from .models import (build_random_model, load_config, resize_input,
                      single_frame_config, tdmi_config)
 from .still_video import still_video
-from .timing import markdown_table, median_times
+from .timing import (add_clock_argument, chosen_clock, clock_name,
+                     markdown_table, median_times)
 
 __all__ = [
-    'AnnotatedVideo', 'build_random_model', 'estimate_videos',
-    'load_annotated_videos', 'load_config', 'markdown_table', 'mean_distances',
-    'median_times', 'posetrack_ap', 'resize_input', 'single_frame_config',
-    'still_video', 'tdmi_config'
+    'AnnotatedVideo', 'add_clock_argument', 'build_random_model',
+    'chosen_clock', 'clock_name', 'estimate_videos', 'load_annotated_videos',
+    'load_config', 'markdown_table', 'mean_distances', 'median_times',
+    'posetrack_ap', 'resize_input', 'single_frame_config', 'still_video',
+    'tdmi_config'
 ]

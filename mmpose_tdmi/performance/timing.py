@@ -1,4 +1,5 @@
 """Times of alternatives, taken in turn, and tables of them."""
+import argparse
 import statistics
 import time
 from typing import Any, Callable, Dict, Mapping, Sequence
@@ -41,6 +42,24 @@ def median_times(
             run()
             times[name].append(clock() - start)
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+def add_clock_argument(parser: argparse.ArgumentParser) -> None:
+    """The option by which a script measures CPU time."""
+    parser.add_argument(
+        '--cpu-time',
+        action='store_true',
+        help='CPU time of the process instead of wall time: on a busy machine')
+
+
+def chosen_clock(args: argparse.Namespace) -> Callable[[], float]:
+    """The clock that :func:`add_clock_argument`'s option asks for."""
+    return time.process_time if args.cpu_time else time.perf_counter
+
+
+def clock_name(args: argparse.Namespace) -> str:
+    """What a report says of its clock: ``'CPU time'`` or ``'wall time'``."""
+    return f'{"CPU" if args.cpu_time else "wall"} time'
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence]) -> str:

@@ -1,4 +1,7 @@
 """Small clips."""
+import importlib.util
+import sys
+
 import pytest
 
 from mmpose_tdmi.synthetic import ClipSettings, generate
@@ -15,18 +18,27 @@ def small_clips(tmp_path_factory):
 
 
 @pytest.fixture
-def run_tool(repository, monkeypatch):
-    """``run_tool(name, *arguments)`` runs a benchmark in this process."""
-    import importlib.util
-    import sys
+def tool(repository):
+    """``tool(name)`` is a benchmark as a module."""
 
-    def run(name, *arguments):
+    def load(name):
         path = repository / f'tools/benchmark/{name}.py'
         spec = importlib.util.spec_from_file_location(f'tool_{name}', path)
-        tool = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(tool)
-        argv = [str(path), *map(str, arguments)]
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture
+def run_tool(tool, monkeypatch):
+    """``run_tool(name, *arguments)`` runs a benchmark in this process."""
+
+    def run(name, *arguments):
+        module = tool(name)
+        argv = [module.__file__, *map(str, arguments)]
         monkeypatch.setattr(sys, 'argv', argv)
-        tool.main()
+        module.main()
 
     return run

@@ -1,9 +1,14 @@
 """The scripts of tools/benchmark, on little."""
 import json
+import time
 
 import pytest
+import torch
+from mmengine.registry import DefaultScope
 
+from mmpose_tdmi.performance import build_random_model, load_config
 from mmpose_tdmi.performance.report import load_report
+from mmpose_tdmi.video import CropPolicy
 
 
 def numbers(table, column):
@@ -51,6 +56,35 @@ def test_person_frame_cost(run_tool, tmp_path):
     assert limit > 1 and 0 < share < 1
 
 
+@pytest.fixture
+def training_step(tool):
+    return tool('training_step')
+
+
+def test_a_training_step_in_parts_is_the_whole_step(training_step, capsys):
+    """The same gradients, in every part of the model."""
+    args = training_step.parse_args(['--quick', '--model', 'vit-s'])
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        step = training_step.Step(args, 'nothing')
+    step.model.eval()  # no dropped paths: both passes are to be equal
+    gradients = []
+    step.model.zero_grad = lambda **_: None
+    for run in (step.run, lambda: step.run_in_parts(time.perf_counter)):
+        run()
+        gradients.append({
+            name: x.grad.clone()
+            for name, x in step.model.named_parameters() if x.grad is not None
+        })
+        for x in step.model.parameters():
+            x.grad = None
+    whole, parts = gradients
+    assert whole.keys() == parts.keys()
+    assert any(name.startswith('backbone') for name in whole)
+    for name in whole:
+        torch.testing.assert_close(
+            whole[name], parts[name], rtol=1e-3, atol=1e-6, msg=name)
+
+
 def test_whole_video(run_tool, tmp_path):
     pytest.importorskip('mmdet')
     path = tmp_path / 'video.json'
@@ -65,9 +99,66 @@ def test_whole_video(run_tool, tmp_path):
     json.dumps(ratios.rows)
 
 
-def test_shared_crops_names_what_is_missing(run_tool, repository, tmp_path):
-    config = repository / ('configs/tdmi/synthetic/'
-                           'tdmi_hrnet-light_1xb16-1e_synthetic-96x64.py')
+def test_cpu_time_by_stage_needs_one_thread(run_tool, capsys, monkeypatch):
+    pytest.importorskip('mmdet')
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: 2)
+    with pytest.raises(SystemExit):
+        run_tool('whole_video', '--quick', '--cpu-time')
+    assert 'OMP_NUM_THREADS=1' in capsys.readouterr().err
+
+
+SMALL_CONFIG = 'configs/tdmi/synthetic/tdmi_res18_1xb16-1e_synthetic-96x64.py'
+
+
+@pytest.fixture
+def shared_crops(run_tool, repository, tmp_path, small_clips):
+    """Runs the tool with a small model of random weights."""
+
+    def run(*policies, weights=None):
+        config = load_config(repository / SMALL_CONFIG)
+        if weights is None:
+            weights = tmp_path / 'weights.pth'
+            with DefaultScope.overwrite_default_scope('mmpose'):
+                model = build_random_model(config)
+            torch.save(dict(state_dict=model.state_dict()), weights)
+        path = tmp_path / 'crops.json'
+        run_tool('shared_crops', repository / SMALL_CONFIG, weights,
+                 '--ann-file', small_clips / 'annotations/synthetic_val.json',
+                 '--data-root', small_clips, '--policies', *policies,
+                 '--jitter', 0, 0.05, '--out', path)
+        return load_report(path)
+
+    return run
+
+
+def test_shared_crops(shared_crops):
+    default = CropPolicy()
+    assert default.renewal == 'warp'
+    report = shared_crops(
+        '0:1:0:recompute', '0.5:2:8:recompute',
+        f'{default.max_shift}:{default.max_scale}:{default.lookahead}')
+    assert ['by 0 of' in table.title
+            for table in report.tables] == [True, False]
+    for table in report.tables:
+        naive, none, lenient, moved = numbers(table, 'passes per person-frame')
+        assert naive == 5
+        assert none > 3 and lenient < 2 and moved < 2
+        # without tolerance a crop for every box, seen by all of its window
+        assert numbers(table, 'change')[1] == '+0.00'
+        assert numbers(table, 'pixels')[1] == pytest.approx(0, abs=0.02)
+        assert min(numbers(table, 'pixels')[2:]) > 0.02
+        _, none, lenient, moved = numbers(table, 'frames per crop')
+        assert 1 <= none <= moved < lenient
+    # of the default, in the worse table
+    for key, column, worst in (('passes', 'passes per person-frame', max),
+                               ('change', 'change', min)):
+        found = [float(numbers(table, column)[3]) for table in report.tables]
+        assert report.values[key] == worst(found)
+
+
+def test_shared_crops_names_what_is_wrong(shared_crops, tmp_path):
     with pytest.raises(SystemExit, match='weights.pth'):
-        run_tool('shared_crops', config, tmp_path / 'weights.pth',
-                 '--ann-file', tmp_path / 'val.json', '--data-root', tmp_path)
+        shared_crops('0:1', weights=tmp_path / 'missing/weights.pth')
+    for policy in ('0.1', '0.1:x', '0.1:1.1:2:forget', '1:1:1:warp:1'):
+        with pytest.raises(SystemExit, match=f'--policies.*{policy}'):
+            shared_crops(policy, weights=tmp_path)

@@ -22,3 +22,16 @@ def test_frames_and_people(persons):
 def test_frames_are_made_one_by_one():
     video = still_video(10**9, 1)
     assert next(video).index == 0
+
+
+def test_people_who_move():
+
+    def lefts(speed):
+        return [
+            frame.persons[0].bbox[0]
+            for frame in still_video(3, 1, (320, 180), speed)
+        ]
+
+    first, second, third = lefts(0.5)
+    assert second - first == third - second == pytest.approx(0.5 * 180 / 4.5)
+    assert len(set(lefts(0))) == 1

@@ -1,7 +1,11 @@
 """Times in turn and tables."""
+import argparse
+import time
+
 import pytest
 
-from mmpose_tdmi.performance import markdown_table, median_times
+from mmpose_tdmi.performance import (add_clock_argument, chosen_clock,
+                                     clock_name, markdown_table, median_times)
 
 
 class Clock:
@@ -44,3 +48,14 @@ def test_tables():
         ['a', 'b'],
         [['x', 1.23456], [2, 12345.6]
          ]) == ('| a | b |\n| --- | --- |\n| x | 1.23 |\n| 2 | 12346 |')
+
+
+@pytest.mark.parametrize('options, clock, name', [
+    ([], time.perf_counter, 'wall time'),
+    (['--cpu-time'], time.process_time, 'CPU time'),
+])
+def test_the_clock_that_is_asked_for(options, clock, name):
+    parser = argparse.ArgumentParser()
+    add_clock_argument(parser)
+    args = parser.parse_args(options)
+    assert chosen_clock(args) is clock and clock_name(args) == name

@@ -20,7 +20,8 @@ from mmpose_tdmi.models.layers import DeformableConv2d
 from mmpose_tdmi.models.layers.deformable import mmcv_operator
 from mmpose_tdmi.models.layers.grid_sample_deform import \
     deform_conv2d_grid_sample
-from mmpose_tdmi.performance import median_times
+from mmpose_tdmi.performance import (add_clock_argument, chosen_clock,
+                                     clock_name, median_times)
 from mmpose_tdmi.performance.machine import describe_machine
 from mmpose_tdmi.performance.report import (Report, Table, add_out_argument,
                                             publish)
@@ -99,6 +100,7 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument('--width', type=int, default=72)
     parser.add_argument('--repeats', type=int, default=7)
     parser.add_argument('--device', default='cpu')
+    add_clock_argument(parser)
     add_out_argument(parser)
     return parser.parse_args(args)
 
@@ -113,8 +115,9 @@ def main(argv: Optional[List[str]] = None) -> None:
     rows = []
     for maps in args.maps:
         runs = cases(args, maps)
-        forward = median_times(runs['forward'], args.repeats)
-        both = median_times(runs['both'], args.repeats)
+        forward, both = (
+            median_times(runs[which], args.repeats, clock=chosen_clock(args))
+            for which in ('forward', 'both'))
         base = forward['grid_sample as trained'], both['grid_sample']
         for name in forward:
             row = [maps, name, forward[name] / base[0]]
@@ -131,7 +134,8 @@ def main(argv: Optional[List[str]] = None) -> None:
             f'{args.channels} channels, {args.height}x{args.width}, '
             f'{args.groups} groups, {args.device}, '
             f'{torch.get_num_threads()} thread(s), {args.repeats} '
-            'repetitions.', [table]), args.out, argv, machine)
+            f'repetitions, {clock_name(args)}.', [table]), args.out, argv,
+        machine)
 
 
 if __name__ == '__main__':

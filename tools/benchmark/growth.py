@@ -16,11 +16,13 @@ import sys
 from functools import partial
 from typing import Callable, Dict, List, Optional, Tuple
 
+import torch
 from mmengine.registry import DefaultScope
 from torch import nn
 
 import mmpose_tdmi  # noqa: F401
-from mmpose_tdmi.performance import (build_random_model, median_times,
+from mmpose_tdmi.performance import (add_clock_argument, build_random_model,
+                                     chosen_clock, clock_name, median_times,
                                      resize_input, still_video, tdmi_config)
 from mmpose_tdmi.performance.machine import describe_machine
 from mmpose_tdmi.performance.models import MODEL_CONFIGS
@@ -57,7 +59,7 @@ def timed(args: argparse.Namespace,
         runs[name] = partial(run, *case)
         # what it takes to make the frames is taken off
         runs[f'{name} frames'] = partial(make_only, *case[1:])
-    times = median_times(runs, args.repeats)
+    times = median_times(runs, args.repeats, clock=chosen_clock(args))
     rows = []
     for name, (_, frames, persons, _) in cases.items():
         spent = times[name] - times[f'{name} frames']
@@ -112,8 +114,9 @@ def report(args: argparse.Namespace, argv: List[str]) -> Report:
     return Report(
         f'{args.model}, input {height}x{width}, frames of '
         f'{frame[0]}x{frame[1]}, {args.frames} frames of two people unless '
-        f'said otherwise, no flip test, {args.device}, medians of '
-        f'{args.repeats} repetitions in turn.', tables,
+        f'said otherwise, no flip test, {args.device}, '
+        f'{torch.get_num_threads()} thread(s), medians of {args.repeats} '
+        f'repetitions in turn, {clock_name(args)}.', tables,
         {'memory ratio': list(peaks.values())[-1] / first})
 
 
@@ -146,6 +149,7 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
         help='height of the largest input (default 384)')
     parser.add_argument('--repeats', type=int, default=2)
     parser.add_argument('--device', default='cpu')
+    add_clock_argument(parser)
     parser.add_argument(
         '--quick', action='store_true', help='little: whether it runs')
     parser.add_argument('--measure', type=int, help=argparse.SUPPRESS)

@@ -6,10 +6,9 @@
 - streaming: TDMI, each crop through the backbone once.
 
 All through their own pipelines, from the frame to the keypoints, flip test
-equal on all sides, random weights, people who keep still (a crop lasts, one
-backbone pass per person-frame; tools/benchmark/shared_crops.py measures how
-many it takes of people who move: ``--passes`` gives the ratio at that
-number). Medians of repetitions in turn::
+equal on all sides, random weights, people who keep still, of whom a crop
+lasts; "moving" is streaming for people whose crops are renewed, who move by
+``--speed`` of their width a frame. Medians of repetitions in turn::
 
     python tools/benchmark/person_frame_cost.py --models w48 --frames 6
     python tools/benchmark/person_frame_cost.py --quick
@@ -20,7 +19,6 @@ their share of its multiply-accumulates.
 """
 import argparse
 import sys
-import time
 from contextlib import nullcontext
 from typing import Callable, Dict, List, Optional, Tuple
 
@@ -32,7 +30,8 @@ from torch import nn
 
 import mmpose_tdmi  # noqa: F401
 from mmpose_tdmi.models.complexity import clip_length, count_model
-from mmpose_tdmi.performance import (build_random_model, median_times,
+from mmpose_tdmi.performance import (add_clock_argument, build_random_model,
+                                     chosen_clock, clock_name, median_times,
                                      resize_input, single_frame_config,
                                      still_video, tdmi_config)
 from mmpose_tdmi.performance.machine import describe_machine
@@ -118,31 +117,33 @@ def measure(name: str, args: argparse.Namespace) -> Tuple[list, list]:
                                        args.batch_size)
     single = SingleFrame(models['single'], args.batch_size)
     frames = list(still_video(args.frames, args.persons))
+    moving = list(still_video(args.frames, args.persons, speed=args.speed))
     few = frames[:args.naive_frames]
     cases: Dict[str, Callable[[], None]] = dict(
         single=lambda: single(frames),
         naive=lambda: run_all(naive, few),
-        streaming=lambda: run_all(streaming, frames))
-    clock = time.process_time if args.cpu_time else time.perf_counter
+        streaming=lambda: run_all(streaming, frames),
+        moving=lambda: run_all(streaming, moving))
+    clock = chosen_clock(args)
     times = median_times(cases, args.repeats, clock=clock)
     # milliseconds per person and frame
-    counts = dict(single=frames, naive=few, streaming=frames)
+    counts = dict(single=frames, naive=few, streaming=frames, moving=moving)
     cost = {
         case: 1000 * times[case] / (len(counts[case]) * args.persons)
         for case in cases
     }
+    passes = streaming.stats.passes_per_person_frame
     share = window_share(streaming, frames, clock)
     assert streaming.stats.passes_per_person_frame == 1
 
     ratio = cost['streaming'] / cost['single']
-    # what is not the second phase grows with the passes
-    at_passes = ratio * (share + (1 - share) * args.passes)
     limit, window_macs = mac_ratio(models, (height, width))
     return ([
-        name, f'{height}x{width}', ratio, limit, at_passes,
+        name, f'{height}x{width}', ratio, limit,
+        cost['moving'] / cost['single'], passes,
         cost['naive'] / cost['streaming'], cost['naive'] / cost['single'],
         share, window_macs
-    ], [name, cost['single'], cost['naive'], cost['streaming']])
+    ], [name, *(cost[case] for case in cases)])
 
 
 def mac_ratio(models: Dict[str, nn.Module],
@@ -186,16 +187,12 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
         '--no-flip-test', dest='flip_test', action='store_false')
     parser.add_argument('--channels-last', action='store_true')
     parser.add_argument('--bf16', action='store_true', help='autocast')
+    add_clock_argument(parser)
     parser.add_argument(
-        '--cpu-time',
-        action='store_true',
-        help='CPU time of the process instead of wall time: on a busy machine')
-    parser.add_argument(
-        '--passes',
+        '--speed',
         type=float,
-        default=1.12,
-        help='backbone passes per person-frame to give the ratio for, as\n'
-        'shared_crops.py measured it (default 1.12)')
+        default=0.02,
+        help='of people who move, in widths a frame (default 0.02)')
     parser.add_argument('--device', default='cpu')
     parser.add_argument(
         '--quick',
@@ -227,26 +224,26 @@ def main(argv: Optional[List[str]] = None) -> None:
                 times.append(cost)
     except (FileNotFoundError, ValueError) as error:
         raise SystemExit(f'error: {error}') from error
-    settings = (f'{args.persons} person(s), {args.frames} frames, batches of '
+    settings = (f'{args.persons} person(s), moving ones by {args.speed:g} of '
+                f'their width a frame, {args.frames} frames, batches of '
                 f'{args.batch_size}, flip test {args.flip_test}, '
                 f'{torch.get_num_threads()} thread(s), '
                 f'{"bfloat16" if args.bf16 else "float32"}, '
                 f'{"channels-last" if args.channels_last else "contiguous"}, '
-                f'{args.repeats} repetitions, '
-                f'{"CPU" if args.cpu_time else "wall"} time.')
+                f'{args.repeats} repetitions, {clock_name(args)}.')
     header = [
-        'model', 'input', 'streaming / single', 'limit',
-        f'at {args.passes:g} passes', 'naive / streaming', 'naive / single',
+        'model', 'input', 'streaming / single', 'limit', 'moving / single',
+        'passes of moving', 'naive / streaming', 'naive / single',
         'window share', 'window share by MACs'
     ]
     values = {}
     for row in ratios:
         values[f'{row[0]} streaming / single'] = row[2]
-        values[f'{row[0]} naive / streaming'] = row[5]
+        values[f'{row[0]} naive / streaming'] = row[6]
     publish(
         Report(settings, [
             Table(header, ratios),
-            Table(['model', 'single', 'naive', 'streaming'], times,
+            Table(['model', 'single', 'naive', 'streaming', 'moving'], times,
                   'Milliseconds per person-frame')
         ], values), args.out, argv, machine)
 

@@ -41,7 +41,7 @@ def compare(model: nn.Module, videos: Dict[str, AnnotatedVideo], ann_file: str,
 
     reference, stats, ap = run('naive')
     rows = [[
-        'every box', '', '', f'{ap:.2f}', '', '', '',
+        'every box', '', '', '', f'{ap:.2f}', '', '', '',
         stats.passes_per_person_frame, ''
     ]]
     for policy in policies:
@@ -49,16 +49,33 @@ def compare(model: nn.Module, videos: Dict[str, AnnotatedVideo], ann_file: str,
         pixels, heads = mean_distances(poses, reference, videos)
         rows.append([
             f'{policy.max_shift:g}', f'{policy.max_scale:g}', policy.lookahead,
-            f'{policy_ap:.2f}', f'{policy_ap - ap:+.2f}', pixels, heads,
-            stats.passes_per_person_frame, stats.person_frames_per_crop
+            policy.renewal, f'{policy_ap:.2f}', f'{policy_ap - ap:+.2f}',
+            pixels, heads, stats.passes_per_person_frame,
+            stats.person_frames_per_crop
         ])
     return rows
 
 
 def parse_policy(text: str) -> CropPolicy:
-    """``0.1:1.25:16`` -> shift, scale and lookahead; the last may miss."""
-    shift, scale, *lookahead = text.split(':')
-    return CropPolicy(float(shift), float(scale), *[int(x) for x in lookahead])
+    """``0.1:1.25:16:warp`` -> shift, scale, lookahead and renewal.
+
+    What misses at the end is the policy's default.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    parts = text.split(':')
+    kinds = dict(max_shift=float, max_scale=float, lookahead=int, renewal=str)
+    try:
+        if not 2 <= len(parts) <= len(kinds):
+            raise ValueError(f'{len(parts)} values')
+        return CropPolicy(**{
+            name: kind(part)
+            for (name, kind), part in zip(kinds.items(), parts)
+        })
+    except ValueError as error:
+        raise ValueError('--policies: expected SHIFT:SCALE[:LOOKAHEAD'
+                         f'[:RENEWAL]], got {text!r}: {error}') from error
 
 
 def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
@@ -72,9 +89,10 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
         '--policies',
         nargs='+',
         default=[
-            '0.025:1.05', '0.05:1.1', '0.1:1.1', '0.1:1.25', '0.1:1.25:0'
+            '0.05:1.1:16:recompute', '0.025:1.05:16:recompute',
+            '0.05:1.1:16:warp', '0.025:1.05:16:warp', '0.01:1.02:0:warp'
         ],
-        metavar='SHIFT:SCALE[:LOOKAHEAD]')
+        metavar='SHIFT:SCALE[:LOOKAHEAD[:RENEWAL]]')
     parser.add_argument(
         '--jitter',
         type=float,
@@ -107,14 +125,16 @@ def main(argv: Optional[List[str]] = None) -> None:
                        jitter)
         tables.append(
             Table([
-                'max_shift', 'max_scale', 'lookahead', 'AP', 'change',
-                'pixels', 'head sizes', 'passes per person-frame',
+                'max_shift', 'max_scale', 'lookahead', 'renewal', 'AP',
+                'change', 'pixels', 'head sizes', 'passes per person-frame',
                 'frames per crop'
             ], rows, f'Boxes moved by {jitter:g} of their sides'))
-        # of the policy that is the default, with the last jitter
+        # of the policy that is the default, the worst of all tables
         for policy, row in zip(policies, rows[1:]):
             if policy == CropPolicy():
-                values = dict(passes=row[7], change=float(row[4]))
+                values['passes'] = max(values.get('passes', 0.), row[8])
+                values['change'] = min(
+                    values.get('change', float('inf')), float(row[5]))
     publish(
         Report(
             f'{args.config}, {len(videos)} videos, annotated boxes, '

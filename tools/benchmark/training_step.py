@@ -1,10 +1,10 @@
 #!/usr/bin/env python
 """What TDMI's modules add to a training step, and the memory it takes.
 
-Time: forward and backward pass of the whole model over those of its backbone
-alone on the same frames; medians of repetitions in turn. Memory: the peak of
-a process that does one step (of the GPU with ``--device cuda``), and what is
-kept for the backward pass, for each way of recomputing activations::
+Time: forward and backward pass of neck, head and losses over those of the
+backbone in the same steps; medians. Memory: the peak of a process that does
+one step (of the GPU with ``--device cuda``), and what is kept for the backward
+pass, for each way of recomputing activations::
 
     python tools/benchmark/training_step.py --model w48 --clips 1
     python tools/benchmark/training_step.py --quick
@@ -17,6 +17,7 @@ import resource
 import subprocess
 import sys
 from contextlib import nullcontext
+from statistics import median
 from typing import Callable, Dict, List, Optional
 
 import torch
@@ -25,8 +26,9 @@ from mmpose.testing import get_packed_inputs
 from torch import Tensor
 
 import mmpose_tdmi  # noqa: F401
-from mmpose_tdmi.performance import (build_random_model, median_times,
-                                     resize_input, tdmi_config)
+from mmpose_tdmi.performance import (add_clock_argument, build_random_model,
+                                     chosen_clock, clock_name, resize_input,
+                                     tdmi_config)
 from mmpose_tdmi.performance.machine import describe_machine
 from mmpose_tdmi.performance.models import MODEL_CONFIGS
 from mmpose_tdmi.performance.report import (Report, Table, add_out_argument,
@@ -82,19 +84,50 @@ class Step:
             losses = self.model(**self._data, mode='loss')
             return self.model.parse_losses(losses)[0]
 
-    def backbone_loss(self) -> Tensor:
-        """A number that the backbone's maps decide."""
+    def run(self) -> None:
+        """Forward and backward pass."""
+        self.loss().backward()
+        self.model.zero_grad(set_to_none=True)
+
+    def run_in_parts(self, clock: Callable[[], float]) -> Dict[str, float]:
+        """The same step, cut where the backbone's maps are given on.
+
+        Args:
+            clock (Callable): Seconds.
+
+        Returns:
+            dict[str, float]: Seconds of the forward (``'... forward'``) and
+            backward pass of the ``'backbone'`` and of the ``'modules'``.
+        """
+        times = [self._now(clock)]
         with self._cast:
             maps = self.model.backbone(self._data['inputs'])
-            return sum(x.float().mean() for x in maps)
-
-    def run(self, loss: Callable[[], Tensor]) -> None:
-        """Forward and backward pass."""
-        total = loss()
+        times.append(self._now(clock))
+        cut = tuple(x.detach().requires_grad_() for x in maps)
+        with self._cast:
+            losses = self.model.head.loss(
+                self.model.neck(cut),
+                self._data['data_samples'],
+                train_cfg=self.model.train_cfg)
+            total = self.model.parse_losses(losses)[0]
+        times.append(self._now(clock))
         total.backward()
+        times.append(self._now(clock))
+        used = [(x, y.grad) for x, y in zip(maps, cut) if y.grad is not None]
+        torch.autograd.backward(*zip(*used))
+        times.append(self._now(clock))
         self.model.zero_grad(set_to_none=True)
-        if total.is_cuda:
+        names = ('backbone forward', 'modules forward', 'modules backward',
+                 'backbone backward')
+        return {
+            name: end - start
+            for name, start, end in zip(names, times, times[1:])
+        }
+
+    def _now(self, clock: Callable[[], float]) -> float:
+        if self._data['inputs'].is_cuda:
             torch.cuda.synchronize()
+        return clock()
 
 
 def kept_bytes(step: Step) -> int:
@@ -126,7 +159,7 @@ def memory(args: argparse.Namespace) -> None:
     """Measure in this process; prints json."""
     step = Step(args, args.measure)
     kept = kept_bytes(step)
-    step.run(step.loss)
+    step.run()
     print(json.dumps(dict(kept=kept, peak=peak_bytes(args.device))))
 
 
@@ -142,9 +175,15 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
         help='of the input (default: the config\'s)')
     parser.add_argument('--clips', type=int, default=1)
     parser.add_argument('--repeats', type=int, default=3)
+    parser.add_argument(
+        '--no-warm-up',
+        dest='warm_up',
+        action='store_false',
+        help='time the first step, too')
     parser.add_argument('--channels-last', action='store_true')
     parser.add_argument('--bf16', action='store_true')
     parser.add_argument('--device', default='cpu')
+    add_clock_argument(parser)
     parser.add_argument(
         '--no-memory', dest='memory', action='store_false', help='times only')
     parser.add_argument(
@@ -168,10 +207,12 @@ def main(argv: Optional[List[str]] = None) -> None:
             memory(args)
             return
         step = Step(args, 'nothing')
-        times = median_times(
-            dict(
-                whole=lambda: step.run(step.loss),
-                backbone=lambda: step.run(step.backbone_loss)), args.repeats)
+        if args.warm_up:
+            step.run()
+        found = [
+            step.run_in_parts(chosen_clock(args)) for _ in range(args.repeats)
+        ]
+    times = {name: median(x[name] for x in found) for name in found[0]}
     shape = step.model.cfg.model.head.decoder.input_size
     settings = (f'{args.model}, {args.clips} clip(s) of '
                 f'{step.model.neck.window.num_frames} frames of '
@@ -179,11 +220,18 @@ def main(argv: Optional[List[str]] = None) -> None:
                 f'{torch.get_num_threads()} thread(s), '
                 f'{"bfloat16" if args.bf16 else "float32"}, '
                 f'{"channels-last" if args.channels_last else "contiguous"}, '
-                f'{args.repeats} repetitions.')
-    added = 100 * (times['whole'] / times['backbone'] - 1)
+                f'{args.repeats} repetitions, {clock_name(args)}.')
+    whole = {
+        part: times[f'{part} forward'] + times[f'{part} backward']
+        for part in ('modules', 'backbone')
+    }
+    added = 100 * whole['modules'] / whole['backbone']
     tables = [
-        Table(['added to the backbone', 'whole step, s', 'backbone alone, s'],
-              [[f'{added:.0f} %', times['whole'], times['backbone']]])
+        Table(['part', 'over the backbone', 'forward, s', 'backward, s'], [[
+            name, f'{100 * whole[part] / whole["backbone"]:.0f} %',
+            times[f'{part} forward'], times[f'{part} backward']
+        ] for name, part in (('backbone, all frames', 'backbone'),
+                             ('neck, head, losses', 'modules'))])
     ]
     if args.memory:
         tables.append(

@@ -9,7 +9,8 @@ every frame detected and drawn::
 
 The detector does its work on every frame; its boxes are then exchanged for
 those of so many people who move slowly. Decoding takes place in a thread of
-its own on our side: its time is not part of the sum.
+its own on our side: of the time on the wall it is no part of the sum, of CPU
+time (``--cpu-time``, one thread of torch's only) it is.
 """
 import argparse
 import sys
@@ -27,7 +28,8 @@ from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 
 import mmpose_tdmi  # noqa: F401
-from mmpose_tdmi.performance import (build_random_model, resize_input,
+from mmpose_tdmi.performance import (add_clock_argument, build_random_model,
+                                     chosen_clock, clock_name, resize_input,
                                      single_frame_config, tdmi_config)
 from mmpose_tdmi.performance.machine import describe_machine
 from mmpose_tdmi.performance.models import MODEL_CONFIGS
@@ -141,12 +143,16 @@ class Ours:
         return sum(len(result.poses.persons) for result in results)
 
 
-def timed(run: Callable[[], int]) -> Tuple[Dict[str, float], float, int]:
+def timed(run: Callable[[], int],
+          args: argparse.Namespace) -> Tuple[Dict[str, float], float, int]:
     """Seconds by stage, in all, and the number of poses."""
-    with StageTimes() as times:
-        start = time.perf_counter()
+    clock = chosen_clock(args)
+    # each stage has its thread's time, or decoding would count others'
+    stages = time.thread_time if args.cpu_time else clock
+    with StageTimes(stages) as times:
+        start = clock()
         num_poses = run()
-        whole = time.perf_counter() - start
+        whole = clock() - start
     return times.seconds, whole, num_poses
 
 
@@ -165,11 +171,12 @@ def measure(args: argparse.Namespace,
         boxes = partial(people, count)
         whole = {}
         for name, system in systems.items():
-            spent, whole[name], poses = timed(lambda: system(video, boxes))
+            spent, whole[name], poses = timed(lambda: system(video, boxes),
+                                              args)
             if poses != count * args.frames:
                 raise ValueError(f'{name} gave {poses} poses of '
                                  f'{count * args.frames}')
-            beside = ('decode', ) if name == 'ours' else ()
+            beside = () if name != 'ours' or args.cpu_time else ('decode', )
             other = whole[name] - sum(
                 value for key, value in spent.items() if key not in beside)
             details.append([
@@ -205,12 +212,17 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument('--mode', default='offline')
     parser.add_argument('--flip-test', action='store_true')
     parser.add_argument('--device', default='cpu')
+    add_clock_argument(parser)
     parser.add_argument(
         '--quick', action='store_true', help='little: whether it runs')
     add_out_argument(parser)
     args = parser.parse_args(args)
     if args.quick:
         args.input, args.people, args.frames = [64, 96], [1, 2], 3
+    if args.cpu_time and torch.get_num_threads() > 1:
+        parser.error('--cpu-time counts the thread that a stage is in: set '
+                     'OMP_NUM_THREADS=1, torch has '
+                     f'{torch.get_num_threads()} threads')
     return args
 
 
@@ -232,7 +244,7 @@ def main(argv: Optional[List[str]] = None) -> None:
             f'{FRAME_SIZE[0]}x{FRAME_SIZE[1]}, {args.frames} frames, flip '
             f'test {args.flip_test}, mode {args.mode}, {args.det_model} on '
             f'every frame, {args.device}, {torch.get_num_threads()} '
-            'thread(s).', [
+            f'thread(s), {clock_name(args)}.', [
                 Table([
                     'people', 'ours / MMPoseInferencer',
                     'ours, ms a person-frame',
