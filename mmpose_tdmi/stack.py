@@ -78,7 +78,8 @@ class Stack:
         if version is None:
             return None
         numbers = [int(n) for n in re.findall(r'\d+', version)[:2]]
-        return tuple(numbers + [0] * (2 - len(numbers)))
+        major, minor = numbers + [0] * (2 - len(numbers))
+        return major, minor
 
 
 def probe() -> Stack:
@@ -287,5 +288,5 @@ def _has_mim_files() -> bool:
     found = list(metadata.distributions(name='mmpose-tdmi', path=path))
     if not found:
         return False
-    located = Path(found[0].locate_file('mmpose_tdmi'))
+    located = Path(str(found[0].locate_file('mmpose_tdmi')))
     return (located / '.mim' / 'tools').is_dir()

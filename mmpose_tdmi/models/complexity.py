@@ -9,8 +9,9 @@ normalisation, activations and resizing are not counted, as is usual.
 
 Shape shorthand: T frames of a clip, H x W input pixels.
 """
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ContextManager, Dict, List, Tuple
+from typing import Any, ContextManager, Dict, Iterator, List, Tuple
 
 import torch
 from torch import nn
@@ -81,7 +82,7 @@ def count_model(model: nn.Module,
             module.backend = 'grid_sample'
         with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
             clip = torch.empty(num_frames, channels, *shape)
-            with counter, _plain_attention():
+            with counter, _attributed(counter, model), _plain_attention():
                 model(clip, None, mode='tensor')
     finally:
         for module, backend in backends.items():
@@ -113,6 +114,37 @@ def count_model(model: nn.Module,
                         sum(x.numel() for x in parameters if x.requires_grad),
                         flops(name, module) // 2))
     return counts
+
+
+@contextmanager
+def _attributed(counter: FlopCounterMode, model: nn.Module) -> Iterator[None]:
+    """Let operators count for the modules that they are called in.
+
+    Newer counters follow modules themselves. Before torch 2.3 they do so by
+    functions that make plain tuples of named ones, so that is done here.
+    """
+    handles = []
+
+    def follow(name: str, module: nn.Module) -> None:
+
+        def enter(*_: Any) -> None:
+            counter.parents.append(name)
+
+        def leave(*_: Any) -> None:
+            counter.parents.pop()
+
+        handles.append(module.register_forward_pre_hook(enter))
+        handles.append(module.register_forward_hook(leave))
+
+    if hasattr(counter, 'parents'):
+        root = type(model).__name__
+        for name, module in model.named_modules():
+            follow(f'{root}.{name}' if name else root, module)
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _plain_attention() -> ContextManager:
