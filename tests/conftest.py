@@ -1,7 +1,9 @@
 """Fixtures shared by all tests."""
 import os
 import random
+import warnings
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
 import pytest
@@ -43,3 +45,19 @@ def shared_clips() -> Path:
         pytest.skip(f'needs real clips in {folder}; set MMPOSE_TDMI_CLIPS to '
                     'the folder that holds them')
     return folder
+
+
+@pytest.fixture(scope='session')
+def cpu_autocast() -> Callable[[torch.dtype], torch.autocast]:
+    """``cpu_autocast(dtype)``: the context; skips where torch has none."""
+
+    def make(dtype: torch.dtype) -> torch.autocast:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            context = torch.autocast('cpu', dtype=dtype)
+        if any('dtype is not supported' in str(w.message) for w in caught):
+            pytest.skip(f'torch {torch.__version__} has no autocast to '
+                        f'{dtype} on CPUs')
+        return context
+
+    return make

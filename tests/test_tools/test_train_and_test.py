@@ -145,3 +145,25 @@ def test_mixed_precision_trains_without_an_accelerator(clips, tmp_path):
             }))
     assert all(np.isfinite(loss) for loss in _losses(tmp_path).values())
     assert 'CpuAmpOptimWrapper' in next(tmp_path.glob('*/*.log')).read_text()
+
+
+def test_the_learning_rate_is_scaled_to_the_batch(clips, tmp_path):
+    config = tmp_path / 'scaled.py'
+    config.write_text(f'_base_ = [{str(TDMI)!r}]\n'
+                      'auto_scale_lr = dict(base_batch_size=16)\n')
+    rate = 0.004
+    _run(
+        sys.executable, ROOT / 'tools/train.py', config, '--auto-scale-lr',
+        '--work-dir', tmp_path, '--no-validate',
+        *_options(
+            clips, **{
+                'train_cfg.max_epochs': 1,
+                'train_dataloader.dataset.indices': 4,
+                'optim_wrapper.optimizer.lr': rate,
+                'optim_wrapper.paramwise_cfg': 'None',
+                'param_scheduler': 'None',
+            }))
+    # batches of 4 where the rate is for 16
+    file, = tmp_path.glob('*/vis_data/scalars.json')
+    record = json.loads(file.read_text().splitlines()[0])
+    assert record['lr'] == pytest.approx(rate / 4)

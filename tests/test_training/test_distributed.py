@@ -6,11 +6,12 @@ import os
 import pytest
 import torch
 import torch.distributed
+from mmengine.dataset import DefaultSampler
 from mmengine.hooks import Hook
 from mmengine.model import convert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmpose.registry import HOOKS, MODELS
+from mmpose.registry import DATA_SAMPLERS, HOOKS, MODELS
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
@@ -39,12 +40,28 @@ class WriteMetrics(Hook):
             json.dump(metrics, file)
 
 
+@DATA_SAMPLERS.register_module()
+class RoundedUpSampler(DefaultSampler):
+    """The order of one process with the repetition that two need.
+
+    With an odd number of samples the second process gets the first sample of
+    the epoch once more.
+    """
+
+    def __iter__(self):
+        order = list(super().__iter__())
+        return iter(order + order[:1])
+
+    def __len__(self):
+        return super().__len__() + 1
+
+
 @pytest.fixture(autouse=True)
 def _scope():
     init_default_scope('mmpose')
 
 
-def two_processes(cfg, store):
+def two_processes(cfg, store, runner=Runner):
     """Train in two children that talk through gloo; their exit codes."""
 
     def child(rank):
@@ -53,7 +70,7 @@ def two_processes(cfg, store):
             'gloo', init_method=f'file://{store}', rank=rank, world_size=2)
         os.environ.update(RANK=str(rank), LOCAL_RANK='0', WORLD_SIZE='2')
         cfg.launcher = 'pytorch'
-        Runner.from_cfg(cfg).train()
+        runner.from_cfg(cfg).train()
         torch.distributed.destroy_process_group()
 
     context = multiprocessing.get_context('fork')
@@ -93,19 +110,14 @@ def distributed_config(small_config, work_dir, batch_size):
     return cfg
 
 
-def test_two_processes_equal_one(small_config, run_training, tmp_path):
-    one, two = tmp_path / 'one', tmp_path / 'two'
-    assert run_training(distributed_config(small_config, one, 4)) == 0
-    two.mkdir()
-    assert two_processes(
-        distributed_config(small_config, two, 2),
-        tmp_path / 'store') == [0, 0]
+def assert_equal_training(cfg, one, two):
+    """Two work folders hold the same weights, and not those of the start."""
     weights = [
         torch.load(folder / 'epoch_1.pth')['state_dict']
         for folder in (one, two)
     ]
-    start = MODELS.build(distributed_config(small_config, one,
-                                            4).model).state_dict()
+    start = MODELS.build(cfg.model).state_dict()
+    assert weights[0].keys() == weights[1].keys()
     for name, value in weights[0].items():
         torch.testing.assert_close(
             weights[1][name], value, rtol=1e-3, atol=1e-5, msg=name)
@@ -114,6 +126,39 @@ def test_two_processes_equal_one(small_config, run_training, tmp_path):
         if value.is_floating_point() and not torch.equal(value, start[name])
     ]
     assert len(moved) > 50
+
+
+def without_evaluation(cfg, num_samples):
+    """The config, training only, on so many samples."""
+    cfg.train_dataloader.dataset.indices = num_samples
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    cfg.default_hooks.checkpoint.save_best = None
+    cfg.custom_hooks = cfg.custom_hooks[:1]
+    return cfg
+
+
+@pytest.mark.slow
+def test_a_number_of_samples_that_does_not_divide(small_config, run_training,
+                                                  tmp_path):
+    # 5 samples: 2 + 2, then 1 + 1, the last of which is the first once more
+    one, two = tmp_path / 'one', tmp_path / 'two'
+    two.mkdir()
+    cfg = without_evaluation(distributed_config(small_config, one, 4), 5)
+    cfg.train_dataloader.sampler.type = 'RoundedUpSampler'
+    assert run_training(cfg) == 0
+    cfg = without_evaluation(distributed_config(small_config, two, 2), 5)
+    assert two_processes(cfg, tmp_path / 'store') == [0, 0]
+    assert_equal_training(cfg, one, two)
+
+
+def test_two_processes_equal_one(small_config, run_training, tmp_path):
+    one, two = tmp_path / 'one', tmp_path / 'two'
+    assert run_training(distributed_config(small_config, one, 4)) == 0
+    two.mkdir()
+    assert two_processes(
+        distributed_config(small_config, two, 2),
+        tmp_path / 'store') == [0, 0]
+    assert_equal_training(distributed_config(small_config, one, 4), one, two)
     metrics = [
         json.loads((folder / 'metrics.json').read_text())
         for folder in (one, two)
@@ -140,3 +185,14 @@ def test_synchronised_batch_normalisation_is_an_option(small_config, tmp_path):
         m for m in converted.modules() if isinstance(m, torch.nn.SyncBatchNorm)
     ]
     assert len(found) == len(kinds) > 20
+
+
+@pytest.mark.slow
+def test_synchronised_batch_normalisation_needs_gpus(small_config, tmp_path,
+                                                     capfd):
+    cfg = without_evaluation(distributed_config(small_config, tmp_path, 2), 4)
+    cfg.custom_hooks = []
+    cfg.sync_bn = 'torch'
+    assert two_processes(cfg, tmp_path / 'store') == [1, 1]
+    # torch's own words, not a hang and not a wrong result
+    assert 'SyncBatchNorm layers only work with' in capfd.readouterr().err

@@ -70,11 +70,12 @@ def test_alpha_zero_stops_the_objective_and_not_the_probes(
 
 @pytest.mark.parametrize('estimator', ['vsd', 'released'])
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
-def test_runs_in_float32_inside_autocast(make_features, estimator, dtype):
+def test_runs_in_float32_inside_autocast(make_features, estimator, dtype,
+                                         cpu_autocast):
     features, heatmaps = make_features()
     half = type(features)(*(x.detach().to(dtype) for x in features))
     loss = build(estimator)
-    with torch.autocast('cpu', dtype=dtype):
+    with cpu_autocast(dtype):
         found = run(loss, half, heatmaps)
     assert all(x.isfinite() and x.dtype == torch.float32
                for x in found.values())
