@@ -11,7 +11,8 @@ import numpy as np
 
 from .functional import mean_of_known
 from .originals import run_posetrack21, run_poseval
-from .posetrack_evaluation import PoseTrackScores, evaluate_folders
+from .posetrack_evaluation import PoseTrackScores
+from .posetrack_folders import evaluate_folders
 from .posetrack_tables import format_scores
 from .random_sets import (RandomSetSettings, write_jittered_predictions,
                           write_random_set)

@@ -79,7 +79,9 @@ class RandomSetSettings:
         frames without predictions.
         """
         varied = cls.varied(seed)
-        few = dict(lost=0.6, spurious=0.1) if seed % 3 == 2 else {}
+        few: Dict[str, Any] = {}
+        if seed % 3 == 2:
+            few = dict(lost=0.6, spurious=0.1)
         return replace(
             varied,
             gt_format='posetrack18',

@@ -70,7 +70,7 @@ def write_jittered_predictions(gt_dir: Union[str, Path],
     random = np.random.RandomState(seed)
     for path in sorted(Path(gt_dir).glob('*.json')):
         content = read_json(path)
-        persons = []
+        persons: List[dict] = []
         for annotation in content['annotations']:
             keypoints = np.array(annotation['keypoints'], dtype=np.float64)
             keypoints = keypoints.reshape(-1, 3)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Sequence, Tuple, Union
 
 from .functional import read_annotations, read_predictions
-from .posetrack_evaluation import evaluate_folders
+from .posetrack_folders import evaluate_folders
 
 PathLike = Union[str, Path]
 

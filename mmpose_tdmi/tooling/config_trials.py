@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, MODELS
 
 from mmpose_tdmi.models.complexity import clip_length, count_model
-from .config_checks import ERROR, Finding, loaders
+from .config_findings import ERROR, Finding, loaders
 
 
 def check_data(config: Config) -> Iterator[Finding]:

@@ -60,6 +60,8 @@ def test_no_config_of_ours_has_a_finding():
      'come from'),
     ({'default_hooks.checkpoint.save_best': 'coco/AP'}, 'save_best',
      "'posetrack'"),
+    ({'val_evaluator.type': 'HiEveMetric'}, 'save_best',
+     "'hieve_unofficial'"),
     ({'train_dataloader.batch_size': 8}, 'batch_size', 'the name says 16'),
 ])  # yapf: disable
 def test_each_mistake_is_found(repository, change, key, words):

@@ -14,8 +14,9 @@ start and the end of the training, and plots them with ``--out``.
 import argparse
 from pathlib import Path
 
-from mmpose_tdmi.tooling.training_logs import (mi_table, plot_curves, plot_mi,
-                                               read_training_log, train_time)
+from mmpose_tdmi.tooling.log_plots import plot_curves, plot_mi
+from mmpose_tdmi.tooling.training_logs import (mi_table, read_training_log,
+                                               train_time)
 
 
 def parse_args() -> argparse.Namespace:

@@ -12,7 +12,7 @@ Shape shorthand: M persons of a frame, K = 14 joints.
 """
 import zipfile
 from pathlib import Path, PurePosixPath
-from typing import Dict, Sequence, Union
+from typing import Iterable, Mapping, Sequence, Union
 
 import numpy as np
 
@@ -28,7 +28,7 @@ BOX_CORNERS = ('x1', 'y1', 'x2', 'y2')
 
 def frame_record(name: str, keypoints: np.ndarray, scores: np.ndarray,
                  boxes: np.ndarray, box_scores: np.ndarray,
-                 track_ids: Sequence[int]) -> dict:
+                 track_ids: Iterable[int]) -> dict:
     """One frame of a submission.
 
     Args:
@@ -37,7 +37,7 @@ def frame_record(name: str, keypoints: np.ndarray, scores: np.ndarray,
         scores (np.ndarray): Their scores, (M, K).
         boxes (np.ndarray): Persons' boxes, x1, y1, x2, y2, (M, 4).
         box_scores (np.ndarray): Persons' scores, (M, ).
-        track_ids (Sequence[int]): Persons' track ids, M, all different.
+        track_ids (Iterable[int]): Persons' track ids, M, all different.
 
     Returns:
         dict: An entry of ``annolist``.
@@ -66,7 +66,7 @@ def frame_record(name: str, keypoints: np.ndarray, scores: np.ndarray,
 
 
 def write_submission(folder: Union[str, Path],
-                     videos: Dict[str, Sequence[dict]]) -> None:
+                     videos: Mapping[str, Sequence[dict]]) -> None:
     """Write the files of a submission.
 
     Args:

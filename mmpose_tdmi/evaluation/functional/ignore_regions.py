@@ -11,8 +11,8 @@ import numpy as np
 import shapely
 
 from .json_fields import number_table, shorten
-from .pose_sequences import (AnnotatedSequence, PoseSequence,
-                             PredictedSequence, runs)
+from .pose_sequences import (AnnotatedSequence, PredictedSequence, Sequence_,
+                             runs)
 
 
 def regions_as_polygons(
@@ -107,8 +107,8 @@ def drop_ignored(
             _outside(predicted, polygons, np.array(counts)))
 
 
-def _outside(sequence: PoseSequence, polygons: np.ndarray,
-             counts: np.ndarray) -> PoseSequence:
+def _outside(sequence: Sequence_, polygons: np.ndarray,
+             counts: np.ndarray) -> Sequence_:
     """Drop what lies strictly inside the polygons of its frame."""
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     num_polygons = counts[sequence.frame_index]

@@ -9,7 +9,6 @@ import json
 import struct
 import sys
 from itertools import chain
-from numbers import Real
 from pathlib import Path
 from typing import Any, Callable, List, Sequence, Tuple, Type, Union
 
@@ -135,5 +134,5 @@ def shorten(value: Any, length: int = 60) -> str:
 
 def _is_row(value: Any, width: int) -> bool:
     return isinstance(value, list) and len(value) == width and all(
-        isinstance(number, Real) and abs(number) <= sys.float_info.max
+        isinstance(number, (int, float)) and abs(number) <= sys.float_info.max
         for number in value)

@@ -56,7 +56,7 @@ class PoseSequence:
     track_ids: np.ndarray = _per_person()
 
     def __post_init__(self) -> None:
-        sizes: Dict[str, int] = {}
+        sizes: Dict[Any, int] = {}
         for name, shape in self._shapes().items():
             value = getattr(self, name)
             found = ((len(value), )

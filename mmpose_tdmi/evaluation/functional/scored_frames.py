@@ -7,7 +7,7 @@ from typing import Tuple
 import numpy as np
 
 from .ignore_regions import drop_ignored
-from .pose_sequences import AnnotatedSequence, PoseSequence, PredictedSequence
+from .pose_sequences import AnnotatedSequence, PredictedSequence, Sequence_
 from .posetrack_files import frame_keys
 
 #: Which frames and joints count: as the poseval toolkit has it (PoseTrack17
@@ -126,6 +126,6 @@ def check_rules(presence: str, unlabelled: str) -> None:
                          'which unlabelled "score" contradicts')
 
 
-def _positive(sequence: PoseSequence) -> PoseSequence:
+def _positive(sequence: Sequence_) -> Sequence_:
     positive = (sequence.keypoints > 0).all(axis=-1)
     return sequence.replace(present=sequence.present & positive)

@@ -19,8 +19,9 @@ from ..functional.hieve_head_size import HiEveHeadSize
 from ..functional.hieve_submission import frame_record, write_submission
 from ..functional.hieve_weights import HiEveFrameWeights
 from ..functional.pose_sequences import NO_TRACK
-from .hieve_predictions import read_prediction, stack_predictions
+from .hieve_predictions import stack_predictions
 from .result_spool import ResultSpool
+from .sample_predictions import SCORE_MODES, read_prediction
 
 
 @METRICS.register_module()
@@ -71,7 +72,7 @@ class HiEveMetric(BaseMetric):
         ValueError: If an argument is not one of those described.
     """
     default_prefix: Optional[str] = 'hieve_unofficial'
-    SCORE_MODES = ('keypoint_bbox', 'keypoint')
+    SCORE_MODES = SCORE_MODES
 
     def __init__(self,
                  ann_file: Optional[str] = None,
@@ -141,7 +142,8 @@ class HiEveMetric(BaseMetric):
                 finite.
         """
         for sample in data_samples:
-            self._spool.append(read_prediction(sample, self.score_mode))
+            self._spool.append(
+                read_prediction(sample, self.score_mode, with_boxes=True))
 
     def evaluate(self, size: int) -> Dict[str, float]:
         """Gather the results of all processes and score them.
@@ -256,7 +258,7 @@ class HiEveMetric(BaseMetric):
         num_joints = len(annotations.keypoint_names)
 
         def record(frame: int) -> dict:
-            *values, tracks = stack_predictions(
+            keypoints, scores, boxes, box_scores, tracks = stack_predictions(
                 per_image.get(annotations.image_ids[frame], []), num_joints)
             if (tracks == NO_TRACK).any():
                 tracks = np.arange(len(tracks))
@@ -264,8 +266,8 @@ class HiEveMetric(BaseMetric):
                 raise ValueError(f'{annotations.frame_names[frame]}: two '
                                  'predictions are of one track: '
                                  f'{sorted(tracks.tolist())}')
-            return frame_record(annotations.frame_names[frame], *values,
-                                tracks)
+            return frame_record(annotations.frame_names[frame], keypoints,
+                                scores, boxes, box_scores, tracks)
 
         videos = {
             video: [record(frame) for frame in frames]

@@ -11,18 +11,17 @@ model), K keypoints of the dataset's layout, J = 15 scored joints.
 """
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MessageHub, MMLogger
 from mmpose.registry import METRICS
-from torch import Tensor
 
-from ..functional import (NO_TRACK, POSEVAL_JOINTS, AnnotatedSequence,
-                          joint_columns, load_annotations)
+from ..functional import (POSEVAL_JOINTS, AnnotatedSequence, joint_columns,
+                          load_annotations)
 from ..posetrack_evaluation import PoseTrackEvaluator, PoseTrackScores
 from ..posetrack_tables import format_scores
 from ..prediction_files import OUT_FORMATS, write_predictions
 from .result_spool import ResultSpool
+from .sample_predictions import SCORE_MODES, read_prediction
 from .video_predictions import VideoPredictions, group_by_video
 
 #: What the DCPose family writes for a frame without detections.
@@ -84,7 +83,7 @@ class PoseTrackMetric(BaseMetric):
         ValueError: If an argument is not one of those described.
     """
     default_prefix: Optional[str] = 'posetrack'
-    SCORE_MODES = ('keypoint_bbox', 'keypoint')
+    SCORE_MODES = SCORE_MODES
 
     def __init__(self,
                  ann_file: Optional[str] = None,
@@ -114,7 +113,7 @@ class PoseTrackMetric(BaseMetric):
         if format_only and out_dir is None:
             raise ValueError('format_only needs out_dir, the folder for the '
                              'prediction files')
-        self._evaluation = dict(
+        self._evaluation: Dict[str, Any] = dict(
             metrics=tuple(metrics),
             presence=presence,
             unlabelled=unlabelled,
@@ -147,37 +146,7 @@ class PoseTrackMetric(BaseMetric):
                 finite.
         """
         for sample in data_samples:
-            where = f'image id {sample["img_id"]}'
-            predicted = sample['pred_instances']
-            keypoints = _to_numpy(predicted['keypoints'])
-            scores = _to_numpy(predicted['keypoint_scores'])
-            if keypoints.shape[:2] != scores.shape or keypoints.shape[2] < 2:
-                raise ValueError(
-                    f'{where}: keypoints {keypoints.shape} and their scores '
-                    f'{scores.shape} do not fit, expected (M, K, 2), (M, K)')
-            keypoints = keypoints[..., :2]
-            box_scores = _per_person(sample, 'bbox_scores', len(keypoints),
-                                     where)
-            if box_scores is None:
-                raise ValueError(f'{where}: the sample carries no bbox_scores,'
-                                 ' neither in pred_instances nor in '
-                                 'gt_instances')
-            if self.score_mode == 'keypoint_bbox':
-                scores = scores * box_scores[:, None]
-            if not (np.isfinite(keypoints).all()
-                    and np.isfinite(scores).all()):
-                raise ValueError(
-                    f'{where}: the predicted keypoints or scores are not '
-                    'finite; the model has diverged')
-            # astype copies: nothing the model returned is kept alive
-            self._spool.append(
-                dict(
-                    id=int(sample['id']),
-                    img_id=int(sample['img_id']),
-                    keypoints=keypoints.astype(np.float32),
-                    scores=scores.astype(np.float32),
-                    box_scores=box_scores.astype(np.float32),
-                    track_ids=_track_ids(sample, len(keypoints), where)))
+            self._spool.append(read_prediction(sample, self.score_mode))
 
     def evaluate(self, size: int) -> Dict[str, float]:
         """Gather the results of all processes and score them.
@@ -310,31 +279,3 @@ def _figures(scores: PoseTrackScores) -> Dict[str, float]:
                           ('ass_a', 'AssA'), ('loc_a', 'LocA')):
             figures[name] = hota[key]['total']
     return figures
-
-
-def _per_person(sample: dict, key: str, num_persons: int,
-                where: str) -> Optional[np.ndarray]:
-    for owner in ('pred_instances', 'gt_instances'):
-        if key in sample.get(owner, {}):
-            values = _to_numpy(sample[owner][key])
-            if values.shape != (num_persons, ):
-                raise ValueError(
-                    f'{where}: {owner}.{key} has shape {values.shape}, '
-                    f'expected ({num_persons},)')
-            return values
-    return None
-
-
-def _track_ids(sample: dict, num_persons: int, where: str) -> np.ndarray:
-    values = _per_person(sample, 'track_ids', num_persons, where)
-    if values is None:
-        track_id = sample.get('track_id')
-        values = np.full(num_persons,
-                         NO_TRACK if track_id is None else int(track_id))
-    return values.astype(np.int64)
-
-
-def _to_numpy(value: Any) -> np.ndarray:
-    if isinstance(value, Tensor):
-        value = value.detach().cpu().numpy()
-    return np.asarray(value)
