@@ -4,6 +4,7 @@
 #   make demo VIDEO=my.mp4    the same, then the trained model on your video
 #   make test                 run the tests
 #   make lint                 check the style (make format: put it right)
+#   make types                check the type hints
 #   make docs                 the documentation site, in docs/build/html
 #   make doctor               is the installation sound?
 #
@@ -16,7 +17,7 @@ export TORCH_INDEX_URL
 
 STYLED = mmpose_tdmi configs docs examples scripts tests tools setup.py
 
-.PHONY: setup demo test lint format docs doctor
+.PHONY: setup demo test lint format types docs doctor
 
 setup:
 	@scripts/setup.sh
@@ -37,6 +38,10 @@ format:
 	@scripts/setup.sh
 	@.venv/bin/python -m isort --quiet $(STYLED)
 	@.venv/bin/python -m yapf --recursive --parallel --in-place $(STYLED)
+
+types:
+	@scripts/setup.sh
+	@.venv/bin/python -m mypy
 
 docs:
 	@scripts/setup.sh

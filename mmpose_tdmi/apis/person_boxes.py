@@ -173,7 +173,7 @@ def _annotated(frames: VideoSource,
     """Which frame an annotation file's image ids are."""
     images = read_annotation_records(str(ann_file)).images
     if frames.paths is not None:
-        find = _NameLookup(frames.paths)
+        find: Callable = _NameLookup(frames.paths)
     else:
         find = _VideoLookup(frames.name, frames.num_frames)
     return {

@@ -96,8 +96,9 @@ class PersonDetector:
             with torch.no_grad():
                 results = self.model.test_step(batch)
         return [
-            self._select(result.pred_instances, image.shape[:2], score_thr,
-                         nms_thr) for result, image in zip(results, images)
+            self._select(result.pred_instances,
+                         (image.shape[0], image.shape[1]), score_thr, nms_thr)
+            for result, image in zip(results, images)
         ]
 
     def _select(self, instances, shape: Tuple[int, int], score_thr: float,

@@ -8,7 +8,7 @@ Shape shorthand: n boxes of a frame, H x W pixels of a frame.
 """
 import logging
 from dataclasses import replace
-from typing import Iterable, Iterator, List, Optional, Sequence
+from typing import Any, Iterable, Iterator, List, Optional, Sequence
 
 from mmengine.logging import print_log
 
@@ -103,7 +103,7 @@ class PersonFinder:
                                frame.number)
 
     def _detect(self, frame: DecodedFrame, following: FramesAhead,
-                in_a_row: int) -> Optional[Sequence]:
+                in_a_row: int) -> Any:
         """A frame's boxes; None if the detector failed."""
         ahead = self._ahead
         if ahead is not None and not ahead.covers(frame.index):
@@ -130,8 +130,7 @@ class PersonFinder:
                 'current', logging.WARNING)
             return None
 
-    def _track(self, frame: DecodedFrame,
-               found: Optional[Sequence]) -> List[TrackedBox]:
+    def _track(self, frame: DecodedFrame, found: Any) -> List[TrackedBox]:
         """The boxes with ids."""
         if isinstance(found, list):
             return found

@@ -11,7 +11,8 @@ which samples are of no use (:meth:`BaseSequenceDataset.reason_to_leave_out`).
 Shape shorthand: T frames of a clip, K keypoints.
 """
 import os.path as osp
-from typing import Any, Iterable, Iterator, Optional, Sequence, Tuple
+from typing import (Any, Iterable, Iterator, List, Optional, Sequence, Tuple,
+                    Union)
 
 import numpy as np
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
@@ -25,7 +26,7 @@ from .frame_lookup import (FRAME_SOURCES, FrameLookup, check_listed,
 from .frame_names import last_number
 from .image_sizes import ImageSizes
 from .packed_samples import PackedSamples
-from .person_boxes import load_person_boxes
+from .person_boxes import box_source, load_person_boxes
 from .person_loading import annotated_persons, usable_persons
 from .person_samples import annotated_person, detected_person, unusable
 from .sample_names import errors_name, name_sample
@@ -125,7 +126,8 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         self.frames: FrameLookup
         self.image_size: ImageSizes
         super().__init__(ann_file, **kwargs)
-        self._metainfo['box_source'] = self._box_source()
+        self._metainfo['box_source'] = box_source(self.bbox_file,
+                                                  bbox_score_thr, bbox_nms_thr)
 
     # Hooks for datasets
 
@@ -255,7 +257,8 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
                                    self.backend_args)
         self.image_size = ImageSizes(self.ann_file, self._image_path,
                                      self.frames.video, self.backend_args)
-        data_list = PackedSamples() if self.serialize_data else []
+        data_list: Union[PackedSamples, List[dict]] = (
+            PackedSamples() if self.serialize_data else [])
         for sample in self._samples(content):
             data_list.append(sample)
         if not data_list:
@@ -313,20 +316,7 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
                                   self.image_size(img),
                                   self._metainfo['num_keypoints'])
 
-    def _box_source(self) -> str:
-        if not self.bbox_file:
-            return 'gt'
-        choice = ''
-        if self.bbox_score_thr is not None:
-            choice += f', score >= {self.bbox_score_thr}'
-        if self.bbox_nms_thr is not None:
-            choice += f', NMS at IoU {self.bbox_nms_thr}'
-        return f'{self.bbox_file}{choice}'
-
     def _serialize_data(self) -> Tuple[np.ndarray, np.ndarray]:
-        packed, self.data_list = self.data_list, []
-        if not isinstance(packed, PackedSamples):  # filtered, or a subset
-            samples, packed = packed, PackedSamples()
-            for sample in samples:
-                packed.append(sample)
+        # filtered, or a subset, it is packed here only
+        packed, self.data_list = PackedSamples.of(self.data_list), []
         return packed.release()

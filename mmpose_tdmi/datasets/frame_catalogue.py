@@ -9,8 +9,10 @@ Shape shorthand: none; paths only.
 import logging
 import os.path as osp
 from collections import defaultdict
-from typing import Callable, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import (Callable, Dict, Iterable, List, Mapping, Optional, Set,
+                    Tuple)
 
+import numpy as np
 from mmengine import fileio
 from mmengine.logging import print_log
 
@@ -43,7 +45,7 @@ class FrameCatalogue:
         self._parse = parse
         self._promised = dict(promised or {})
         self._backend_args = backend_args
-        self._listed = set()
+        self._listed: Set[str] = set()
         self._found: Dict[str, List[Tuple[int, str]]] = defaultdict(list)
         self._videos: Dict[str, VideoFrames] = {}
         self.from_disk = paths is None
@@ -64,7 +66,10 @@ class FrameCatalogue:
                 self._list_folder(osp.dirname(path))
             found = sorted(self._found.pop(video, ()))
             if found:
-                self._videos[video] = VideoFrames(video, *zip(*found))
+                numbers, paths = zip(*found)
+                self._videos[video] = VideoFrames(video,
+                                                  np.array(numbers, np.int64),
+                                                  paths)
                 self._compare_with_promised(self._videos[video])
         frames = self._videos.get(video)
         if frames is None or number not in frames.numbers:

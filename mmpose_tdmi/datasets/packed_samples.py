@@ -8,7 +8,7 @@ Shape shorthand: N samples.
 """
 import pickle
 from array import array
-from typing import Any, Sequence, Tuple, Union
+from typing import Any, Iterable, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -20,6 +20,9 @@ class PackedSamples(Sequence):
     """
 
     def __init__(self) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
         self._bytes = bytearray()
         self._ends = array('q')
 
@@ -39,6 +42,23 @@ class PackedSamples(Sequence):
         with memoryview(self._bytes) as run:
             return pickle.loads(run[start:self._ends[place]])
 
+    @classmethod
+    def of(cls, samples: Iterable[dict]) -> 'PackedSamples':
+        """Pack samples, unless they are already packed.
+
+        Args:
+            samples (Iterable[dict]): The samples.
+
+        Returns:
+            PackedSamples: The same, which may be ``samples`` itself.
+        """
+        if isinstance(samples, cls):
+            return samples
+        packed = cls()
+        for sample in samples:
+            packed.append(sample)
+        return packed
+
     def release(self) -> Tuple[np.ndarray, np.ndarray]:
         """Give away the run, and be empty.
 
@@ -49,5 +69,5 @@ class PackedSamples(Sequence):
         """
         packed = np.frombuffer(self._bytes, dtype=np.uint8)
         ends = np.array(self._ends, dtype=np.int64)
-        self.__init__()
+        self._clear()
         return packed, ends

@@ -57,7 +57,8 @@ def usable_persons(
     Yields:
         dict: A sample, with ``track_id`` if its annotation has one.
     """
-    left_out, total = Counter(), 0
+    left_out: Counter = Counter()
+    total = 0
     for sample in samples:
         total += 1
         reason = reason_of(sample)

@@ -9,6 +9,8 @@ Shape shorthand: N frames of a video; paths only.
 """
 from typing import Callable, Dict, Iterable, List, Sequence, Tuple
 
+import numpy as np
+
 from .annotation_file import is_integer
 from .clip_frames import VideoFrames
 
@@ -78,6 +80,8 @@ def _read_video(where: str, video: dict,
                          f'{numbers!r:.80}')
     title = video.get('name', video.get('id', where))
     try:
-        return VideoFrames(str(title), numbers, [path_of(n) for n in names])
+        return VideoFrames(
+            str(title), np.array(numbers, np.int64),
+            [path_of(n) for n in names])
     except (ValueError, OverflowError) as error:
         raise ValueError(f'{where}: {error}') from error

@@ -119,7 +119,8 @@ def describe_model(model: nn.Module, deform_conv: str) -> GraphMetadata:
     affine = steps['TopdownAffine']
     decoder = model.head.decoder
     codec = _describe_codec(decoder)
-    input_size = tuple(map(int, affine['input_size']))
+    width, height = map(int, affine['input_size'])
+    input_size = width, height
     if tuple(decoder.input_size) != input_size:
         raise ValueError(
             f'model.head.decoder.input_size {tuple(decoder.input_size)} is '
@@ -144,7 +145,8 @@ def describe_model(model: nn.Module, deform_conv: str) -> GraphMetadata:
         flip_indices=[int(i) for i in meta['flip_indices']],
         skeleton=[(int(a), int(b)) for a, b in meta['skeleton_links']],
         input_size=input_size,
-        heatmap_size=tuple(map(int, decoder.heatmap_size)),
+        heatmap_size=(int(decoder.heatmap_size[0]),
+                      int(decoder.heatmap_size[1])),
         mean=mean,
         std=std,
         colour='rgb' if preprocessor._channel_conversion else 'bgr',

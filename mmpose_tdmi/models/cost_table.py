@@ -100,7 +100,8 @@ def build_from_config(
                              'the input size, give --shape H W')
         width, height = decoder.input_size
         shape = (height, width)
-    return model, tuple(shape)
+    height, width = shape
+    return model, (height, width)
 
 
 def config_cost(path: Union[str, Path],

@@ -63,7 +63,7 @@ class VideoDrawer:
             ValueError: If maps are to be drawn that a person does not have.
         """
         persons = poses.persons
-        boxes = np.array([person.box.bbox for person in persons])
+        boxes = [person.box.bbox for person in persons]
         ids = [person.box.track_id for person in persons]
         self.remember(poses.index, ids, boxes)
         drawn = image.copy()
@@ -81,7 +81,7 @@ class VideoDrawer:
             drawn,
             keypoints=np.array([person.keypoints for person in persons]),
             scores=np.array([person.scores for person in persons]),
-            boxes=boxes,
+            boxes=np.array(boxes),
             ids=ids)
 
     def remember(self, index: int, ids: Sequence[int],

@@ -63,11 +63,12 @@ def list_frames(root: Path, folder: str,
             found.setdefault(frame_number(entry.name), []).append(entry.name)
         except ValueError:
             continue
-    frames, preferred = {}, set(preferred)
+    frames: Dict[int, str] = {}
+    chosen = set(preferred)
     for number in sorted(found):
         names = found[number]
         if len(names) > 1:
-            names = [name for name in names if name in preferred]
+            names = [name for name in names if name in chosen]
             if len(names) != 1:
                 raise ValueError(f'{path}: {" and ".join(found[number])} have '
                                  'the same frame number')

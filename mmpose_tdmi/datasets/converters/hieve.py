@@ -31,7 +31,7 @@ MAX_FRAMES, MAX_PERSONS = 10**6, 10**3
 
 #: A labelled frame: its number, what names it in messages, its persons and,
 #: where told, the image's size.
-_Frame = Tuple[int, str, List[Dict[str, Any]], Optional[Tuple[int, int]]]
+_Frame = Tuple[int, str, List[Dict[str, Any]], Optional[Tuple[float, float]]]
 
 
 def read_hieve_video(source: VideoSource) -> ConvertedVideo:
@@ -156,7 +156,7 @@ def _read_xml(folder: Path) -> List[_Frame]:
 
 
 def _image(source: VideoSource, frames: Dict[int, str], number: int,
-           where: str, size: Optional[Tuple[int, int]],
+           where: str, size: Optional[Tuple[float, float]],
            is_labeled: bool) -> Dict[str, Any]:
     width, height = image_size(source.root / frames[number], where)
     if size is not None and size != (width, height):

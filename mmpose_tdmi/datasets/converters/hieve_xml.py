@@ -24,7 +24,7 @@ _VISIBILITY = {0: 2, 1: 1}
 Person = Tuple[int, List[float], List[float], Optional[str]]
 
 
-def read_frame_xml(path: Path) -> Tuple[Tuple[int, int], List[Person]]:
+def read_frame_xml(path: Path) -> Tuple[Tuple[float, float], List[Person]]:
     """Read the labels of a frame.
 
     Args:
@@ -64,8 +64,9 @@ def _person(item: XmlRecord) -> Person:
             raise ValueError(
                 f'{element.where} is not expected: a box, and at most once '
                 f'each of {list(HIEVE_KEYPOINT_NAMES)}')
-        x, y, flag = element.numbers(3)
-        if flag not in (-1, 0, 1):
+        x, y, number = element.numbers(3)
+        flag = int(number)
+        if number not in (-1, 0, 1):
             raise element.error('x,y,flag with the flag 0, 1 or -1')
         joints[part] = [x, y, _VISIBILITY[flag]] if flag >= 0 else [0, 0, 0]
     keypoints: List[float] = []

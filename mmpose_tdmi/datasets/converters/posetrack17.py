@@ -52,7 +52,8 @@ def video_numbers(names: List[str]) -> List[int]:
     Raises:
         ValueError: If a name does not tell the sequence and the collection.
     """
-    numbers, seen = [], Counter()
+    numbers: List[int] = []
+    seen: Counter = Counter()
     for name in names:
         match = _NAME.fullmatch(name)
         if match is None or match.group(2) not in COLLECTIONS:
@@ -185,7 +186,7 @@ def _annotation(image_id: int, index: int, rect: Record) -> Dict[str, Any]:
     joints[_ORDER] = read_points(rect, len(POSETRACK17_POINTS))
     keypoints = joints.ravel().tolist()
     head = corner_box(rect)
-    annotation = dict(
+    annotation: Dict[str, Any] = dict(
         id=image_id * 100 + index,
         image_id=image_id,
         category_id=1,

@@ -170,7 +170,7 @@ def _image(source: VideoSource, record: Record,
 
 def _annotation(record: Record, person_ids: bool) -> Dict[str, Any]:
     keypoints = _keypoints(record, may_lack=person_ids)
-    annotation = dict(
+    annotation: Dict[str, Any] = dict(
         id=None if record.get('id') is None else record['id'].integer(0),
         image_id=record['image_id'].integer(0),
         category_id=1,

@@ -82,8 +82,9 @@ class XmlRecord:
 
     def numbers(self, length: int) -> List[float]:
         """list[float]: Finite numbers separated by commas."""
-        values = [_number(part) for part in self.text.split(',')]
-        if len(values) != length or None in values:
+        parts = self.text.split(',')
+        values = [v for v in map(_number, parts) if v is not None]
+        if not len(values) == len(parts) == length:
             raise self.error(f'{length} number(s) within '
                              f'+-{MAX_COORDINATE:g}, separated by commas')
         return values

@@ -19,8 +19,8 @@ import json
 import math
 import os.path as osp
 from reprlib import repr as short
-from typing import (AbstractSet, Any, Iterator, List, NamedTuple, Optional,
-                    Sequence)
+from typing import (AbstractSet, Any, Dict, Iterator, List, NamedTuple,
+                    Optional, Sequence)
 
 from mmengine import fileio
 
@@ -163,7 +163,7 @@ def _read_posetrack(content: dict, path: str) -> Iterator[RawBox]:
         if not isinstance(content[key], list):
             raise ValueError(f'{path}: "{key}" must be a list, got '
                              f'{type(content[key]).__name__}')
-    names = {}
+    names: Dict[Any, str] = {}
     for number, image in enumerate(content['images']):
         where = f'{path}: images[{number}]'
         _check_keys(image, {'id', 'file_name'}, where)

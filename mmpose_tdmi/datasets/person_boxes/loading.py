@@ -4,7 +4,8 @@ Shape shorthand: D boxes of a frame.
 """
 import logging
 from collections import Counter
-from typing import Callable, Dict, Hashable, Iterable, List, Optional, Tuple
+from typing import (Callable, Dict, Hashable, Iterable, List, Mapping,
+                    Optional, Sequence, Tuple)
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from mmengine.logging import print_log
 from torchvision.ops import nms
 
 from .annotation_records import check_images, check_videos
-from .box_files import read_box_file
+from .box_files import RawBox, read_box_file
 from .frame_index import FrameIndex
 from .statistics import (SUSPICIOUS_RECALL, box_statistics,
                          person_boxes_by_image, to_corners)
@@ -21,7 +22,7 @@ _NO_AREA, _OUTSIDE = 'without area', 'outside the image'
 
 
 def load_person_boxes(bbox_file: str,
-                      images: Dict[Hashable, dict],
+                      images: Mapping,
                       image_size: Callable[[dict], Optional[Tuple[int, int]]],
                       score_thr: Optional[float] = None,
                       *,
@@ -78,7 +79,9 @@ def load_person_boxes(bbox_file: str,
     check_videos(videos, ann_file)
     raw_boxes = read_box_file(bbox_file)
     index = FrameIndex(images, videos)
-    kept, unknown, left_out = [], {}, Counter()
+    kept: List[dict] = []
+    unknown: Dict[Hashable, RawBox] = {}
+    left_out: Counter = Counter()
     for entry, raw in enumerate(raw_boxes):
         if not raw.is_person:
             left_out['of other categories'] += 1
@@ -96,7 +99,7 @@ def load_person_boxes(bbox_file: str,
             left_out[f'with a score below {score_thr}'] += 1
         elif box[2] <= 0 or box[3] <= 0:
             left_out[_NO_AREA] += 1
-        elif _is_outside(*box, image_size(images[image_id])):
+        elif _is_outside(box, image_size(images[image_id])):
             left_out[_OUTSIDE] += 1
         else:
             kept.append({
@@ -123,6 +126,27 @@ def load_person_boxes(bbox_file: str,
     if persons:
         _report(bbox_file, kept, images, persons)
     return kept
+
+
+def box_source(bbox_file: Optional[str],
+               score_thr: Optional[float] = None,
+               nms_thr: Optional[float] = None) -> str:
+    """Say which person boxes a dataset takes.
+
+    Args:
+        bbox_file (str, optional): Their file; None for the annotation's.
+        score_thr (float, optional): As :func:`load_person_boxes`'s.
+        nms_thr (float, optional): As :func:`load_person_boxes`'s.
+
+    Returns:
+        str: ``'gt'``, or the file and how its boxes were chosen.
+    """
+    if not bbox_file:
+        return 'gt'
+    choice = '' if score_thr is None else f', score >= {score_thr}'
+    if nms_thr is not None:
+        choice += f', NMS at IoU {nms_thr}'
+    return f'{bbox_file}{choice}'
 
 
 def suppress(boxes: List[dict], iou_thr: float) -> List[dict]:
@@ -186,10 +210,10 @@ def _unknown_message(bbox_file: str, unknown: dict, images: dict,
             f'{known[:3]}')
 
 
-def _is_outside(x: float, y: float, width: float, height: float,
-                size: Optional[Tuple[int, int]]) -> bool:
+def _is_outside(box: Sequence[float], size: Optional[Tuple[int, int]]) -> bool:
     if size is None:
         return False
+    x, y, width, height = box
     image_width, image_height = size
     return (x + width <= 0 or y + height <= 0 or x >= image_width
             or y >= image_height)

@@ -2,7 +2,7 @@
 
 Shape shorthand: N samples, W workers.
 """
-from typing import Iterable, Iterator, List
+from typing import Collection, Iterator, List
 
 from mmpose.registry import DATA_SAMPLERS
 
@@ -36,7 +36,7 @@ class WorkerRunBatchSampler:
         ValueError: If a number is out of its range.
     """
 
-    def __init__(self, sampler: Iterable[int], batch_size: int,
+    def __init__(self, sampler: Collection[int], batch_size: int,
                  num_workers: int) -> None:
         if batch_size < 1:
             raise ValueError(

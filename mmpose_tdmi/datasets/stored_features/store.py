@@ -17,7 +17,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -128,14 +128,14 @@ class FeatureStoreWriter:
         if self.folder.exists():
             raise FileExistsError(f'{self.folder} exists: remove it, or '
                                   'choose another folder')
-        self.record = dict(
+        self.record: Dict[str, Any] = dict(
             offsets=window.offsets,
             channels=tuple(channels),
             num_samples=num_samples,
             num_passes=num_passes,
             about=dict(about or {}))
         self._shape = (num_passes * num_samples, )
-        self._arrays: Dict[str, np.ndarray] = {}
+        self._arrays: Dict[str, np.memmap] = {}
         self._temporary: Optional[Path] = None
 
     def __enter__(self) -> 'FeatureStoreWriter':

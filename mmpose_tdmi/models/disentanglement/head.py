@@ -8,7 +8,7 @@ docs/model.md.
 Shape shorthand: B clips, T frames, C channels, K keypoints, H x W feature
 and heatmap cells.
 """
-from typing import List, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
 from mmpose.models.heads import HeatmapHead
 from mmpose.registry import MODELS
@@ -128,7 +128,7 @@ class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
             decoder=decoder,
             init_cfg=init_cfg)
         self.init_activation(test_activation, activation_sigma)
-        common = dict(
+        common: Dict[str, Any] = dict(
             skip_projection=skip_projection,
             norm_cfg=norm_cfg,
             with_cp=with_cp)

@@ -13,7 +13,7 @@ the modulation, zero start of the offsets) as switches:
 
 Shape shorthand: B clips, T frames, C channels, H x W feature cells.
 """
-from typing import Mapping, Optional
+from typing import Any, Dict, Mapping, Optional
 
 import torch
 from mmengine.model import BaseModule
@@ -75,7 +75,7 @@ class SpatiotemporalFeature(BaseModule):
                     'num_output_blocks'):
             check_positive_int(f'spatiotemporal.{key}', options[key])
         self.window = window
-        common = dict(
+        common: Dict[str, Any] = dict(
             skip_projection=skip_projection,
             norm_cfg=norm_cfg,
             with_cp=with_cp)

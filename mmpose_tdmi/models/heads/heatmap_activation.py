@@ -10,7 +10,7 @@ has, so that scores and thresholds mean the same.
 Shape shorthand: B instances, K keypoints, H x W heatmap cells.
 """
 import math
-from typing import Optional, Tuple
+from typing import Any, Callable, Optional, Tuple
 
 import numpy as np
 import torch
@@ -35,6 +35,10 @@ class HeatmapActivationMixin:
     :meth:`init_activation`. Network outputs are also brought to float32,
     which numpy, and so the host's accuracy under bfloat16, needs.
     """
+
+    # the head's
+    decoder: Any
+    decode: Callable
 
     def init_activation(self, test_activation: str,
                         sigma: Optional[float]) -> None:
@@ -63,7 +67,7 @@ class HeatmapActivationMixin:
             'decoder has no single sigma)', sigma)
         self.activation_sigma = float(sigma)
 
-    def forward(self, feats: Tuple[Tensor, ...]) -> Tensor:
+    def forward(self, feats: Any) -> Tensor:
         """Heatmaps as they are trained, at least float32, (B, K, H, W)."""
         return at_least_float32(super().forward(feats))
 
@@ -114,7 +118,7 @@ class HeatmapActivationMixin:
         return preds
 
     def loss(self,
-             feats: Tuple[Tensor, ...],
+             feats: Any,
              batch_data_samples: OptSampleList,
              train_cfg: Optional[ConfigType] = None) -> dict:
         """The host's losses; the accuracy is that of activated heatmaps.

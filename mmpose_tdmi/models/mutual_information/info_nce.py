@@ -10,7 +10,7 @@ similarity over a temperature. Bounded: it cannot exceed ln N, nor fall below
 Shape shorthand: B clips, C channels, H x W cells, N = B * h * w pairs.
 """
 import math
-from typing import Tuple
+from typing import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -22,11 +22,10 @@ from ..layers.precision import at_least_float32
 EPSILON = 1e-3
 
 
-def info_nce(
-    x: Tensor,
-    y: Tensor,
-    temperature: float = 0.1,
-    grid: Tuple[int, int] = (8, 6)) -> Tensor:
+def info_nce(x: Tensor,
+             y: Tensor,
+             temperature: float = 0.1,
+             grid: Sequence[int] = (8, 6)) -> Tensor:
     """InfoNCE estimate of I(x; y).
 
     Args:
@@ -46,7 +45,7 @@ def info_nce(
     return math.log(len(critic)) - F.cross_entropy(critic, pairs)
 
 
-def _directions(maps: Tensor, grid: Tuple[int, int]) -> Tensor:
+def _directions(maps: Tensor, grid: Sequence[int]) -> Tensor:
     """Unit vectors (N, C) of the cells of a coarser grid."""
     size = tuple(min(a, b) for a, b in zip(grid, maps.shape[-2:]))
     maps = at_least_float32(maps)

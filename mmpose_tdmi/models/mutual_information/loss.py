@@ -6,7 +6,7 @@ or ``released`` (``released.py``), which computes what the authors' code does.
 
 Shape shorthand: B clips, C channels, K keypoints, H x W cells.
 """
-from typing import Callable, Dict, Mapping, Optional, Union
+from typing import Any, Callable, Dict, Mapping, Optional, Union
 
 import torch
 from mmengine.model import BaseModule
@@ -20,7 +20,7 @@ from .alpha import AlphaSchedule
 from .released import ReleasedEstimator
 from .vsd import VSDEstimator
 
-ESTIMATORS = dict(vsd=VSDEstimator, released=ReleasedEstimator)
+ESTIMATORS: Dict[str, Any] = dict(vsd=VSDEstimator, released=ReleasedEstimator)
 
 
 @MODELS.register_module()

@@ -178,15 +178,15 @@ class OpticalFlowNeck(BaseModule):
             ValueError: If the number of frames is no multiple of T, or RAFT
                 does not take the frames' size.
         """
-        frames, sequence = (
+        clips, sequence = (
             unfold_time(x, self.window.num_frames) for x in frames)
         size = sequence.shape[-2:]
         # what a cell's motion is, is the mean over its pixels; in cells
         flow = F.adaptive_avg_pool2d(
-            self.optical_flow(frames).flatten(1, 2), size)
+            self.optical_flow(clips).flatten(1, 2), size)
         cells = flow.new_tensor(
-            [size[1] / frames.shape[-1],
-             size[0] / frames.shape[-2]]).repeat(self.window.num_frames - 1)
+            [size[1] / clips.shape[-1],
+             size[0] / clips.shape[-2]]).repeat(self.window.num_frames - 1)
         motion = self.encoder(flow * cells[:, None, None])
         return TemporalFeatures(motion, sequence, sequence[:, self.window.key])
 

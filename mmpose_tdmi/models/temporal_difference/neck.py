@@ -9,7 +9,7 @@ Shape shorthand: B clips, T frames, J stages, C channels, H x W feature cells
 of the finest used stage.
 """
 from types import MappingProxyType
-from typing import List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from mmengine.model import BaseModule, ModuleDict
 from mmpose.registry import MODELS
@@ -103,7 +103,7 @@ class TemporalDifferenceNeck(BaseModule):
         num_blocks = self._resolve_num_blocks(num_blocks)
         accumulation = merge_options('accumulation', accumulation,
                                      ACCUMULATION_DEFAULTS)
-        common = dict(
+        common: Dict[str, Any] = dict(
             skip_projection=skip_projection,
             norm_cfg=norm_cfg,
             with_cp=with_cp)

@@ -9,7 +9,7 @@ which means what the paper says.
 
 Shape shorthand: B clips, C channels, K keypoints, H x W cells.
 """
-from typing import Callable, Dict, Mapping, Union
+from typing import Any, Callable, Dict, Mapping, Union
 
 import torch
 from mmengine.model import BaseModule
@@ -23,7 +23,7 @@ from .features import FAMIFeatures
 from .released_terms import ReleasedTerms
 from .variational_terms import VariationalTerms
 
-ESTIMATORS = dict(released=ReleasedTerms, vsd=VariationalTerms)
+ESTIMATORS: Dict[str, Any] = dict(released=ReleasedTerms, vsd=VariationalTerms)
 
 
 @MODELS.register_module()

@@ -23,7 +23,7 @@ single-frame weights starts *as* the single-frame model.
 Shape shorthand: B clips, T frames, S = T - 1 supporting frames, C channels,
 H x W cells.
 """
-from typing import List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -106,7 +106,7 @@ class FAMIPoseNeck(BaseModule):
             channels, transform=transform, norm_cfg=norm_cfg)
         self.local_calibration = LocalCalibration(channels, calibration,
                                                   norm_cfg, with_cp)
-        common = dict(
+        common: Dict[str, Any] = dict(
             skip_projection='always', norm_cfg=norm_cfg, with_cp=with_cp)
         self.merge_blocks = ResidualChain(
             (self.window.num_frames - 1) * channels, channels,
