@@ -44,15 +44,19 @@ def measure_cost(config: Config, reference: Config) -> Dict[str, float]:
     """
     torch.set_num_threads(1)
     init_default_scope('mmpose')
-    (model, batch), (other, other_batch) = (
-        _prepare(c) for c in (config, reference))
+    model, other = (_model(c) for c in (config, reference))
     width, height = model.head.decoder.input_size
-    num_frames = len(config.train_dataloader.dataset.offsets)
+    # a system may be trained on fewer frames than it is tested with
+    num_frames = len(config.test_dataloader.dataset.offsets)
     counts = count_model(model, (height, width), num_frames)[0]
+    batch, other_batch = (
+        _batch(c.test_dataloader) for c in (config, reference))
     inference = _ratio(lambda: _predict(model, batch),
                        lambda: _predict(other, other_batch))
-    training = _ratio(lambda: _train(model, batch),
-                      lambda: _train(other, other_batch))
+    trained, other_trained = (
+        _batch(c.train_dataloader) for c in (config, reference))
+    training = _ratio(lambda: _train(model, trained),
+                      lambda: _train(other, other_trained))
     return dict(
         params=counts.params,
         macs=counts.macs,
@@ -60,14 +64,16 @@ def measure_cost(config: Config, reference: Config) -> Dict[str, float]:
         training_ratio=round(training, 3))
 
 
-def _prepare(config: Config) -> Tuple[nn.Module, dict]:
-    model = MODELS.build({
+def _model(config: Config) -> nn.Module:
+    return MODELS.build({
         k: v
         for k, v in config.model.items() if k != 'init_cfg'
     })
-    dataset = DATASETS.build(config.train_dataloader.dataset)
-    batch = pseudo_collate([dataset[i] for i in range(BATCH)])
-    return model, batch
+
+
+def _batch(loader: Config) -> dict:
+    dataset = DATASETS.build(loader.dataset)
+    return pseudo_collate([dataset[i] for i in range(BATCH)])
 
 
 def _predict(model: nn.Module, batch: dict) -> None:
