@@ -53,8 +53,17 @@ def calls():
                     yield name, dotted(node.func), node
 
 
+def loads_plain_arrays(call, node):
+    """Whether it is numpy's loader, told to refuse pickles."""
+    options = {k.arg: k.value for k in node.keywords}
+    return (call == 'np.load' and 'allow_pickle' in options
+            and ast.literal_eval(options['allow_pickle']) is False)
+
+
 def test_nothing_in_the_package_unpickles_or_evaluates_files():
-    found = {(name, call) for name, call, _ in calls() if call in RISKY}
+    found = {(name, call)
+             for name, call, node in calls()
+             if call in RISKY and not loads_plain_arrays(call, node)}
     # the fuzzer of the readers makes its own XML
     found -= {(n, c) for n, c in found if n.startswith('analysis/')}
     assert {name for name, _ in found} <= UNPICKLING, found
