@@ -36,9 +36,18 @@ def write_store(config: Config, loader: str, window: FrameWindow, folder: Path,
         folder (Path): The store. Nothing is done if it is there.
         **options: As of
             :func:`~mmpose_tdmi.datasets.stored_features.store_features`.
+
+    Raises:
+        ValueError: If the store that is there is about something else.
     """
     if folder.is_dir():
-        FeatureStore(folder)
+        about = options.get('about') or {}
+        found = FeatureStore(folder).about
+        for key, value in about.items():
+            if found.get(key) != value:
+                raise ValueError(
+                    f'{folder}: the store is of another {key}, '
+                    f'{found.get(key)!r}; expected {value!r}: remove it')
         return
     init_default_scope('mmpose')
     model = dict(config.model, init_cfg=None)

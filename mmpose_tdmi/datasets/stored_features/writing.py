@@ -3,6 +3,7 @@
 Shape shorthand: B clips of a batch, S passes, N samples, T frames, C channels
 of all stages together, H x W cells.
 """
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Mapping, Optional, Sequence, Tuple
 
@@ -49,7 +50,8 @@ def store_features(model: nn.Module,
 
     Raises:
         FileExistsError: If the folder exists.
-        ValueError: If the maps of the stages differ in size.
+        ValueError: If the maps of the stages differ in size, or a feature is
+            not finite in half precision.
     """
     model.eval()
     count = len(dataset)
@@ -57,28 +59,28 @@ def store_features(model: nn.Module,
     loader = DataLoader(
         source, batch_size, num_workers=num_workers, collate_fn=pseudo_collate)
     writer, titles = None, []
-    try:
+    with ExitStack() as stack:
         for number, batch in enumerate(
                 tqdm(loader, 'features', disable=not progress)):
             maps, samples = _maps(model, batch)
-            if writer is None:
-                writer = FeatureStoreWriter(folder, window,
-                                            [m.shape[1] for m in maps], count,
-                                            passes, about)
-                writer.__enter__()
+            if writer is None:  # only now are the stages' channels known
+                writer = stack.enter_context(
+                    FeatureStoreWriter(folder, window,
+                                       [m.shape[1] for m in maps], count,
+                                       passes, about))
+                writer.record['about']['samples'] = titles
             clips = unfold_time(torch.cat(maps, dim=1),
                                 window.num_frames).half().cpu()
             for place, (clip, sample) in enumerate(
                     zip(clips, samples), number * batch_size):
+                if not clip.isfinite().all():
+                    raise ValueError(
+                        f'the features of {sample.metainfo.get("img_path")} '
+                        'are not finite in half precision, which ends at '
+                        '65504: they cannot be stored')
                 writer.write(place, clip.numpy(), *_targets(sample))
                 if place < count:
                     titles.append(sample_title(sample.metainfo))
-    except BaseException as error:
-        if writer is not None:
-            writer.__exit__(type(error), error, error.__traceback__)
-        raise
-    writer.record['about']['samples'] = titles
-    writer.__exit__(None, None, None)
 
 
 class _Passes(Dataset):

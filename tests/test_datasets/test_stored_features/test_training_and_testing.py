@@ -13,7 +13,8 @@ from mmpose_tdmi.benchmark.clips import BenchmarkClips, ClipPlan
 from mmpose_tdmi.benchmark.features import (complete_weights,
                                             use_stored_features, write_store)
 from mmpose_tdmi.datasets.stored_features import (FeatureStore,
-                                                  StoredFeatureDataset)
+                                                  StoredFeatureDataset,
+                                                  store_features)
 from mmpose_tdmi.structures import FrameWindow
 
 STORED = FrameWindow.from_config(delta=3)
@@ -172,3 +173,23 @@ def test_the_whole_model_comes_together(config, stored, tmp_path):
         assert torch.equal(weights[name], value)
     assert torch.equal(weights['backbone.conv1.weight'],
                        backbone['backbone.conv1.weight'])
+
+
+def test_a_store_of_other_weights_is_refused(config, stores):
+    options = (config, 'test_dataloader', STORED, stores['val'])
+    write_store(*options)
+    with pytest.raises(ValueError, match='of another pretrained, None'):
+        write_store(*options, about=dict(pretrained='abc'))
+
+
+def test_features_beyond_half_precision_are_refused(config, tmp_path):
+    model = build(config)
+    with torch.no_grad():
+        for parameter in model.backbone.parameters():
+            parameter.mul_(1e3)
+    dataset = DATASETS.build(
+        dict(config.test_dataloader.dataset, offsets=STORED.offsets))
+    model.data_preprocessor.num_frames = STORED.num_frames
+    with pytest.raises(ValueError, match='not finite in half precision'):
+        store_features(model, dataset, STORED, tmp_path / 'store')
+    assert not list(tmp_path.iterdir())
