@@ -114,7 +114,7 @@ def heads(draw, width, offsets):
         factorisation=draw(st.sampled_from(['attention', 'split', 'none'])),
         attention_channels=draw(st.sampled_from([1, 8])),
         num_blocks=draw(st.integers(1, 2)),
-        visual_shortcut=draw(st.booleans()),
+        visual_shortcut=draw(st.sampled_from([False, True, 'window'])),
         skip_projection=draw(projections),
         norm_cfg=draw(norms),
         with_cp=draw(st.booleans()),

@@ -113,6 +113,18 @@ class FrameWindow:
         """int: The key frame's place in the clip, 0 <= key < T."""
         return self.offsets.index(0)
 
+    def check_sequence(self, sequence: Tensor) -> None:
+        """Check that (B, T, ...) features have this window's frames.
+
+        Raises:
+            ValueError: If their T is another.
+        """
+        if sequence.shape[1] != self.num_frames:
+            raise ValueError(
+                f'the head is configured for offsets {self.offsets}, '
+                f'T = {self.num_frames}, but the neck gives sequences of '
+                f'{sequence.shape[1]} frames')
+
 
 def fold_time(clips: Tensor) -> Tensor:
     """(B, T, ...) -> (B * T, ...), frame t of clip b at index b * T + t."""

@@ -45,13 +45,14 @@ ABLATIONS = {
     'blocks-3-3-2-2': {'model.neck.num_blocks'},
     'tdmi-st':
     {'model.head.visual', 'model.head.offsets', 'model.head.spatiotemporal'},
+    'window-shortcut': {'model.head.visual_shortcut', 'model.head.offsets'},
     'op-flow': {
         'model.backbone', 'model.neck', 'model.head.factorisation',
         'model.head.mi_loss'
     },
 }
-#: Of the base in the small form, which has neither.
-ONLY_SYNTHETIC = {'blocks-3-3-2-2', 'tdmi-st'}
+#: Of the base in the small form, which has none of them.
+ONLY_SYNTHETIC = {'blocks-3-3-2-2', 'tdmi-st', 'window-shortcut'}
 
 
 def ablation_of(path):
@@ -163,6 +164,8 @@ def test_they_are_what_they_are_called(folder):
             assert estimator == ('ReleasedEstimator'
                                  if name == 'mi-released' else 'VSDEstimator')
         assert (head.spatiotemporal is not None) == (name == 'tdmi-st')
+        assert (head.window_shortcut is not None) == (
+            name == 'window-shortcut')
 
 
 @pytest.mark.parametrize('delta', [1, 3])

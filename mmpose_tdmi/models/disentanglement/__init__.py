@@ -5,9 +5,10 @@ from .factorisation import (AttentionFactorisation, NoFactorisation,
 from .features import DisentangledFeatures
 from .head import DisentanglementHead
 from .spatiotemporal import SpatiotemporalFeature
+from .window_shortcut import WindowShortcut
 
 __all__ = [
     'Aggregation', 'AttentionFactorisation', 'DisentangledFeatures',
     'DisentanglementHead', 'NoFactorisation', 'SpatiotemporalFeature',
-    'SplitFactorisation'
+    'SplitFactorisation', 'WindowShortcut'
 ]

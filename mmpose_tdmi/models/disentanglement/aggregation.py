@@ -2,9 +2,10 @@
 
 "We integrate the useful motion feature and the visual feature of the key
 frame through several residual blocks": residual blocks on cat[Mu, V]; the
-authors' code has three. Not in the paper: ``visual_shortcut`` adds the key
-frame's visual feature to a zero-scaled result of the blocks, so that a model
-loaded with single-frame weights starts *as* the single-frame model.
+authors' code has three. Not in the paper: ``visual_shortcut`` adds a visual
+feature, the key frame's or :class:`WindowShortcut`'s, to a zero-scaled result
+of the blocks, so that a model loaded with single-frame weights starts *as* the
+single-frame model, or as its mean over the window.
 
 Shape shorthand: B clips, C channels, H x W feature cells.
 """
@@ -24,9 +25,9 @@ class Aggregation(BaseModule):
     Args:
         channels (int): C, of both features and of the result.
         num_blocks (int): Number of blocks. Defaults to 3.
-        visual_shortcut (bool): Whether the result is the key frame's visual
-            feature plus the normalised output of the blocks, with a scale
-            that starts at zero. Defaults to ``False``.
+        visual_shortcut (bool): Whether the result is a visual feature plus
+            the normalised output of the blocks, with a scale that starts at
+            zero. Defaults to ``False``.
         skip_projection (str): As :class:`ResidualChain`'s.
         norm_cfg (dict, optional): As :class:`ResidualChain`'s.
         with_cp (bool): As :class:`ResidualChain`'s.
@@ -59,14 +60,16 @@ class Aggregation(BaseModule):
         if self.shortcut_norm is not None:
             constant_init(self.shortcut_norm, 0)
 
-    def forward(self, useful: Tensor, visual: Tensor, key: Tensor) -> Tensor:
+    def forward(self, useful: Tensor, visual: Tensor,
+                shortcut: Tensor) -> Tensor:
         """The enhanced representation.
 
         Args:
             useful (Tensor): Mu, (B, C, H, W).
             visual (Tensor): V, (B, C, H, W).
-            key (Tensor): The key frame's visual feature, (B, C, H, W); it
-                only counts with ``visual_shortcut``.
+            shortcut (Tensor): What the result starts as, (B, C, H, W), such
+                as the key frame's visual feature; it only counts with
+                ``visual_shortcut``.
 
         Returns:
             Tensor: (B, C, H, W).
@@ -74,4 +77,4 @@ class Aggregation(BaseModule):
         fused = self.blocks(torch.cat((useful, visual), dim=1))
         if self.shortcut_norm is None:
             return fused
-        return key + self.shortcut_norm(fused)
+        return shortcut + self.shortcut_norm(fused)

@@ -25,9 +25,11 @@ from .factorisation import (AttentionFactorisation, NoFactorisation,
                             SplitFactorisation)
 from .features import DisentangledFeatures
 from .spatiotemporal import SpatiotemporalFeature
+from .window_shortcut import WindowShortcut
 
 VISUALS = ('key_frame', 'spatiotemporal')
 FACTORISATIONS = ('attention', 'split', 'none')
+SHORTCUTS = (False, True, 'window')
 
 
 @MODELS.register_module()
@@ -41,8 +43,8 @@ class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
         visual (str): The visual feature that is aggregated:
             ``'key_frame'`` (TDMI) or ``'spatiotemporal'`` (TDMI-ST).
         offsets (Sequence[int]): The clip's frame offsets, the neck's; they
-            only count with ``visual='spatiotemporal'``. Defaults to
-            ``(-2, -1, 0, 1, 2)``.
+            only count with ``visual='spatiotemporal'`` or
+            ``visual_shortcut='window'``. Defaults to ``(-2, -1, 0, 1, 2)``.
         spatiotemporal (dict, optional): Options of TDMI-ST's feature, see
             :data:`SPATIOTEMPORAL_DEFAULTS`.
         factorisation (str): ``'attention'`` (Eq. 6), ``'split'`` or
@@ -50,8 +52,10 @@ class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
         attention_channels (int): Hidden width of Eq. 6's perceptrons.
             Defaults to 128.
         num_blocks (int): Residual blocks of the aggregation. Defaults to 3.
-        visual_shortcut (bool): Start as the single-frame model, see
-            :class:`Aggregation`. Defaults to ``False``.
+        visual_shortcut (bool | str): ``True``: start as the single-frame
+            model on the key frame, see :class:`Aggregation`; ``'window'``:
+            as the mean of the single-frame model's heatmaps over the window,
+            see :class:`WindowShortcut`. Defaults to ``False``.
         skip_projection (str): ``'needed'`` or ``'always'`` (authors' code),
             see :class:`ResidualChain`.
         norm_cfg (dict, optional): Config of the normalisation layers.
@@ -90,7 +94,7 @@ class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
                  factorisation: str = 'attention',
                  attention_channels: int = 128,
                  num_blocks: int = 3,
-                 visual_shortcut: bool = False,
+                 visual_shortcut: Union[bool, str] = False,
                  skip_projection: str = 'needed',
                  norm_cfg: Optional[dict] = None,
                  with_cp: bool = False,
@@ -104,7 +108,7 @@ class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
         check_positive_int('in_channels', in_channels)
         check_positive_int('out_channels', out_channels)
         check_positive_int('num_blocks', num_blocks)
-        check_bool('visual_shortcut', visual_shortcut)
+        check_choice('visual_shortcut', visual_shortcut, SHORTCUTS)
         check_bool('with_cp', with_cp)
         check_norm_cfg('norm_cfg', norm_cfg)
         check_choice('visual', visual, VISUALS)
@@ -145,7 +149,11 @@ class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
                 in_channels, FrameWindow(tuple(offsets)), spatiotemporal,
                 **common)
         self.aggregation = Aggregation(in_channels, num_blocks,
-                                       visual_shortcut, **common)
+                                       bool(visual_shortcut), **common)
+        self.window_shortcut = None
+        if visual_shortcut == 'window':
+            self.window_shortcut = WindowShortcut(
+                in_channels, FrameWindow(tuple(offsets)))
         self.mi_loss = None
         if mi_loss is not None:
             self.mi_loss = MODELS.build(
@@ -187,7 +195,10 @@ class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
         visual = feats.key
         if self.spatiotemporal is not None:
             visual = self.spatiotemporal(feats.sequence)
-        fused = self.aggregation(useful, visual, feats.key)
+        shortcut = feats.key
+        if self.window_shortcut is not None:
+            shortcut = self.window_shortcut(feats.sequence, useful)
+        fused = self.aggregation(useful, visual, shortcut)
         return DisentangledFeatures(feats.motion, useful, noisy, visual, fused)
 
     def forward(

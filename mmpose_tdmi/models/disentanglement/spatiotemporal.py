@@ -106,12 +106,7 @@ class SpatiotemporalFeature(BaseModule):
         Raises:
             ValueError: If the sequence does not have the window's T.
         """
-        num_frames = self.window.num_frames
-        if sequence.shape[1] != num_frames:
-            raise ValueError(
-                f'the head is configured for offsets {self.window.offsets}, '
-                f'T = {num_frames}, but the neck gives sequences of '
-                f'{sequence.shape[1]} frames')
+        self.window.check_sequence(sequence)
         place = self.window.key
         key = sequence[:, place]
         supporting = self.supporting_blocks(
