@@ -29,11 +29,13 @@ def _count(module):
     'path', NAMED, ids=lambda path: str(path.relative_to(CONFIGS))[:-3])
 def test_names_tell_batch_schedule_and_size(path):
     cfg = Config.fromfile(str(path))
-    _, batch, epochs, width, height = map(
+    processes, batch, epochs, width, height = map(
         int,
         re.search(r'_(\d+)xb(\d+)-(\d+)e_.*-(\d+)x(\d+)', path.name).groups())
     assert batch == cfg.train_dataloader.batch_size
     assert epochs == cfg.train_cfg.max_epochs
+    # what tools/train.py --auto-scale-lr divides by
+    assert processes * batch == cfg.auto_scale_lr.base_batch_size
     assert any((height, width) == tuple(step.input_size)
                for step in cfg.train_dataloader.dataset.pipeline
                if step.type == 'TopdownAffine')

@@ -148,12 +148,9 @@ def test_mixed_precision_trains_without_an_accelerator(clips, tmp_path):
 
 
 def test_the_learning_rate_is_scaled_to_the_batch(clips, tmp_path):
-    config = tmp_path / 'scaled.py'
-    config.write_text(f'_base_ = [{str(TDMI)!r}]\n'
-                      'auto_scale_lr = dict(base_batch_size=16)\n')
     rate = 0.004
     _run(
-        sys.executable, ROOT / 'tools/train.py', config, '--auto-scale-lr',
+        sys.executable, ROOT / 'tools/train.py', TDMI, '--auto-scale-lr',
         '--work-dir', tmp_path, '--no-validate',
         *_options(
             clips, **{

@@ -63,3 +63,7 @@ val_evaluator = dict(
     ann_file=data_root + 'annotations/synthetic_val.json',
     score_mode='keypoint_bbox')
 test_evaluator = val_evaluator
+
+# the learning rates of the small schedules are for this batch
+# (tools/train.py --auto-scale-lr)
+auto_scale_lr = dict(base_batch_size=16)

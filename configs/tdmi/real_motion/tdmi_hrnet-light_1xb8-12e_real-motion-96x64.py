@@ -22,3 +22,5 @@ param_scheduler = [
         by_epoch=True,
         convert_to_iter_based=True)
 ]
+
+auto_scale_lr = dict(base_batch_size=8)

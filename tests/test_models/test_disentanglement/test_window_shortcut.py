@@ -53,8 +53,9 @@ def test_learns_the_weights_and_what_they_depend_on():
 
 
 def test_a_sequence_of_another_length_names_the_offsets():
-    with pytest.raises(ValueError, match=r'offsets \(-2, -1, 0, 1, 2\), T = 5'
-                       '.* 3 frames'):
+    with pytest.raises(
+            ValueError, match=r'offsets \(-2, -1, 0, 1, 2\), T = 5'
+            '.* 3 frames'):
         build()(torch.randn(1, 3, 4, 6, 5), torch.randn(1, 4, 6, 5))
 
 
@@ -70,8 +71,7 @@ def test_head_starts_as_the_mean_of_the_frames_heatmaps():
     head.init_weights()
     head.eval()
     sequence = torch.randn(2, 5, 4, 6, 5)
-    feats = TemporalFeatures(
-        torch.randn(2, 4, 6, 5), sequence, sequence[:, 2])
+    feats = TemporalFeatures(torch.randn(2, 4, 6, 5), sequence, sequence[:, 2])
     with torch.no_grad():
         found = head(feats)
         single = head.final_layer(sequence.flatten(0, 1)).unflatten(0, (2, 5))
