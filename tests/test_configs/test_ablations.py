@@ -45,7 +45,10 @@ ABLATIONS = {
     'blocks-3-3-2-2': {'model.neck.num_blocks'},
     'tdmi-st':
     {'model.head.visual', 'model.head.offsets', 'model.head.spatiotemporal'},
-    'window-shortcut': {'model.head.visual_shortcut', 'model.head.offsets'},
+    'window-shortcut': {
+        'model.head.visual_shortcut', 'model.head.offsets',
+        'optim_wrapper.paramwise_cfg.custom_keys.window_shortcut'
+    },
     'op-flow': {
         'model.backbone', 'model.neck', 'model.head.factorisation',
         'model.head.mi_loss'
