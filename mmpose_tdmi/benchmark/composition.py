@@ -9,12 +9,15 @@ Shape shorthand: none.
 import hashlib
 import json
 from pathlib import Path
+from threading import Lock
 from typing import Any, Dict, Mapping, Optional
 
 from mmengine.config import Config
 
 #: What a dataset's config says of the window of frames.
 _WINDOW = ('offsets', 'random_range')
+#: The host's reader of configs is not made for threads.
+_READING = Lock()
 
 
 def compose(base: Path,
@@ -42,8 +45,9 @@ def compose(base: Path,
     Raises:
         ValueError: If the system's config lacks what is taken from it.
     """
-    config = Config.fromfile(str(base))
-    own = Config.fromfile(str(system))
+    with _READING:
+        config = Config.fromfile(str(base))
+        own = Config.fromfile(str(system))
     own.merge_from_dict(dict(options or {}))
     model = own.model.to_dict()
     named = (model.get('init_cfg') or {}).get('checkpoint')

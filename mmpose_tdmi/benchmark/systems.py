@@ -71,7 +71,7 @@ SYSTEMS: Dict[str, System] = {
         TDMI,
         System('tdmi_trained', 'TDMI, backbone trained', _TDMI),
         _ablation('tdmi_st', 'TDMI-ST', 'tdmi-st'),
-        _ablation('tdmi_window', 'TDMI, window shortcut', 'window-shortcut'),
+        _ablation('tdmi_window', 'TDMI, window', 'window-shortcut'),
         _ablation('tde_only', 'TDE only, no RDM', 'tde-only'),
         _ablation('no_mi', 'factorisation without MI', 'factorisation-only'),
         System('mi_weak', 'MI (VSD), alpha 0.01', _TDMI, {
@@ -111,7 +111,7 @@ SYSTEMS: Dict[str, System] = {
             iterations=3.),
         System(
             'tdmi_window_long',
-            'TDMI, window shortcut, 3x samples',
+            'TDMI, window, 3x samples',
             _ABLATION.format('window-shortcut'),
             _FROZEN,
             iterations=3.),

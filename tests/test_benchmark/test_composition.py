@@ -1,4 +1,5 @@
 """A system's config joined with the benchmark's."""
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,15 @@ def test_all_that_have_a_window_see_the_same_features(name):
         assert config.optim_wrapper.optimizer.lr == pace
         keys = config.optim_wrapper.paramwise_cfg.custom_keys
         assert keys['backbone'].lr_mult == 0.1
+
+
+def test_threads_may_compose_at_the_same_time():
+    """As `known_truth.py run --workers 2` does; the host's reader may not."""
+    with ThreadPoolExecutor(4) as pool:
+        configs = list(
+            pool.map(lambda _: compose(BASE, TDMI.path, Path('clips')),
+                     range(8)))
+    assert len({config_hash(config) for config in configs}) == 1
 
 
 def test_pretraining_starts_from_nothing():

@@ -23,8 +23,8 @@ from mmpose_tdmi.figures.subjects import (FEW, MANY, Subject, hidden_subjects,
                                           video_subject)
 
 #: Systems whose poses are compared, where they were trained.
-COMPARED = ('single_frame', 'tdmi', 'no_mi', 'tdmi_st', 'posewarper', 'dcpose',
-            'fami_pose')
+COMPARED = ('single_frame', 'tdmi', 'tdmi_window', 'tdmi_st', 'posewarper',
+            'dcpose', 'fami_pose')
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
