@@ -523,6 +523,14 @@ def run(args):
             writer.write(draw(image, poses, graphs.meta, args.kpt_thr))
     if writer is not None:
         writer.release()
+    unknown = sorted(set(boxes or ()) - set(range(len(results))))
+    if unknown:
+        if writer is not None:
+            partial.unlink()
+        raise ValueError(
+            f'{args.boxes}: image_id must be the index of a frame, below '
+            f'{len(results)} in {args.video}, got {unknown[:3]}')
+    if writer is not None:
         os.replace(partial, args.out_video)
     if args.out_json:
         partial = args.out_json.with_name(f'.partial-{args.out_json.name}')

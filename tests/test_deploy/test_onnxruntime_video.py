@@ -158,6 +158,28 @@ def test_runs_without_openmmlab(repository, folder, video, tmp_path):
     assert not list(tmp_path.glob('.partial*'))
 
 
+def test_boxes_of_other_frames(example, folder, tmp_path):
+    source = tmp_path / 'clip.avi'
+    writer = cv2.VideoWriter(
+        str(source), cv2.VideoWriter_fourcc(*'MJPG'), 12, (128, 96))
+    for _ in range(3):
+        writer.write(np.zeros((96, 128, 3), np.uint8))
+    writer.release()
+    boxes = tmp_path / 'boxes.json'
+    # ids of a data set in place of frame indices
+    boxes.write_text(
+        json.dumps([{
+            'image_id': 95000000003,
+            'bbox': [1, 2, 30, 40]
+        }]))
+    out = tmp_path / 'out.mp4'
+    arguments = [source, '--graphs', folder, '--boxes', boxes]
+    arguments += ['--out-video', out]
+    with pytest.raises(ValueError, match='below 3 .*95000000003'):
+        example.run(example.parse_args([str(a) for a in arguments]))
+    assert not out.exists() and not list(tmp_path.glob('.partial*'))
+
+
 def test_bad_input(example, folder, exported, tmp_path):
     with pytest.raises(FileNotFoundError, match='frame.onnx'):
         example.Graphs(tmp_path)
