@@ -4,6 +4,7 @@ Shape shorthand: none.
 """
 import os
 import platform
+import resource
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Dict, Optional, Union
@@ -47,6 +48,21 @@ def describe_machine(
         except PackageNotFoundError:
             continue
     return found
+
+
+def peak_memory() -> int:
+    """The most memory that this process had at once, in bytes.
+
+    Linux starts a program's ``ru_maxrss`` with the peak of the process that
+    started it, so that a small one would have a large one's; its ``VmHWM`` is
+    the program's own.
+    """
+    status = Path('/proc/self/status')
+    if status.is_file():
+        for line in status.read_text(encoding='utf-8').splitlines():
+            if line.startswith('VmHWM:'):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _processor() -> str:

@@ -46,12 +46,14 @@ class Goal(NamedTuple):
     bound: float
 
 
+_MODELS = [('w48', 'HRNet-W48 384x288'), ('w32', 'HRNet-W32 384x288'),
+           ('vit-s', 'ViT-S 256x192')]
 #: The goals of the project.
 GOALS: List[Goal] = [
-    Goal('HRNet-W48 384x288, streaming over a single frame',
-         'person_frame_cost', 'w48 streaming / single', '<=', 1.5),
-    Goal('HRNet-W48 384x288, naive over streaming', 'person_frame_cost',
-         'w48 naive / streaming', '>=', 3.4),
+    *(Goal(f'{text}, streaming over a single frame', 'person_frame_cost',
+           f'{name} streaming / single', '<=', 1.5) for name, text in _MODELS),
+    *(Goal(f'{text}, naive over streaming', 'person_frame_cost',
+           f'{name} naive / streaming', '>=', 3.4) for name, text in _MODELS),
     Goal('AP with the default crops less AP with a crop for every box',
          'shared_crops', 'change', '>=', -1),
     Goal('decodes per new frame in the order of a test', 'dataset_speed',

@@ -85,6 +85,29 @@ def test_a_training_step_in_parts_is_the_whole_step(training_step, capsys):
             whole[name], parts[name], rtol=1e-3, atol=1e-6, msg=name)
 
 
+def test_model_options(run_tool, tmp_path):
+    path = tmp_path / 'options.json'
+    run_tool('model_options', '--quick', '--model', 'vit-s', '--out', path)
+    table, = load_report(path).tables
+    options = dict(
+        zip(numbers(table, 'option'), numbers(table, 'heatmap change')))
+    assert options['float32'] == 0 <= options['channels_last'] < 1e-3
+    assert 0 < options['bfloat16'] < 0.5
+    assert all(x > 0 for x in numbers(table, 'times faster'))
+
+
+def test_growth(run_tool, tmp_path):
+    path = tmp_path / 'growth.json'
+    run_tool('growth', '--quick', '--model', 'vit-s', '--out', path)
+    report = load_report(path)
+    firsts = [table.rows[0][1] for table in report.tables]
+    assert firsts == [1] * 5
+    *_, memory = report.tables
+    assert numbers(memory, 'frames') == [6, 12]
+    ratio = numbers(memory, memory.header[1])[1]
+    assert report.values['memory ratio'] == ratio < 1.5
+
+
 def test_whole_video(run_tool, tmp_path):
     pytest.importorskip('mmdet')
     path = tmp_path / 'video.json'

@@ -1,12 +1,14 @@
 """Reports of benchmarks."""
 import argparse
+import inspect
 import json
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from mmpose_tdmi.performance.machine import describe_machine
+from mmpose_tdmi.performance.machine import describe_machine, peak_memory
 from mmpose_tdmi.performance.report import (Report, Table, add_out_argument,
                                             load_report, machine_line, publish)
 
@@ -59,6 +61,19 @@ def test_the_machine_is_described():
     json.dumps(found)
     line = machine_line(Report('', [], machine=found))
     assert line.startswith(str(found['processor'])) and '\n' not in line
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith('linux'), reason='as Linux counts')
+def test_the_peak_of_memory_is_not_that_of_the_starting_process():
+    code = ('import resource\nfrom pathlib import Path\n'
+            f'{inspect.getsource(peak_memory)}\nprint(peak_memory())')
+    done = subprocess.run([sys.executable, '-S', '-c', code],
+                          stdout=subprocess.PIPE,
+                          text=True,
+                          check=True)
+    # this one has torch
+    assert 0 < int(done.stdout) < peak_memory() / 4
 
 
 def test_the_option():

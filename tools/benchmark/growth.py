@@ -10,7 +10,6 @@ that makes the video's frames as it goes::
 """
 import argparse
 import json
-import resource
 import subprocess
 import sys
 from functools import partial
@@ -24,13 +23,15 @@ import mmpose_tdmi  # noqa: F401
 from mmpose_tdmi.performance import (add_clock_argument, build_random_model,
                                      chosen_clock, clock_name, median_times,
                                      resize_input, still_video, tdmi_config)
-from mmpose_tdmi.performance.machine import describe_machine
+from mmpose_tdmi.performance.machine import describe_machine, peak_memory
 from mmpose_tdmi.performance.models import MODEL_CONFIGS
 from mmpose_tdmi.performance.report import (Report, Table, add_out_argument,
                                             publish)
 from mmpose_tdmi.video import StreamingPoseEstimator
 
 Size = Tuple[int, int]
+
+FRAME_SIZES: List[Size] = [(640, 360), (1280, 720), (1920, 1080), (3840, 2160)]
 
 
 def build(args: argparse.Namespace, size: Size) -> nn.Module:
@@ -91,19 +92,24 @@ def report(args: argparse.Namespace, argv: List[str]) -> Report:
     lengths = {f'{n}': (model, n, 1, frame) for n in args.lengths}
     frame_sizes = {
         f'{w}x{h}': (model, args.frames, 2, (w, h))
-        for w, h in ((640, 360), (1280, 720), (1920, 1080), (3840, 2160))
+        for w, h in FRAME_SIZES[:2 if args.quick else None]
     }
     inputs = {
         f'{h}x{w}': (build(args, (w, h)), args.frames, 2, frame)
         for h, w in ((128, 96), (256, 192), (384, 288))
         if h <= args.largest_input
     }
-    tables = []
-    for name, cases in (('persons in a frame', people), ('frames', lengths),
-                        ('frame size', frame_sizes), ('input', inputs)):
-        tables.append(
-            Table([name, *header[1:]], timed(args, cases),
-                  f'Time over the first row\'s, by {name}'))
+    varied = {
+        'persons in a frame': people,
+        'frames, one person': lengths,
+        'frame size': frame_sizes,
+        'input': inputs
+    }
+    tables = [
+        Table([name, *header[1:]], timed(args, cases),
+              f'Time over the first row\'s, by {name}')
+        for name, cases in varied.items()
+    ]
     peaks = {n: peak_of(n, argv) for n in args.memory_lengths}
     first = next(iter(peaks.values()))
     tables.append(
@@ -116,7 +122,7 @@ def report(args: argparse.Namespace, argv: List[str]) -> Report:
         f'{frame[0]}x{frame[1]}, {args.frames} frames of two people unless '
         f'said otherwise, no flip test, {args.device}, '
         f'{torch.get_num_threads()} thread(s), medians of {args.repeats} '
-        f'repetitions in turn, {clock_name(args)}.', tables,
+        f'repetition(s) in turn, {clock_name(args)}.', tables,
         {'memory ratio': list(peaks.values())[-1] / first})
 
 
@@ -172,8 +178,7 @@ def main(argv: Optional[List[str]] = None) -> None:
             run(
                 build(args, args.input), args.measure, 1,
                 tuple(args.frame_size))
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-            print(json.dumps(dict(peak=peak)))
+            print(json.dumps(dict(peak=peak_memory())))
             return
         found = report(args, argv)
     publish(found, args.out, argv, machine)

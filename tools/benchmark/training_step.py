@@ -13,7 +13,6 @@ pass, for each way of recomputing activations::
 """
 import argparse
 import json
-import resource
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -29,7 +28,7 @@ import mmpose_tdmi  # noqa: F401
 from mmpose_tdmi.performance import (add_clock_argument, build_random_model,
                                      chosen_clock, clock_name, resize_input,
                                      tdmi_config)
-from mmpose_tdmi.performance.machine import describe_machine
+from mmpose_tdmi.performance.machine import describe_machine, peak_memory
 from mmpose_tdmi.performance.models import MODEL_CONFIGS
 from mmpose_tdmi.performance.report import (Report, Table, add_out_argument,
                                             publish)
@@ -152,7 +151,7 @@ def peak_bytes(device: str) -> int:
     """The highest use of memory so far."""
     if torch.device(device).type == 'cuda':
         return torch.cuda.max_memory_allocated()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return peak_memory()
 
 
 def memory(args: argparse.Namespace) -> None:
