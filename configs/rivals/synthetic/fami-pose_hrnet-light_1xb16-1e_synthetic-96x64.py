@@ -47,3 +47,10 @@ model = dict(
     init_cfg=dict(
         type='Pretrained',
         checkpoint='work_dirs/demo/single_frame/epoch_5.pth'))
+
+# a translation of the whole map, in cells, from three linear layers in a row:
+# at the others' rate it leaves the map within a few steps, for good, and the
+# neighbours with it
+optim_wrapper = dict(
+    paramwise_cfg=dict(
+        custom_keys={'global_alignment.estimate': dict(lr_mult=0.01)}))
