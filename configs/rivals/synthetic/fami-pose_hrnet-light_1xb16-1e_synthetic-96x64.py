@@ -48,9 +48,14 @@ model = dict(
         type='Pretrained',
         checkpoint='work_dirs/demo/single_frame/epoch_5.pth'))
 
-# a translation of the whole map, in cells, from three linear layers in a row:
-# at the others' rate it leaves the map within a few steps, for good, and the
-# neighbours with it
+# What moves features is steered by unnormalised ones here, and by three linear
+# layers in a row: at the others' rates, translation and offsets leave the map
+# for good, and the neighbours with them.
 optim_wrapper = dict(
     paramwise_cfg=dict(
-        custom_keys={'global_alignment.estimate': dict(lr_mult=0.01)}))
+        custom_keys={
+            'global_alignment.estimate': dict(lr_mult=0.01),
+            'local_calibration': dict(lr_mult=0.1),
+            'estimator.offset_conv': dict(lr_mult=0.01),
+            'estimator.mask_conv': dict(lr_mult=0.01)
+        }))
