@@ -152,8 +152,8 @@ class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
                                        bool(visual_shortcut), **common)
         self.window_shortcut = None
         if visual_shortcut == 'window':
-            self.window_shortcut = WindowShortcut(
-                in_channels, FrameWindow(tuple(offsets)))
+            self.window_shortcut = WindowShortcut(in_channels,
+                                                  FrameWindow(tuple(offsets)))
         self.mi_loss = None
         if mi_loss is not None:
             self.mi_loss = MODELS.build(

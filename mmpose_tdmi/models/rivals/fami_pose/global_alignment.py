@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from ...layers import ResidualChain
 from ...layers.checks import check_choice, check_positive_int
+from ...layers.precision import at_least_float32
 
 #: Transformations and their numbers of parameters.
 TRANSFORMS = dict(translation=2, affine=6)
@@ -95,7 +96,11 @@ class GlobalAlignment(BaseModule):
             result to that in ``support``, in halves of the map's width and
             height around its centre.
         """
-        return self.estimate(self.reduction(self.difference(support - key)))
+        # a place in the map has to be better known than in half precision,
+        # whose kernels for maps of one cell are not to be trusted either
+        with torch.autocast(support.device.type, enabled=False):
+            difference = at_least_float32(support - key)
+            return self.estimate(self.reduction(self.difference(difference)))
 
     def forward(self, support: Tensor, key: Tensor) -> Tensor:
         """Supporting maps, transformed; all (N, C, H, W)."""
