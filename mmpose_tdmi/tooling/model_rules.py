@@ -44,7 +44,8 @@ def check_windows(config: Config) -> Iterator[Finding]:
     parts = {'model.neck': model.get('neck') or {}}
     # the head's window only counts where it looks at the frames
     head = model.get('head') or {}
-    if head.get('visual', 'spatiotemporal') == 'spatiotemporal':
+    if (head.get('visual', 'spatiotemporal') == 'spatiotemporal'
+            or head.get('visual_shortcut') == 'window'):
         parts['model.head'] = head
     # a neck may train on other frames than it is tested on
     train_offsets = parts['model.neck'].get('train_offsets')

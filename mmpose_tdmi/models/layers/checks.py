@@ -4,7 +4,10 @@ from typing import Any, Mapping, Optional, Sequence
 
 def check_choice(key: str, value: Any, choices: Sequence) -> None:
     """Raise a ValueError naming ``key`` unless ``value`` is a choice."""
-    if value not in choices:
+    # 1 and True are equal, and are not the same choice
+    if not any(
+            type(value) is type(choice) and value == choice
+            for choice in choices):
         raise ValueError(f'{key} must be one of {tuple(choices)}, got '
                          f'{value!r}')
 

@@ -1,6 +1,7 @@
 import pytest
 
-from mmpose_tdmi.models.layers.checks import check_positive, merge_options
+from mmpose_tdmi.models.layers.checks import (check_choice, check_positive,
+                                              merge_options)
 
 
 def test_merge_options_fills_gaps_and_keeps_the_defaults_as_they_are():
@@ -22,3 +23,11 @@ def test_merge_options_names_the_unknown_option_and_the_known_ones():
 def test_check_positive(value):
     with pytest.raises(ValueError, match='temperature'):
         check_positive('temperature', value)
+
+
+def test_a_choice_is_of_its_type():
+    for value in (False, True, 'window'):
+        check_choice('shortcut', value, (False, True, 'window'))
+    for value in (0, 1, 1., None, 'w'):
+        with pytest.raises(ValueError, match='shortcut must be one of'):
+            check_choice('shortcut', value, (False, True, 'window'))
