@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture(scope='module')
 def tool(repository):
-    path = repository / 'tools' / 'analysis' / 'figures.py'
+    path = repository / 'tools' / 'analysis_tools' / 'figures.py'
     spec = importlib.util.spec_from_file_location('figures', path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -108,7 +108,7 @@ def test_clip_length_without_a_window(hrnet_extra):
 def test_command(estimator_config, repository, tmp_path, capsys):
     Config(dict(model=estimator_config())).dump(tmp_path / 'tiny.py')
     command = {'__name__': 'count_model'}
-    path = repository / 'tools' / 'analysis' / 'count_model.py'
+    path = repository / 'tools' / 'analysis_tools' / 'count_model.py'
     exec(compile(path.read_text(), str(path), 'exec'), command)
     command['main']([str(tmp_path / 'tiny.py'), '--depth', '1'])
     printed = capsys.readouterr().out.splitlines()

@@ -26,7 +26,7 @@ def folder(estimator_config, tmp_path):
 
 @pytest.fixture
 def command(repository):
-    path = repository / 'tools' / 'analysis' / 'count_model.py'
+    path = repository / 'tools' / 'analysis_tools' / 'count_model.py'
     names = {'__name__': 'count_model'}
     exec(compile(path.read_text(), str(path), 'exec'), names)
     return names['main']

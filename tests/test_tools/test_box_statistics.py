@@ -38,7 +38,7 @@ def table(text):
 
 
 def test_table(files, run_tool, capsys):
-    run_tool('analysis/box_statistics', *files)
+    run_tool('analysis_tools/box_statistics', *files)
     out, err = capsys.readouterr()
     found = table(out)
     assert found['recall at IoU 0.50'] == '1.0000'
@@ -47,22 +47,24 @@ def test_table(files, run_tool, capsys):
 
 
 def test_threshold_and_warning(files, run_tool, capsys):
-    run_tool('analysis/box_statistics', *files, '--score-thr', 0.1)
+    run_tool('analysis_tools/box_statistics', *files, '--score-thr', 0.1)
     assert table(capsys.readouterr().out)['recall at IoU 0.50'] == '0.5000'
-    run_tool('analysis/box_statistics', *files, '--score-thr', 0.9)
+    run_tool('analysis_tools/box_statistics', *files, '--score-thr', 0.9)
     assert 'do these boxes belong to these frames?' in capsys.readouterr().err
 
 
 def test_bad_input_is_one_line(files, run_tool, tmp_path):
     with pytest.raises(SystemExit, match='error: .*does not exist'):
-        run_tool('analysis/box_statistics', tmp_path / 'none', files[1])
+        run_tool('analysis_tools/box_statistics', tmp_path / 'none', files[1])
     with pytest.raises(SystemExit, match='error: .*none.json does not exist'):
-        run_tool('analysis/box_statistics', files[0], tmp_path / 'none.json')
+        run_tool('analysis_tools/box_statistics', files[0],
+                 tmp_path / 'none.json')
 
 
 def test_real_boxes(shared_clips, run_tool, capsys):
     folder = shared_clips / 'posetrack18' / 'annotations'
-    run_tool('analysis/box_statistics', folder / 'test_posetrack18_val.json',
+    run_tool('analysis_tools/box_statistics',
+             folder / 'test_posetrack18_val.json',
              folder / 'test_posetrack18_human_detections.json')
     found = table(capsys.readouterr().out)
     assert found['annotated persons'] == '14'

@@ -26,7 +26,7 @@ def test_real_frames(shared_clips, tmp_path, run_tool, capsys):
         return moved
 
     write_predictions(annotations / 'val', tmp_path / 'predictions', shift)
-    run_tool('analysis/pose_errors', tmp_path / 'predictions',
+    run_tool('analysis_tools/pose_errors', tmp_path / 'predictions',
              annotations / 'test_posetrack18_val.json', '--out',
              tmp_path / 'errors')
     out = capsys.readouterr().out
@@ -46,6 +46,7 @@ def test_real_frames(shared_clips, tmp_path, run_tool, capsys):
 
 def test_bad_input_is_one_line(tmp_path, run_tool):
     with pytest.raises(SystemExit, match='error: there is no folder'):
-        run_tool('analysis/pose_errors', tmp_path / 'none', tmp_path / 'ann')
+        run_tool('analysis_tools/pose_errors', tmp_path / 'none',
+                 tmp_path / 'ann')
     with pytest.raises(SystemExit, match='error: .*does not exist'):
-        run_tool('analysis/pose_errors', tmp_path, tmp_path / 'ann.json')
+        run_tool('analysis_tools/pose_errors', tmp_path, tmp_path / 'ann.json')

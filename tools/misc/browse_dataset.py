@@ -34,8 +34,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--output-dir',
         type=Path,
-        default=Path('browsed'),
-        help='folder for the pictures (default browsed)')
+        default=Path('work_dirs/browsed'),
+        help='folder for the pictures (default work_dirs/browsed)')
     parser.add_argument(
         '--phase', choices=('train', 'val', 'test'), default='train')
     parser.add_argument('--mode', choices=MODES, default='transformed')

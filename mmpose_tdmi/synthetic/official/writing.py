@@ -182,7 +182,7 @@ def _claim(root: Path, writer: _Writer, content: Dict[str, Any],
             raise ValueError(
                 f'{path}: this folder holds clips generated otherwise '
                 f'({", ".join(differing)} differ); choose another folder or '
-                'overwrite it')
+                'overwrite this one (overwrite=True, --overwrite)')
         for name in writer.folders:
             if (root / name).is_dir():
                 shutil.rmtree(root / name)

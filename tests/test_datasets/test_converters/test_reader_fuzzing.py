@@ -1,7 +1,7 @@
 """Damaged files end in a load that leaves nothing out, or a named error.
 
 ``MMPOSE_TDMI_FUZZ_EXAMPLES`` sets how many files each reader gets; see also
-``tools/analysis/fuzz_readers.py``.
+``tools/analysis_tools/fuzz_readers.py``.
 """
 import importlib.util
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = int(os.environ.get('MMPOSE_TDMI_FUZZ_EXAMPLES', 200))
-TOOL = Path(__file__).parents[3] / 'tools/analysis/fuzz_readers.py'
+TOOL = Path(__file__).parents[3] / 'tools/analysis_tools/fuzz_readers.py'
 
 
 def _load():

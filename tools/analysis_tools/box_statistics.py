@@ -4,7 +4,7 @@
 Prints how many boxes the frames of an annotation file have and which share of
 the annotated persons they cover::
 
-    python tools/analysis/box_statistics.py \
+    python tools/analysis_tools/box_statistics.py \
 data/posetrack18/annotations/posetrack18_val.json boxes.json --score-thr 0.2
 
 BBOX_FILE is anything that ``bbox_file`` of the datasets takes, see

@@ -1,8 +1,8 @@
 """Print the parameters and multiply-accumulates of configs' models.
 
 Examples:
-    python tools/analysis/count_model.py CONFIG --depth 2
-    python tools/analysis/count_model.py --table configs/ablations/posetrack17
+    python tools/analysis_tools/count_model.py CONFIG --depth 2
+    python tools/analysis_tools/count_model.py --table configs/ablations/posetrack17
 """
 import argparse
 from typing import Optional, Sequence

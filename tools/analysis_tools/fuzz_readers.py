@@ -6,7 +6,7 @@ failure, which is printed with the changes that led to it.
 
 Example::
 
-    python tools/analysis/fuzz_readers.py --examples 10000
+    python tools/analysis_tools/fuzz_readers.py --examples 10000
 
 The readers are those of ``CASES`` in ``fuzz_cases.py``.
 """

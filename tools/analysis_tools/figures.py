@@ -2,8 +2,8 @@
 
 Example::
 
-    python tools/analysis/figures.py --folder work_dirs/known_truth
-    python tools/analysis/figures.py --folder work_dirs/known_truth \
+    python tools/analysis_tools/figures.py --folder work_dirs/known_truth
+    python tools/analysis_tools/figures.py --folder work_dirs/known_truth \
         --out work_dirs/figures --video clip.mp4 20 660 250 850 890
 
 The models are those that ``tools/benchmark/known_truth.py run`` has trained;
@@ -126,8 +126,8 @@ def _video(path: str, frame: str, *box: str) -> Subject:
 def _introduction(models: Dict[str, nn.Module],
                   note: Optional[str]) -> List[str]:
     paragraphs = [
-        'Made by tools/analysis/figures.py from models of the benchmark with '
-        f'known truth ({", ".join(models)}), small ones for crops of 96x64 '
+        'Made by tools/analysis_tools/figures.py from models of the benchmark '
+        f'with known truth ({", ".join(models)}), small ones for crops of 96x64 '
         'pixels, on its generated validation clips. The persons are evenly '
         f'taken from those with {FEW} to {MANY} joints that are hidden in '
         'the key frame and visible nearby; what the models make of them had '

@@ -4,7 +4,7 @@
 PREDICTIONS is the folder of official per-video json that ``PoseTrackMetric``
 writes (``out_dir``), ANN_FILE the annotation file they were made for::
 
-    python tools/analysis/pose_errors.py work_dirs/tdmi/predictions \
+    python tools/analysis_tools/pose_errors.py work_dirs/tdmi/predictions \
 data/posetrack18/annotations/posetrack18_val.json --by joint speed \
 --out work_dirs/tdmi/errors
 
