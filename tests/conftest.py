@@ -48,6 +48,21 @@ def shared_clips() -> Path:
 
 
 @pytest.fixture(scope='session')
+def cpu_float16() -> Callable[[], None]:
+    """``cpu_float16()`` skips where torch convolves no float16 on CPUs."""
+
+    def check() -> None:
+        x = torch.zeros(1, 1, 3, 3, dtype=torch.float16)
+        try:
+            torch.nn.functional.conv2d(x, x)
+        except RuntimeError:
+            pytest.skip(f'torch {torch.__version__} computes no float16 on '
+                        'CPUs')
+
+    return check
+
+
+@pytest.fixture(scope='session')
 def cpu_autocast() -> Callable[[torch.dtype], torch.autocast]:
     """``cpu_autocast(dtype)``: the context; skips where torch has none."""
 

@@ -8,7 +8,7 @@ from typing import Any, Dict
 from mmpose_tdmi.video.decoding import ON_CORRUPT
 from mmpose_tdmi.video.results.exports import EXPORTS
 from mmpose_tdmi.video.smoothing import SMOOTHERS
-from mmpose_tdmi.video.streaming.engine import MODES
+from mmpose_tdmi.video.streaming import MODES, PRECISIONS
 from mmpose_tdmi.video.tracking import TRACKERS
 
 
@@ -78,6 +78,12 @@ def add_pose_options(parser: argparse.ArgumentParser) -> None:
         '--smoothing', choices=SMOOTHERS, default='none', help='default none')
     poses.add_argument(
         '--batch-size', type=int, help='crops per batch (default: 4 on a CPU)')
+    poses.add_argument(
+        '--precision',
+        choices=PRECISIONS,
+        default='float32',
+        help='number format of the pose model: bfloat16 pays on CPUs with AMX '
+        'or AVX512-BF16 and on newer GPUs, float16 on GPUs (default float32)')
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -173,6 +179,7 @@ def call_arguments(args: argparse.Namespace) -> Dict[str, Any]:
         nms_thr=args.det_nms_thr,
         kpt_thr=args.kpt_thr,
         batch_size=args.batch_size,
+        precision=args.precision,
         fps=args.fps,
         on_corrupt=args.on_corrupt,
         formats=args.formats,

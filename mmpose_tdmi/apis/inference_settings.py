@@ -52,6 +52,9 @@ class InferenceSettings:
             ``None``, 4 on a CPU and 16 elsewhere.
         flip_test (bool, optional): Whether a flipped copy is averaged in.
             Defaults to ``None``, what the config says.
+        precision (str): In which number format the pose model predicts:
+            ``'float32'``, ``'bfloat16'`` or ``'float16'``. Defaults to
+            ``'float32'``.
         crop_policy (CropPolicy, optional): How long crops are kept. Defaults
             to ``None``, the policy's own defaults.
         pad_future (bool): Online, whether to pad a window's future. Defaults
@@ -98,6 +101,7 @@ class InferenceSettings:
     kpt_thr: float = 0.3
     batch_size: Optional[int] = None
     flip_test: Optional[bool] = None
+    precision: str = 'float32'
     crop_policy: Optional[CropPolicy] = None
     pad_future: bool = False
     fps: Optional[float] = None
@@ -136,7 +140,8 @@ class InferenceSettings:
             flip_test=self.flip_test,
             pad_future=self.pad_future,
             output_heatmaps=self.draw_heatmap,
-            output_motion=self.draw_motion or needs_motion)
+            output_motion=self.draw_motion or needs_motion,
+            precision=self.precision)
 
     def detector_batch(self, device: torch.device, is_live: bool) -> int:
         """Frames per pass of the detector.
@@ -184,4 +189,5 @@ class InferenceSettings:
             det_interval=self.det_interval,
             flip_test=self.flip_test,
             pad_future=self.pad_future,
+            precision=self.precision,
             crop_policy=dataclasses.asdict(policy))

@@ -120,11 +120,13 @@ def test_outputs_are_told(infer, clip, box_file, tmp_path, capsys):
 
 def test_options_reach_the_result(infer, clip, box_file):
     result = infer(clip.video, '--boxes', box_file, '--no-video', '--mode',
-                   'naive', '--tracker', 'none', '--smoothing', 'one_euro')
+                   'naive', '--tracker', 'none', '--smoothing', 'one_euro',
+                   '--precision', 'bfloat16')
     meta = result['meta']
     assert meta['mode'] == 'naive'
     assert meta['settings']['tracker'] == 'none'
     assert meta['settings']['smoothing'] == 'one_euro'
+    assert meta['settings']['precision'] == 'bfloat16'
     with pytest.raises(SystemExit, match='error: .*cannot see frames to come'):
         infer(clip.video, '--boxes', box_file, '--mode', 'online')
 

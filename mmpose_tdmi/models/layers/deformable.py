@@ -153,7 +153,9 @@ class DeformableConv2d(BaseModule):
                 f'need {2 * expected} offset and {expected} mask channels, '
                 f'got {offset.shape[1]} and {mask.shape[1]}')
         with torch.autocast(x.device.type, enabled=False):
-            dtype = torch.promote_types(x.dtype, torch.float32)
+            # not promote_types: torch 2.1's compiler does not know it
+            dtype = (
+                torch.float64 if x.dtype == torch.float64 else torch.float32)
             return self._run(
                 x.to(dtype), offset.to(dtype), mask.to(dtype),
                 self.weight.to(dtype),

@@ -33,8 +33,8 @@ class StageAlignment(BaseModule):
 
     def forward(self, maps: Sequence[Tensor]) -> List[Tensor]:
         """(N, C_j, H_j, W_j) each -> (N, C, H, W) each, the finest size."""
-        size = max((tuple(x.shape[-2:]) for x in maps),
-                   key=lambda size: size[0] * size[1])
+        # strides are the same in both directions: the highest is the finest
+        size = max([tuple(x.shape[-2:]) for x in maps])
         aligned = []
         for x, projection in zip(maps, self.projections):
             x = projection(x)

@@ -20,12 +20,13 @@ from .clip_settings import ClipSettings
 from .crop_policy import CropPolicy
 from .engine import MODES, StreamingPoseEstimator
 from .feature_cache import FeatureCache
+from .precision import PRECISIONS, Precision
 from .stages import StageTimes, stage
 from .stats import StreamingStats
 from .window_model import FrameFeatures, WindowModel, WindowPose
 
 __all__ = [
-    'MODES', 'ClipSettings', 'CropPolicy', 'FeatureCache', 'FrameFeatures',
-    'StageTimes', 'StreamingPoseEstimator', 'StreamingStats', 'WindowModel',
-    'WindowPose', 'stage'
+    'MODES', 'PRECISIONS', 'Precision', 'ClipSettings', 'CropPolicy',
+    'FeatureCache', 'FrameFeatures', 'StageTimes', 'StreamingPoseEstimator',
+    'StreamingStats', 'WindowModel', 'WindowPose', 'stage'
 ]

@@ -59,6 +59,9 @@ class StreamingPoseEstimator:
             ``False``.
         output_motion (bool): Whether poses carry the neck's motion feature.
             Defaults to ``False``.
+        precision (str): In which number format the model predicts:
+            ``'float32'``, ``'bfloat16'`` or ``'float16'``, see
+            :class:`Precision`. Defaults to ``'float32'``.
 
     Attributes:
         window (FrameWindow): The model's window.
@@ -79,7 +82,8 @@ class StreamingPoseEstimator:
                  flip_test: Optional[bool] = None,
                  pad_future: bool = False,
                  output_heatmaps: bool = False,
-                 output_motion: bool = False) -> None:
+                 output_motion: bool = False,
+                 precision: str = 'float32') -> None:
         if mode not in MODES:
             raise ValueError(f'mode must be one of {MODES}, got {mode!r}')
         if batch_size is None:
@@ -102,7 +106,8 @@ class StreamingPoseEstimator:
                 "are at most 0, mode='offline', or pad_future=True, which "
                 f'pads the future ({self.padding!r}) at the cost of accuracy')
         self.window_model = WindowModel(model, self.window.key, flip_test,
-                                        output_heatmaps, output_motion)
+                                        output_heatmaps, output_motion,
+                                        precision)
         self.stats = StreamingStats()
 
     @property

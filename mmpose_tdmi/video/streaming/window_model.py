@@ -16,7 +16,7 @@ Shape shorthand: N crops, B windows, T frames of a window, C channels, K
 keypoints, h x w cells.
 """
 import copy
-from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, ContextManager, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from mmpose_tdmi.models.data_preprocessors import SequencePoseDataPreprocessor
+from .precision import Precision
 from .stages import stage
 
 Maps = Tuple[Tensor, ...]
@@ -71,9 +72,11 @@ class WindowModel:
             ``False``.
         output_motion (bool): Whether to give the neck's ``motion``. Defaults
             to ``False``.
+        precision (str): See :class:`Precision`. Defaults to ``'float32'``.
 
     Raises:
-        ValueError: If the model's preprocessor is not one for clips.
+        ValueError: If the model's preprocessor is not one for clips, or there
+            is no such precision.
     """
 
     def __init__(self,
@@ -81,7 +84,8 @@ class WindowModel:
                  key: int,
                  flip_test: Optional[bool] = None,
                  output_heatmaps: bool = False,
-                 output_motion: bool = False) -> None:
+                 output_motion: bool = False,
+                 precision: str = 'float32') -> None:
         if not isinstance(model.data_preprocessor,
                           SequencePoseDataPreprocessor):
             raise ValueError('model.data_preprocessor must be a '
@@ -91,6 +95,7 @@ class WindowModel:
         self.key = key
         self.output_heatmaps = output_heatmaps
         self.output_motion = output_motion
+        self.precision = Precision(precision)
         self.test_cfg = dict(model.test_cfg, output_heatmaps=output_heatmaps)
         if flip_test is not None:
             self.test_cfg['flip_test'] = flip_test
@@ -116,9 +121,10 @@ class WindowModel:
         preprocessor.num_frames = 1
         with stage('crop'):
             data = preprocessor(pseudo_collate(list(crops)), False)
-        inputs, samples = data['inputs'], data['data_samples']
+        inputs = self.precision.arrange(data['inputs'])
+        samples = data['data_samples']
         flipped = None
-        with stage('backbone'):
+        with stage('backbone'), self._autocast():
             maps = self._encode(inputs)
             # not one batch of both: larger ones are no faster, on CPUs slower
             if self.flip_test:
@@ -151,7 +157,7 @@ class WindowModel:
         samples = [window[self.key].sample for window in windows]
         frames = [frame for window in windows for frame in window]
         flipped = None
-        with stage('neck_head'):
+        with stage('neck_head'), self._autocast():
             feats = self._encode_windows([frame.maps for frame in frames])
             if self.flip_test:
                 flipped = self._encode_windows(
@@ -172,14 +178,17 @@ class WindowModel:
         with stage('crop'):
             data = self.model.data_preprocessor(
                 pseudo_collate(list(clips)), False)
-        inputs = data['inputs']
+        inputs = self.precision.arrange(data['inputs'])
         flipped = None
         # the host's call for both: the neck cannot be told from the backbone
-        with stage('backbone'):
+        with stage('backbone'), self._autocast():
             feats = self.model.extract_feat(inputs)
             if self.flip_test:
                 flipped = self.model.extract_feat(inputs.flip(-1))
         return self._predict(feats, flipped, data['data_samples'])
+
+    def _autocast(self) -> ContextManager:
+        return self.precision.autocast(next(self.model.parameters()).device)
 
     @property
     def _has_frame_phase(self) -> bool:
@@ -209,7 +218,7 @@ class WindowModel:
             for sample in samples:
                 sample.set_metainfo(self.model.metainfo)
         fields = None
-        with stage('neck_head'):
+        with stage('neck_head'), self._autocast():
             predicted = self.model.head.predict(
                 feats if flipped is None else [feats, flipped],
                 samples,

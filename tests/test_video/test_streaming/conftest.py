@@ -11,6 +11,7 @@ from mmpose.registry import DATASETS, MODELS
 
 import mmpose_tdmi  # noqa: F401
 from mmpose_tdmi.video import TrackedBox, TrackedFrame
+from mmpose_tdmi.video.streaming import ClipSettings
 
 CONFIGS = dict(
     hrnet='configs/tdmi/synthetic/tdmi_hrnet-light_1xb16-1e_synthetic-96x64'
@@ -138,3 +139,16 @@ def two_persons() -> dict:
         return None if i < 2 or i in (5, 6) or i > 9 else (70 - i, 10, 100, 70)
 
     return {3: steady, 8: rare}
+
+
+@pytest.fixture
+def packed():
+    """A sample of one person in some frames, as a model's config wants it."""
+
+    def pack(model, frames):
+        settings = ClipSettings(model.cfg, model.dataset_meta)
+        images = [frame.image for frame in frames]
+        box = TrackedBox(1, (20., 20., 60., 90.), 0.9)
+        return settings.pack(images, range(len(images)), box)
+
+    return pack

@@ -4,22 +4,8 @@ import torch
 from mmengine.dataset import pseudo_collate
 from mmpose.registry import MODELS
 
-from mmpose_tdmi.video import TrackedBox
-from mmpose_tdmi.video.streaming import ClipSettings, WindowModel
+from mmpose_tdmi.video.streaming import WindowModel
 from .conftest import make_video
-
-BOX = TrackedBox(1, (20., 20., 60., 90.), 0.9)
-
-
-@pytest.fixture
-def packed():
-
-    def pack(model, frames):
-        settings = ClipSettings(model.cfg, model.dataset_meta)
-        images = [frame.image for frame in frames]
-        return settings.pack(images, range(len(images)), BOX)
-
-    return pack
 
 
 @pytest.mark.parametrize('flip_test', [False, True])

@@ -102,8 +102,12 @@ class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
         """
         if self.region_threshold is None:
             return None
-        with torch.no_grad():
-            heatmaps = self.activate(super().forward((frames, )))
+        dtype = next(self.final_layer.parameters()).dtype
+        # Without autocast: torch 2.1's keeps the weights that it casts here,
+        # and the layer would get no gradient from its other use.
+        with torch.no_grad(), torch.autocast(
+                frames.device.type, enabled=False):
+            heatmaps = self.activate(super().forward((frames.to(dtype), )))
             regions = joint_regions(heatmaps, frames.shape[-2:],
                                     self.region_threshold)
         regions = unfold_time(regions.flatten(2), self.window.num_frames)
