@@ -37,6 +37,15 @@ def test_every_folder_and_release_exists(script, repository):
     for python, resolve in script.CELLS.values():
         assert python in ('3.9', '3.10', '3.11')
         assert all('==' in word for word in resolve.split())
+    assert set(script.EXPORT_TESTS) < set(script.TESTS)
+
+
+def test_export_is_tested_with_the_tested_torch_only(script):
+    assert script.tests_of('py311-tested') == list(script.TESTS)
+    assert script.tests_of('py311-torch2.14-mmdet3.2') == list(script.TESTS)
+    left_out = set(script.TESTS) - set(
+        script.tests_of('py39-torch2.1-mmdet3.2'))
+    assert left_out == set(script.EXPORT_TESTS)
 
 
 def test_numbers_are_read_from_the_report(script, tmp_path):
@@ -82,7 +91,8 @@ def test_what_has_run_is_not_run_again(script, tmp_path, monkeypatch):
     monkeypatch.setattr(script, 'tree_state', lambda: 'abc')
     monkeypatch.setattr(script, 'find_python', lambda version: sys.executable)
     done = result(script)
-    done['tests'] = dict.fromkeys(script.TESTS, done['tests'][script.TESTS[0]])
+    done['tests'] = dict.fromkeys(
+        script.tests_of('py311-tested'), done['tests'][script.TESTS[0]])
     script.write_result('py311-tested', done)
     assert script.run_cell('py311-tested', tmp_path / 'cells', 1)
     assert not (tmp_path / 'cells').exists()
