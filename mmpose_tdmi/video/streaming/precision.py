@@ -3,7 +3,8 @@
 Half precision is autocast, as in the host's training with ``--amp``: weights
 stay as they are, convolutions and matrix products are done in 16 bits, and
 what needs more (sampling, deformable convolution, decoding) in 32. Frames are
-then laid out channels last, which is what 16-bit convolutions are fast in.
+laid out channels last where convolutions are fastest so: on CPUs, and in half
+precision on any device.
 
 Shape shorthand: none.
 """
@@ -36,7 +37,7 @@ class Precision:
 
     @property
     def is_full(self) -> bool:
-        """bool: Whether it is single precision, and nothing is changed."""
+        """bool: Whether it is single precision."""
         return self.name == 'float32'
 
     def autocast(self, device: torch.device) -> ContextManager:
@@ -50,7 +51,7 @@ class Precision:
         return torch.autocast(device.type, getattr(torch, self.name))
 
     def arrange(self, frames: Tensor) -> Tensor:
-        """Frames (N, 3, H, W) in the memory format that suits it."""
-        if self.is_full:
+        """Frames (N, 3, H, W) in the memory format that is fastest."""
+        if self.is_full and frames.device.type != 'cpu':
             return frames
         return frames.contiguous(memory_format=torch.channels_last)

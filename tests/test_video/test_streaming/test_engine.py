@@ -60,8 +60,14 @@ def assert_equal_to_uncached(estimator, frames, poses):
         assert heatmaps.std() > 1e-2 * size > 0
         np.testing.assert_allclose(
             person.heatmaps / size, heatmaps / size, atol=1e-5)
+        # where rounding does not decide which cell is the highest
+        highest = np.sort(heatmaps.reshape(len(heatmaps), -1))[:, -2:]
+        clear = highest[:, 1] - highest[:, 0] > 2e-5 * size
+        assert clear.mean() > 0.8
         np.testing.assert_allclose(
-            person.keypoints, sample.pred_instances.keypoints[0], atol=0.05)
+            person.keypoints[clear],
+            sample.pred_instances.keypoints[0][clear],
+            atol=0.05)
         np.testing.assert_allclose(
             person.scores, sample.pred_instances.keypoint_scores[0], rtol=1e-4)
 

@@ -73,9 +73,11 @@ def test_streaming_in_half_precision(models):
     assert {x.dtype for x in model.parameters()} == {torch.float32}
 
 
-def test_single_precision_changes_nothing():
+def test_single_precision():
     frames = torch.rand(2, 3, 8, 8)
-    assert Precision().arrange(frames) is frames
+    arranged = Precision().arrange(frames)
+    torch.testing.assert_close(arranged, frames, rtol=0, atol=0)
+    assert arranged.is_contiguous(memory_format=torch.channels_last)
     with Precision().autocast(torch.device('cpu')):
         assert not torch.is_autocast_cpu_enabled()
 
