@@ -59,6 +59,26 @@ def test_frames_in_order_with_their_persons(inferencer, clip, box_file):
     assert (summary.num_skipped, summary.outputs) == (0, [])
 
 
+def test_batch_normalisations_are_folded(inferencer, saved_pose_model, clip):
+    """Heatmaps as with them, up to rounding."""
+    plain = VideoPoseInferencer(
+        *saved_pose_model, device='cpu', fold_batch_norm=False)
+
+    def norms(model):
+        return sum(
+            isinstance(m, torch.nn.BatchNorm2d) for m in model.modules())
+
+    assert norms(plain.model) > 10 > norms(inferencer.model)
+    found, expected = (
+        np.stack([
+            person.heatmaps
+            for r in model(clip.folder, boxes=walker(), draw_heatmap=True)
+            for person in r.poses.persons
+        ]) for model in (inferencer, plain))
+    np.testing.assert_allclose(
+        found, expected, atol=1e-4 * np.abs(expected).max())
+
+
 def test_predictions_are_in_the_hosts_form(inferencer, clip):
     result = next(inferencer(clip.folder, boxes=walker()))
     (person, ) = result.predictions

@@ -18,9 +18,10 @@ lasts; "moving" is streaming for people whose crops are renewed, who move by
     python tools/benchmark/person_frame_cost.py --models w48 --frames 6
     python tools/benchmark/person_frame_cost.py --quick
 
-"limit" is the ratio by multiply-accumulates (tools/analysis_tools/count_model.py),
-"window share" how much of streaming's time is neck, head and decoding, beside
-their share of its multiply-accumulates.
+"limit" is the ratio by multiply-accumulates
+(tools/analysis_tools/count_model.py), "window share" how much of streaming's
+time is neck, head and decoding, beside their share of its
+multiply-accumulates.
 """
 import argparse
 import copy
