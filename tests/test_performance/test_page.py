@@ -63,6 +63,12 @@ def test_the_projects_page_is_up_to_date(repository):
     assert fill_page(text, repository / 'benchmarks/performance') == text
 
 
+def test_the_projects_page_has_every_table(repository):
+    text = (repository / 'docs/performance.md').read_text()
+    assert text.count('<!-- report:') > 5
+    assert 'ot measured' not in text
+
+
 def test_the_command(run_tool, tmp_path, capsys):
     page = tmp_path / 'page.md'
     page.write_text(PAGE)
