@@ -129,14 +129,15 @@ def build_random_model(
 
 def randomise(model: nn.Module, seed: int = 0) -> None:
     """Weights with which every part counts: none zero, none that explodes."""
+    # tensors' own methods: torch 2.1's nn.init takes no generator
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         for x in module.parameters(recurse=False):
             if x.dim() > 1:
                 std = 1.4 / x[0].numel()**0.5
-                nn.init.normal_(x, std=std, generator=generator)
+                x.data.normal_(std=std, generator=generator)
             elif isinstance(module,
                             (nn.modules.batchnorm._BatchNorm, nn.LayerNorm)):
-                nn.init.uniform_(x, 0.2, 0.8, generator=generator)
+                x.data.uniform_(0.2, 0.8, generator=generator)
             else:
-                nn.init.normal_(x, std=0.1, generator=generator)
+                x.data.normal_(std=0.1, generator=generator)
