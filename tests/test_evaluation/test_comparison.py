@@ -1,7 +1,8 @@
 """Equality with the original toolkits, by the numbers they gave.
 
 The numbers in ``tests/data/poseval`` were written by
-``tools/analysis_tools/compare_with_poseval.py``; a seed names the set they are of.
+``tools/analysis_tools/compare_with_poseval.py``; a seed names the set they are
+of.
 """
 import json
 

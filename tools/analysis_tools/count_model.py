@@ -1,8 +1,9 @@
-"""Print the parameters and multiply-accumulates of configs' models.
+r"""Print the parameters and multiply-accumulates of configs' models.
 
 Examples:
     python tools/analysis_tools/count_model.py CONFIG --depth 2
-    python tools/analysis_tools/count_model.py --table configs/ablations/posetrack17
+    python tools/analysis_tools/count_model.py \
+        --table configs/ablations/posetrack17
 """
 import argparse
 from typing import Optional, Sequence

@@ -127,9 +127,10 @@ def _introduction(models: Dict[str, nn.Module],
                   note: Optional[str]) -> List[str]:
     paragraphs = [
         'Made by tools/analysis_tools/figures.py from models of the benchmark '
-        f'with known truth ({", ".join(models)}), small ones for crops of 96x64 '
-        'pixels, on its generated validation clips. The persons are evenly '
-        f'taken from those with {FEW} to {MANY} joints that are hidden in '
+        f'with known truth ({", ".join(models)}), small ones for crops of '
+        '96x64 pixels, on its generated validation clips. The persons are '
+        'evenly taken '
+        f'from those with {FEW} to {MANY} joints that are hidden in '
         'the key frame and visible nearby; what the models make of them had '
         'no part in the choice.'
     ]

@@ -16,7 +16,8 @@ Shape shorthand: N crops, B windows, T frames of a window, C channels, K
 keypoints, h x w cells.
 """
 import copy
-from typing import Any, ContextManager, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (Any, ContextManager, List, NamedTuple, Optional, Sequence,
+                    Tuple)
 
 import numpy as np
 import torch
