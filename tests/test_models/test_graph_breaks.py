@@ -7,8 +7,8 @@ from mmpose.registry import MODELS
 
 pytestmark = pytest.mark.skipif(
     digit_version(torch.__version__) < digit_version('2.4'),
-    reason=f'the compiler of torch {torch.__version__} breaks graphs at Python '
-    'that later ones take in')
+    reason=f'the compiler of torch {torch.__version__} breaks graphs at '
+    'Python that later ones take in')
 
 
 @pytest.fixture(autouse=True)
