@@ -11,6 +11,7 @@ import numpy as np
 from mmpose_tdmi.video.structures import Crop
 
 _OPACITY = .7
+_BORDER = 2
 
 
 def heatmap_strength(heatmaps: np.ndarray) -> np.ndarray:
@@ -31,20 +32,31 @@ def heatmap_strength(heatmaps: np.ndarray) -> np.ndarray:
 
 
 def motion_strength(motion: np.ndarray) -> np.ndarray:
-    """How strong a motion feature is.
+    """Where a motion feature differs from that of what stands still.
+
+    Most of a crop has one feature, that of no motion, which is not zero; the
+    outermost cells see the padding of convolutions instead of the frame.
 
     Args:
         motion (np.ndarray): (C, h, w).
 
     Returns:
-        np.ndarray: (h, w), float32, 0 to 1: the length of the feature at each
-        cell, from the crop's smallest to its largest.
+        np.ndarray: (h, w), float32, 0 to 1: the distance of each cell's
+        feature to the cells' median, from the crop's smallest to its largest;
+        0 in the outer two cells, which count for none of these, and
+        everywhere if no cell differs.
     """
-    length = np.linalg.norm(motion.astype(np.float32), axis=0)
-    low, high = float(length.min()), float(length.max())
-    if high <= low:
-        return np.zeros_like(length)
-    return (length - low) / (high - low)
+    strength = np.zeros(motion.shape[1:], np.float32)
+    inner = (slice(_BORDER, -_BORDER), ) * 2
+    seen = motion[(slice(None), *inner)].astype(np.float32)
+    if not seen.size:
+        return strength
+    distance = np.linalg.norm(
+        seen - np.median(seen, axis=(1, 2), keepdims=True), axis=0)
+    low, high = distance.min(), distance.max()
+    if high > low:
+        strength[inner] = (distance - low) / (high - low)
+    return strength
 
 
 def blend_map(image: np.ndarray, strength: np.ndarray, crop: Crop,
