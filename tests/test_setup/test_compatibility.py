@@ -87,6 +87,13 @@ def test_the_page_has_a_row_for_each_cell(script, tmp_path):
     assert not script.is_passed(script.read_result('py39-torch2.1-mmdet3.2'))
 
 
+def test_the_tested_set_needs_no_cell(script, tmp_path):
+    script.write_page(tmp_path / 'page.md')
+    text = (tmp_path / 'page.md').read_text()
+    assert '| `py311-tested` | | | | | the whole suite, in CI |' in text
+    assert text.count('not run') == len(script.CELLS) - 1
+
+
 def test_what_has_run_is_not_run_again(script, tmp_path, monkeypatch):
     monkeypatch.setattr(script, 'tree_state', lambda: 'abc')
     monkeypatch.setattr(script, 'find_python', lambda version: sys.executable)
