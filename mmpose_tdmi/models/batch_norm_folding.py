@@ -11,7 +11,7 @@ nothing else reads that output.
 Shape shorthand: T frames of a clip, H x W input pixels.
 """
 from collections import Counter, defaultdict
-from typing import Any, Callable, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -62,7 +62,7 @@ class _Uses(TorchDispatchMode):
         self.counts: Dict[int, int] = Counter()
 
     def __torch_dispatch__(self,
-                           func: Callable,
+                           func: Any,
                            types: Any,
                            args: tuple = (),
                            kwargs: Optional[dict] = None) -> Any:
