@@ -47,15 +47,15 @@ def motion_strength(motion: np.ndarray) -> np.ndarray:
         everywhere if no cell differs.
     """
     strength = np.zeros(motion.shape[1:], np.float32)
-    inner = (slice(_BORDER, -_BORDER), ) * 2
-    seen = motion[(slice(None), *inner)].astype(np.float32)
+    inner = (slice(None), *(slice(_BORDER, -_BORDER), ) * 2)
+    seen = motion[inner].astype(np.float32)
     if not seen.size:
         return strength
     distance = np.linalg.norm(
         seen - np.median(seen, axis=(1, 2), keepdims=True), axis=0)
     low, high = distance.min(), distance.max()
     if high > low:
-        strength[inner] = (distance - low) / (high - low)
+        strength[inner[1:]] = (distance - low) / (high - low)
     return strength
 
 

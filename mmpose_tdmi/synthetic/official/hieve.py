@@ -25,6 +25,9 @@ from .drawing import DrawnFrame, VideoTask, draw
 LABELS = ('json', 'xml', 'both')
 FIRST_VIDEO = dict(train=1, test=20)
 _QUALITY = 16  # x264's crf
+#: With what is turned off here, x264's files differ from run to run on
+#: processors with AVX-512.
+_REPRODUCIBLE = {'x264-params': 'mbtree=0:weightp=0'}
 
 #: x, y and HiEve's flag: 0 visible, 1 hidden, -1 not annotated.
 _Joint = Tuple[float, float, int]
@@ -60,7 +63,7 @@ def write_video(task: VideoTask) -> Path:
         task.settings, label_margin=0, label_every=1)
     frames = []
     with VideoWriter(task.root / f'videos/{task.split}/{name}.mp4', FRAME_RATE,
-                     _QUALITY) as video:
+                     _QUALITY, _REPRODUCIBLE) as video:
         for drawn in draw(dataclasses.replace(task, settings=settings)):
             video.write(drawn.image)
             frames.append((drawn.image.shape, [(person, _joints(drawn, person))
