@@ -1,4 +1,5 @@
 """Fixtures shared by all tests."""
+import importlib.util
 import os
 import random
 import warnings
@@ -45,6 +46,13 @@ def shared_clips() -> Path:
         pytest.skip(f'needs real clips in {folder}; set MMPOSE_TDMI_CLIPS to '
                     'the folder that holds them')
     return folder
+
+
+@pytest.fixture
+def needs_mim() -> None:
+    """Skips where mim is missing; importing it fails after distutils."""
+    if importlib.util.find_spec('mim') is None:
+        pytest.skip('needs mim')
 
 
 @pytest.fixture(scope='session')

@@ -84,8 +84,8 @@ def test_sdist_builds_the_same_wheel(source, wheel, tmp_path):
         sorted(zipfile.ZipFile(wheel).namelist())
 
 
-def test_mim_finds_the_installed_tools_and_configs(installed, tmp_path):
-    pytest.importorskip('mim')
+def test_mim_finds_the_installed_tools_and_configs(installed, tmp_path,
+                                                   needs_mim):
     env, target = installed
     code = ('from mim.utils import get_installed_path; '
             "print(get_installed_path('mmpose_tdmi'))")
@@ -95,8 +95,7 @@ def test_mim_finds_the_installed_tools_and_configs(installed, tmp_path):
     assert found == str(target / 'mmpose_tdmi')
 
 
-def test_mim_runs_an_installed_tool(installed, tmp_path):
-    pytest.importorskip('mim')
+def test_mim_runs_an_installed_tool(installed, tmp_path, needs_mim):
     env, target = installed
     # mim keeps --help to itself, so the tool is run without its arguments.
     done = subprocess.run([

@@ -151,8 +151,7 @@ def test_wandb_gets_the_terms_in_groups(tiny_config, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_mim_runs_the_tools_by_name(tiny_config, tmp_path):
-    pytest.importorskip('mim')
+def test_mim_runs_the_tools_by_name(tiny_config, tmp_path, needs_mim):
     mim = Path(sys.executable).with_name('mim')
     done = subprocess.run(
         [str(mim), 'run', 'mmpose_tdmi', 'get_flops',
