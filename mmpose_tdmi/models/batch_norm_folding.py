@@ -10,18 +10,18 @@ nothing else reads that output.
 
 Shape shorthand: T frames of a clip, H x W input pixels.
 """
+import warnings
 from collections import Counter, defaultdict
 from typing import Any, Dict, List, Optional, Set, Tuple
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
-from .complexity import clip_length
+from .complexity import clip_length, on_fake_tensors
 
 Convolution = (nn.Conv2d, nn.ConvTranspose2d)
 
@@ -36,6 +36,8 @@ def fold_batch_norms(model: nn.Module, shape: Tuple[int, int]) -> int:
 
     Returns:
         int: How many were folded; they are :class:`torch.nn.Identity` then.
+        0, with a warning, if the model does not run on fake tensors, as
+        with compiled operators or where numbers decide what is run.
 
     Raises:
         ValueError: If the model is in training mode.
@@ -43,7 +45,13 @@ def fold_batch_norms(model: nn.Module, shape: Tuple[int, int]) -> int:
     if model.training:
         raise ValueError('batch normalisations are folded for inference only: '
                          'call model.eval() before')
-    pairs = _Recorder(model).run(shape)
+    try:
+        pairs = _Recorder(model).run(shape)
+    except RuntimeError as error:  # what fake tensors raise
+        warnings.warn(
+            f'batch normalisations of {type(model).__name__} are not folded, '
+            f'it does not run on fake tensors: {error}')
+        return 0
     for convolution, norm in pairs:
         _fold(convolution, norm)
     folded = {norm for _, norm in pairs}
@@ -104,7 +112,7 @@ class _Recorder:
                     module.register_forward_pre_hook(self._normalises))
         like = next(self._model.parameters())
         try:
-            with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+            with on_fake_tensors(self._model):
                 clip = like.new_empty(clip_length(self._model), 3, *shape)
                 with self._uses:
                     self._model(clip, None, mode='tensor')

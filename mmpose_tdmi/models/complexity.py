@@ -72,21 +72,11 @@ def count_model(model: nn.Module,
         list[ModuleCount]: The model, then its modules in order.
     """
     model.eval()
-    backends: Dict[DeformableConv2d, str] = {
-        module: module.backend
-        for module in model.modules() if isinstance(module, DeformableConv2d)
-    }
     counter = FlopCounterMode(display=False, depth=None)
-    try:
-        for module in backends:
-            module.backend = 'grid_sample'
-        with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
-            clip = torch.empty(num_frames, channels, *shape)
-            with counter, _attributed(counter, model), _plain_attention():
-                model(clip, None, mode='tensor')
-    finally:
-        for module, backend in backends.items():
-            module.backend = backend
+    with on_fake_tensors(model):
+        clip = torch.empty(num_frames, channels, *shape)
+        with counter, _attributed(counter, model), _plain_attention():
+            model(clip, None, mode='tensor')
 
     root = type(model).__name__
     # containers and modules whose methods are called directly have no entry
@@ -114,6 +104,28 @@ def count_model(model: nn.Module,
                         sum(x.numel() for x in parameters if x.requires_grad),
                         flops(name, module) // 2))
     return counts
+
+
+@contextmanager
+def on_fake_tensors(model: nn.Module) -> Iterator[None]:
+    """A context in which a model runs on shapes without numbers.
+
+    Args:
+        model (nn.Module): Its deformable convolutions run as ``grid_sample``
+            there: compiled operators need numbers.
+    """
+    backends: Dict[DeformableConv2d, str] = {
+        module: module.backend
+        for module in model.modules() if isinstance(module, DeformableConv2d)
+    }
+    try:
+        for module in backends:
+            module.backend = 'grid_sample'
+        with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+            yield
+    finally:
+        for module, backend in backends.items():
+            module.backend = backend
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from torch import nn
 
 from mmpose_tdmi.models.batch_norm_folding import fold_batch_norms
 from mmpose_tdmi.models.complexity import clip_length
+from mmpose_tdmi.models.layers import DeformableConv2d
 from mmpose_tdmi.performance import (build_random_model, resize_input,
                                      tdmi_config)
 
@@ -111,3 +112,30 @@ def test_only_what_the_data_allows_is_folded():
 def test_a_model_in_training_is_refused():
     with pytest.raises(ValueError, match='model.eval'):
         fold_batch_norms(Odd().train(), (6, 5))
+
+
+@pytest.mark.parametrize('backend', ['torchvision', 'mmcv'])
+def test_any_backend_of_the_deformable_convolution(backend):
+    config = tdmi_config('w32')
+    resize_input(config, (64, 96))
+    model = build_random_model(config, 'cpu')
+    layers = [m for m in model.modules() if isinstance(m, DeformableConv2d)]
+    for layer in layers:
+        layer.backend = backend
+    assert fold_batch_norms(model, (96, 64)) > 100
+    assert {layer.backend for layer in layers} == {backend}
+
+
+def test_a_model_that_looks_at_numbers_is_left_alone():
+
+    class Deciding(Odd):
+
+        def forward(self, x, data_samples=None, mode='tensor'):
+            x = super().forward(x)
+            return x if float(x.sum()) > 0 else -x
+
+    model = Deciding().eval()
+    before = norms(model)
+    with pytest.warns(UserWarning, match='Deciding are not folded'):
+        assert fold_batch_norms(model, (6, 5)) == 0
+    assert norms(model) == before

@@ -31,6 +31,7 @@ from torch.nn.modules.utils import _pair
 from .blocked_deform import deform_conv2d_blocked
 from .checks import check_choice, check_positive_int
 from .grid_sample_deform import deform_conv2d_grid_sample
+from .precision import at_least_float32
 
 BACKENDS = ('auto', 'mmcv', 'torchvision', 'grid_sample')
 
@@ -153,13 +154,11 @@ class DeformableConv2d(BaseModule):
                 f'need {2 * expected} offset and {expected} mask channels, '
                 f'got {offset.shape[1]} and {mask.shape[1]}')
         with torch.autocast(x.device.type, enabled=False):
-            # not promote_types: torch 2.1's compiler does not know it
-            dtype = (
-                torch.float64 if x.dtype == torch.float64 else torch.float32)
+            x = at_least_float32(x)
             return self._run(
-                x.to(dtype), offset.to(dtype), mask.to(dtype),
-                self.weight.to(dtype),
-                None if self.bias is None else self.bias.to(dtype))
+                x, offset.to(x.dtype), mask.to(x.dtype),
+                self.weight.to(x.dtype),
+                None if self.bias is None else self.bias.to(x.dtype))
 
     def _run(self, x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor,
              bias: Optional[Tensor]) -> Tensor:

@@ -5,4 +5,5 @@ from torch import Tensor
 
 def at_least_float32(x: Tensor) -> Tensor:
     """``x`` in float32 if it is in half precision, else as it is."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+    # not promote_types: torch 2.1's compiler does not know it
+    return x if x.dtype == torch.float64 else x.float()
