@@ -6,4 +6,6 @@ scripts/setup.sh
 source scripts/clean_env.sh
 # Two processes; torch alone in each, or they would fight for the cores.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-exec .venv/bin/python -m pytest tests -n 2 --dist loadfile "$@"
+# A process that dies is replaced once, which names the test that it ran.
+exec .venv/bin/python -m pytest tests -n 2 --dist loadfile \
+    --max-worker-restart 1 "$@"

@@ -15,7 +15,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 def pytest_configure() -> None:
     """Keep torch from starting one thread per core of a shared machine."""
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    if 'OMP_NUM_THREADS' not in os.environ:
+        torch.set_num_threads(min(2, os.cpu_count() or 1))
 
 
 @pytest.fixture(autouse=True)

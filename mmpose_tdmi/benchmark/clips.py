@@ -15,19 +15,16 @@ Shape shorthand: none.
 """
 import hashlib
 import json
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Dict, Iterator, List, Tuple
-
-import cv2
-from tqdm import tqdm
 
 from mmpose_tdmi.datasets.converters.posetrack18 import (merge_annotations,
                                                          split_image_id)
 from mmpose_tdmi.synthetic import VERSION, ClipSettings, generate_video
 from mmpose_tdmi.synthetic.generator import FIRST_SEQUENCE, video_name
 from mmpose_tdmi.utils.files import write_json
+from mmpose_tdmi.utils.parallel import run_tasks
 from .slices import add_slices
 
 #: Distance between the first sequence numbers of two difficulties.
@@ -166,10 +163,9 @@ class BenchmarkClips:
         tasks = [(self.root, self.plan, *video)
                  for video in self._all_videos()
                  if not self._video_json(*video).is_file()]
-        with ProcessPoolExecutor(workers) as pool:
-            done = pool.map(_generate, tasks)
-            for _ in tqdm(done, 'clips', len(tasks), disable=not progress):
-                pass
+        for _ in run_tasks(_generate, tasks, workers, 'clips', 'video',
+                           progress):
+            pass
         digest = hashlib.sha256()
         for split in ('train', 'val'):
             self._merge(split)
@@ -235,6 +231,5 @@ def keep_frames(content: Dict[str, List[dict]], keys: Tuple[int, ...]) -> None:
 
 def _generate(task: Tuple[Path, ClipPlan, str, str, int]) -> None:
     root, plan, split, difficulty, number = task
-    cv2.setNumThreads(1)  # one core per process
     generate_video(root, plan.settings(split, difficulty), plan.seed, split,
                    number)

@@ -13,17 +13,16 @@ The tree written is PoseTrack18's::
 """
 import json
 import shutil
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List, Tuple, Union
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from mmpose_tdmi.datasets.converters.posetrack18 import (
     format_video_id, make_image_id, merge_annotations, write_video_annotation)
 from mmpose_tdmi.utils.files import atomic_path, write_json
+from mmpose_tdmi.utils.parallel import run_tasks
 from .annotation import annotate
 from .scene import Scene
 from .settings import ClipSettings
@@ -98,7 +97,6 @@ def generate_video(root: Union[str, Path], settings: ClipSettings, seed: int,
 
 
 def _work(task: Tuple[Path, ClipSettings, int, str, int]) -> Path:
-    cv2.setNumThreads(1)  # one core per process
     return generate_video(*task)
 
 
@@ -150,28 +148,10 @@ def generate(root: Union[str, Path],
     tasks = [(root, settings, seed, split, number)
              for split, count in videos.items() for number in range(count)]
     waiting = [task for task in tasks if not _is_done(task)]
-    bar = tqdm(
-        total=len(tasks),
-        initial=len(tasks) - len(waiting),
-        desc='generating',
-        unit='video',
-        disable=not progress)
-    with bar:
-        if workers == 1:
-            threads = cv2.getNumThreads()
-            try:
-                for task in waiting:
-                    _work(task)
-                    bar.update()
-            finally:
-                cv2.setNumThreads(threads)
-        else:
-            pool = ProcessPoolExecutor(workers)
-            try:
-                for _ in pool.map(_work, waiting):
-                    bar.update()
-            finally:  # an interruption must not wait for all the others
-                pool.shutdown(cancel_futures=True)
+    for _ in run_tasks(_work, waiting, workers, 'generating', 'video',
+                       progress,
+                       len(tasks) - len(waiting)):
+        pass
     merged = {}
     for split, count in videos.items():
         if count:

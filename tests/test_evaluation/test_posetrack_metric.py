@@ -393,7 +393,10 @@ def test_two_processes_give_what_one_gives(ann_file):
     context = torch.multiprocessing.get_context('fork')
     queue = context.Queue()
     torch.multiprocessing.start_processes(
-        _one_of_two, (ann_file, port, queue), nprocs=2, start_method='fork')
+        _one_of_two, (ann_file, port, queue),
+        nprocs=2,
+        daemon=True,
+        start_method='fork')
     both = dict(queue.get(timeout=60) for _ in range(2))
     assert both[0] == both[1]
     # by hand: hit, miss (of equal score, but its sample comes first), hit,

@@ -14,9 +14,9 @@ from typing import Any, Callable, Dict, List, Set, Tuple
 
 import numpy as np
 
+from mmpose_tdmi.utils.parallel import run_tasks
 from .checking_frames import FrameTask, check_frames
 from .layouts import HIEVE_KEYPOINT_NAMES, KEYPOINT_NAMES, count_joints
-from .parallel import run_tasks
 from .posetrack_json import ignore_regions
 from .reading import PathLike, Record, read_json
 

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from mmpose_tdmi.utils.files import write_json
+from mmpose_tdmi.utils.parallel import run_tasks
 from mmpose_tdmi.version import __version__
-from .parallel import run_tasks
 from .reading import PathLike, read_json
 
 #: Raised whenever the same official files would give another result.

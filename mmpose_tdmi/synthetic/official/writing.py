@@ -13,11 +13,9 @@ import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-import cv2
-
-from mmpose_tdmi.datasets.converters.parallel import run_tasks
 from mmpose_tdmi.datasets.converters.reading import PathLike
 from mmpose_tdmi.utils.files import write_json
+from mmpose_tdmi.utils.parallel import run_tasks
 from ..generator import VERSION, generate
 from ..settings import ClipSettings
 from . import hieve, posetrack17, posetrack21
@@ -128,14 +126,10 @@ def write_official_set(root: PathLike,
     waiting: List[VideoTask] = [
         task for task in tasks if not writer.label_path(task).is_file()
     ]
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # one core per process
-    try:
-        for _ in run_tasks(writer.write_video, waiting, workers, 'generating',
-                           'video', progress):
-            pass
-    finally:
-        cv2.setNumThreads(threads)
+    for _ in run_tasks(writer.write_video, waiting, workers, 'generating',
+                       'video', progress,
+                       len(tasks) - len(waiting)):
+        pass
     return root
 
 

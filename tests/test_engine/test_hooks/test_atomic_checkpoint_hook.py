@@ -109,7 +109,9 @@ def train_until(work_dir, sync):
     process = multiprocessing.get_context('fork').Process(target=child)
     process.start()
     process.join(120)
-    return process.exitcode
+    code = process.exitcode
+    process.kill()  # where it hangs
+    return code
 
 
 @pytest.fixture(scope='module')

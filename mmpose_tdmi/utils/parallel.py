@@ -1,0 +1,84 @@
+"""Independent tasks in several processes, with a progress bar.
+
+Shape shorthand: none.
+"""
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, Callable, Iterator, Sequence
+
+import cv2
+from tqdm import tqdm
+
+
+def run_tasks(function: Callable[[Any], Any],
+              tasks: Sequence[Any],
+              workers: int = 1,
+              name: str = '',
+              unit: str = 'task',
+              progress: bool = False,
+              num_done: int = 0) -> Iterator[Any]:
+    """Apply a function to tasks, in order.
+
+    OpenCV computes in one thread meanwhile, so that each process takes one
+    core. Processes are no copies of this one: a lock that another thread
+    holds while a copy is made stays locked in it for ever. A script that asks
+    for several has to do so below ``if __name__ == '__main__':``.
+
+    Args:
+        function (Callable): A function of a module.
+        tasks (Sequence): Its arguments.
+        workers (int): Processes; with 1 it runs in this one. Defaults to 1.
+        name (str): What the progress bar is called. Defaults to ''.
+        unit (str): What is counted. Defaults to 'task'.
+        progress (bool): Show the bar. Defaults to False.
+        num_done (int): Tasks of the whole that are done already, where the
+            bar starts. Defaults to 0.
+
+    Yields:
+        The results.
+
+    Raises:
+        ValueError: If there is to be no worker. What the function raises
+            comes through, and tasks not begun are dropped.
+    """
+    if workers < 1:
+        raise ValueError(f'workers must be at least 1, got {workers}')
+    bar = tqdm(
+        total=num_done + len(tasks),
+        initial=num_done,
+        desc=name,
+        unit=unit,
+        disable=not progress)
+    with bar:
+        if workers == 1 or len(tasks) < 2:
+            threads = cv2.getNumThreads()
+            _take_one_core()
+            try:
+                for task in tasks:
+                    yield function(task)
+                    bar.update()
+            finally:
+                cv2.setNumThreads(threads)
+            return
+        pool = ProcessPoolExecutor(
+            min(workers, len(tasks)), _context(function), _take_one_core)
+        try:
+            for result in pool.map(function, tasks):
+                yield result
+                bar.update()
+        finally:  # an interruption must not wait for all the others
+            pool.shutdown(cancel_futures=True)
+
+
+def _context(function: Callable[[Any], Any]) -> Any:
+    """How processes are started."""
+    if 'forkserver' not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context('spawn')
+    context = multiprocessing.get_context('forkserver')
+    # imported once, in the server, instead of in each process
+    context.set_forkserver_preload([__name__, function.__module__])
+    return context
+
+
+def _take_one_core() -> None:
+    cv2.setNumThreads(1)
