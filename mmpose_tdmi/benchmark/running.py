@@ -129,8 +129,9 @@ class Benchmark(Foundation):
             config = self.compose(system, seed)
             steps = self._steps(system, seed, config)
             records = run_steps(steps, folder)
-            complete_weights(self.pretrained, self._trained(system, seed),
-                             self.checkpoint(system, seed))
+            if system.iterations:
+                complete_weights(self.pretrained, self._trained(system, seed),
+                                 self.checkpoint(system, seed))
             content = self._score(system, seed, config)
             content['train_seconds'] = round(records[0].seconds)
             write_json(path, content)
@@ -188,7 +189,7 @@ class Benchmark(Foundation):
             pretrained=file_hash(self.pretrained),
             samples=samples,
             figures=summarise(records, truth),
-            cost=self._cost(system),
+            cost=self._cost(system) if system.iterations else None,
             dependence=read_json(dependence) if dependence.is_file() else None,
             versions=dict({name: metadata.version(name)
                            for name in _PACKAGES},

@@ -132,7 +132,9 @@ def _difference(estimate: Estimate) -> str:
 
 
 def _cost(pieces: Sequence[dict]) -> List[str]:
-    costs = [piece['cost'] for piece in pieces]
+    costs = [piece['cost'] for piece in pieces if piece['cost']]
+    if not costs:
+        return ['–'] * 4
     inference, training = (
         np.median([cost[key] for cost in costs])
         for key in ('inference_ratio', 'training_ratio'))

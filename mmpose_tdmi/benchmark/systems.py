@@ -30,7 +30,8 @@ class System:
         title (str): What the tables call it.
         config (str): Its config, relative to ``configs``.
         options (Mapping): Changes of the config, dotted keys to values.
-        iterations (float): Times the iterations that all others get.
+        iterations (float): Times the iterations that all others get; with 0
+            it is tested as it starts.
     """
     name: str
     title: str
@@ -115,6 +116,11 @@ SYSTEMS: Dict[str, System] = {
             _ABLATION.format('window-shortcut'),
             _FROZEN,
             iterations=3.),
+        System(
+            'known_motion',
+            'the same along the true motion (no method)',
+            '_base_/benchmark/known_motion.py',
+            iterations=0),
     )
 }
 
@@ -137,9 +143,10 @@ TABLES: Tuple[Table, ...] = (
     Table('Single frame, TDMI, TDMI-ST',
           ('single_frame', 'tdmi', 'no_mi', 'tdmi_trained', 'tdmi_st'),
           'TDMI beats the single frame, TDMI-ST is a little better still'),
-    Table('What TDMI starts as',
-          ('single_frame', 'frames_averaged', 'tdmi', 'tdmi_window'),
-          'no such rows; the last starts as the second, not as the first'),
+    Table('What TDMI starts as', ('single_frame', 'frames_averaged',
+                                  'known_motion', 'tdmi', 'tdmi_window'),
+          'no such rows; the last starts as the second, not '
+          'as the first'),
     Table('Longer training',
           ('single_frame_long', 'no_mi_long', 'tdmi_window_long'),
           'no such rows; all have three times the samples of the others'),

@@ -5,6 +5,8 @@ time for starting them. Run as a module::
 
     python -m mmpose_tdmi.benchmark.train_and_test CONFIG WORK_DIR
 
+A system that is trained for no iteration is tested as it starts.
+
 Shape shorthand: none.
 """
 import argparse
@@ -14,6 +16,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmpose_tdmi  # noqa: F401  registers the modules
+from . import known_motion  # noqa: F401  and a head of the benchmark's own
 
 
 def main() -> None:
@@ -23,9 +26,16 @@ def main() -> None:
     args = parser.parse_args()
     config = Config.fromfile(str(args.config))
     config.work_dir = str(args.work_dir)
-    config.resume = True
+    is_trained = config.train_cfg.get('max_iters') != 0
+    config.resume = is_trained
+    if not is_trained:
+        config.train_cfg = config.train_dataloader = None
+        config.optim_wrapper = config.param_scheduler = None
     runner = Runner.from_cfg(config)
-    runner.train()
+    if is_trained:
+        runner.train()
+    else:
+        runner.model.init_weights()
     runner.test()
 
 

@@ -7,6 +7,7 @@ from PIL import Image
 from mmpose_tdmi.benchmark.page import write_page
 from mmpose_tdmi.benchmark.results import Results
 from mmpose_tdmi.benchmark.sections import markdown
+from mmpose_tdmi.benchmark.systems import SYSTEMS
 
 
 def test_the_page_shows_what_the_results_say(results_folder, tmp_path):
@@ -30,6 +31,16 @@ def test_the_page_shows_what_the_results_say(results_folder, tmp_path):
         assert f'images/{path.name}' in text
         assert path.stat().st_size < 200_000
         assert Image.open(path).size[0] > 300
+
+
+def test_what_was_not_trained_has_no_cost(results_folder, tmp_path):
+    path = results_folder / 'tdmi_seed0.json'
+    piece = dict(
+        json.loads(path.read_text()), system='known_motion', cost=None)
+    (results_folder / 'known_motion_seed0.json').write_text(json.dumps(piece))
+    text = write_page(results_folder, tmp_path / 'page.md').read_text()
+    title = SYSTEMS['known_motion'].title
+    assert f'| {title} | – | – | – | – |' in text
 
 
 def test_the_analysis_is_included(results_folder, tmp_path):

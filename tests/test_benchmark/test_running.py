@@ -1,18 +1,23 @@
 """Pieces: what is run, what is kept, what is not repeated."""
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
 
-from mmpose_tdmi.benchmark import foundation, running
-from mmpose_tdmi.benchmark.records import RunRecords
+from mmpose_tdmi.benchmark import foundation, running, train_and_test
+from mmpose_tdmi.benchmark.known_motion import KnownMotionHead
+from mmpose_tdmi.benchmark.records import RunRecords, read_run
 from mmpose_tdmi.benchmark.results import Results
 from mmpose_tdmi.benchmark.running import Benchmark
 from mmpose_tdmi.benchmark.scale import Scale
 from mmpose_tdmi.benchmark.systems import SINGLE_FRAME, SYSTEMS, TDMI
+from mmpose_tdmi.benchmark.workspace import write_config
 from mmpose_tdmi.datasets.stored_features import FeatureStoreWriter
 from mmpose_tdmi.demo.steps import StepRecord
 from mmpose_tdmi.structures import FrameWindow
@@ -141,6 +146,43 @@ def test_seeds_change_nothing_but_the_seed(benchmark):
         config.pop('randomness')
         config['test_evaluator'].pop('out_dir')
     assert one == other
+
+
+def test_what_is_not_trained_leaves_no_model_and_no_cost(
+        benchmark, fake_steps):
+    system = SYSTEMS['known_motion']
+    piece = json.loads(benchmark.run(system, 0).read_text())
+    assert (piece['samples'], piece['cost']) == (0, None)
+    assert [steps[0].name for _, steps in fake_steps] == ['train']
+    assert not benchmark.checkpoint(system, 0).exists()
+
+
+def test_what_is_not_trained_is_tested_as_it_starts(benchmark, clips,
+                                                    monkeypatch):
+    """The true command, from frames, with a random single-frame model."""
+    init_default_scope('mmpose')
+    model = MODELS.build(
+        dict(Config.fromfile(SINGLE_FRAME.path).model, init_cfg=None))
+    torch.save(dict(state_dict=model.state_dict()), benchmark.pretrained)
+    config = benchmark.compose(SYSTEMS['known_motion'], 0)
+    config.test_dataloader.update(num_workers=0, persistent_workers=False)
+    path = write_config(benchmark.folder / 'piece', config)
+    loaded = []
+    predict = KnownMotionHead.predict
+
+    def spy(head, *args, **kwargs):
+        loaded.append(head.heatmap_layer.weight.detach().clone())
+        return predict(head, *args, **kwargs)
+
+    monkeypatch.setattr(KnownMotionHead, 'predict', spy)
+    monkeypatch.setattr(
+        sys, 'argv',
+        ['', str(path),
+         str(benchmark.folder / 'piece' / 'training')])
+    train_and_test.main()
+    folder = Path(config.test_evaluator.out_dir)
+    assert read_run(clips.annotations('val'), folder).scored.any()
+    assert loaded and torch.equal(loaded[0], model.head.final_layer.weight)
 
 
 def test_a_folder_of_another_config_is_refused(benchmark, fake_steps):
