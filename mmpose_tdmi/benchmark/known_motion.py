@@ -3,7 +3,8 @@
 No method but a bound on methods: every frame's single-frame heatmap of a
 joint is moved by the joint's true motion from that frame to the key frame,
 then they are averaged. What is left of the errors is not for want of knowing
-where joints went.
+where joints went. With ``constant_velocity`` what is known is no more than a
+joint's velocity, two numbers a joint, as a simple model could tell it.
 
 Shape shorthand: B clips, T frames, C channels, K keypoints, H x W cells.
 """
@@ -40,12 +41,20 @@ class KnownMotionHead(HeatmapHead):
             other frames.
         heatmap_layer (dict): Options of the layer to single-frame heatmaps,
             see :class:`SingleFrameHeatmapLayer`.
+        constant_velocity (bool): Move each joint by its true velocity at the
+            key frame, see :func:`constant_velocity`, times the frame's
+            offset. Defaults to ``False``.
         **kwargs: As of the stock head, ``decoder`` among them.
     """
 
-    def __init__(self, in_channels: int, out_channels: int,
-                 offsets: Sequence[int], frame_weights: Sequence[float],
-                 heatmap_layer: dict, **kwargs) -> None:
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 offsets: Sequence[int],
+                 frame_weights: Sequence[float],
+                 heatmap_layer: dict,
+                 constant_velocity: bool = False,
+                 **kwargs) -> None:
         super().__init__(
             in_channels=out_channels,
             out_channels=out_channels,
@@ -53,6 +62,7 @@ class KnownMotionHead(HeatmapHead):
             final_layer=None,
             **kwargs)
         self.window = FrameWindow(tuple(offsets))
+        self.constant_velocity = constant_velocity
         self.frame_weights = tuple(frame_weights)
         self.heatmap_layer = SingleFrameHeatmapLayer(in_channels, out_channels,
                                                      heatmap_layer)
@@ -80,6 +90,8 @@ class KnownMotionHead(HeatmapHead):
             true_motion(sample, self.window, cells)
             for sample in batch_data_samples
         ]
+        if self.constant_velocity:
+            found = [constant_velocity(*one, self.window) for one in found]
         motion = heatmaps.new_tensor(np.stack([motion for motion, _ in found]))
         known = heatmaps.new_tensor(np.stack([known for _, known in found]))
         weights = known * known.new_tensor(self.frame_weights)[:, None]
@@ -144,6 +156,28 @@ def true_motion(sample: PoseDataSample, window: FrameWindow,
         motion[place, both] = (now - then)[both, :2] * scale
         known[place] = both
     return motion, known
+
+
+def constant_velocity(motion: np.ndarray, known: np.ndarray,
+                      window: FrameWindow) -> Tuple[np.ndarray, np.ndarray]:
+    """The same with one velocity for each joint, half of what it moves from
+    the frame before the key frame to the one after.
+
+    Args:
+        motion (np.ndarray): As :func:`true_motion` gives it, (T, K, 2).
+        known (np.ndarray): As :func:`true_motion` gives it, (T, K).
+        window (FrameWindow): The clip's frames, both neighbours among them.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: As :func:`true_motion`; where a
+        neighbour does not tell, no frame but the key frame does.
+    """
+    before, after = (window.offsets.index(offset) for offset in (-1, 1))
+    velocity = (motion[before] - motion[after]) / 2
+    offsets = np.array(window.offsets, motion.dtype)[:, None, None]
+    told = known * (known[before] * known[after])
+    told[window.key] = 1
+    return -offsets * velocity * told[..., None], told
 
 
 @lru_cache(maxsize=16)

@@ -121,6 +121,12 @@ SYSTEMS: Dict[str, System] = {
             'the same along the true motion (no method)',
             '_base_/benchmark/known_motion.py',
             iterations=0),
+        System(
+            'known_velocity',
+            'the same along the true velocity (no method)',
+            '_base_/benchmark/known_motion.py',
+            {'model.head.constant_velocity': True},
+            iterations=0),
     )
 }
 
@@ -143,8 +149,9 @@ TABLES: Tuple[Table, ...] = (
     Table('Single frame, TDMI, TDMI-ST',
           ('single_frame', 'tdmi', 'no_mi', 'tdmi_trained', 'tdmi_st'),
           'TDMI beats the single frame, TDMI-ST is a little better still'),
-    Table('What TDMI starts as', ('single_frame', 'frames_averaged',
-                                  'known_motion', 'tdmi', 'tdmi_window'),
+    Table('What TDMI starts as',
+          ('single_frame', 'frames_averaged', 'known_velocity', 'known_motion',
+           'tdmi', 'tdmi_window'),
           'no such rows; the last starts as the second, not '
           'as the first'),
     Table('Longer training',

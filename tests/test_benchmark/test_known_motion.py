@@ -9,8 +9,9 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, MODELS
 from mmpose.structures.bbox import get_udp_warp_matrix
 
-from mmpose_tdmi.benchmark.known_motion import move
+from mmpose_tdmi.benchmark.known_motion import constant_velocity, move
 from mmpose_tdmi.benchmark.systems import ROOT
+from mmpose_tdmi.structures import FrameWindow
 
 W, H = CELLS = (16, 24)
 K = 17
@@ -120,3 +121,22 @@ def test_frames_that_tell_nothing_do_not_count(clips, samples):
     alone = make_head(codec, (0, ), (1., )).predict((maps[:, 1], ), samples)
     for one, other in zip(found, alone):
         np.testing.assert_allclose(one.keypoints, other.keypoints, atol=1e-4)
+
+
+def test_joints_of_constant_velocity_move_as_they_do():
+    window = FrameWindow((-2, -1, 0, 1, 2))
+    velocity = np.random.rand(K, 2).astype(np.float32)
+    offsets = np.array(window.offsets, np.float32)[:, None, None]
+    known = np.ones((5, K), np.float32)
+    known[0, 3] = known[3, 4] = 0
+    motion = -offsets * velocity * known[..., None]
+    found, told = constant_velocity(motion, known, window)
+    assert told[:, 4].tolist() == [0, 0, 1, 0, 0]  # a neighbour is missing
+    assert told[:, 3].tolist() == [0, 1, 1, 1, 1]
+    motion[:, 4] = 0
+    np.testing.assert_allclose(found, motion, atol=1e-6)
+    # what it does faster and faster is not told
+    quadratic = np.abs(offsets) * motion
+    found, _ = constant_velocity(quadratic, known, window)
+    np.testing.assert_allclose(found[1], quadratic[1], atol=1e-6)
+    assert np.abs(found[4] - quadratic[4])[:3].min() > 0
