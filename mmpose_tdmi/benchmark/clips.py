@@ -151,7 +151,7 @@ class BenchmarkClips:
         """Generate what is missing.
 
         Args:
-            workers (int): Processes. Defaults to 1.
+            workers (int): Processes, see :func:`.run_tasks`. Defaults to 1.
             progress (bool): Show a progress bar. Defaults to False.
 
         Raises:

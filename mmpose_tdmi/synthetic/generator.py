@@ -115,7 +115,7 @@ def generate(root: Union[str, Path],
         videos (dict[str, int]): Number of videos per split, e.g.
             ``dict(train=40, val=10)``.
         seed (int): Seed, not negative. Default: 0.
-        workers (int): Processes. Default: 1.
+        workers (int): Processes, see :func:`.run_tasks`. Default: 1.
         overwrite (bool): Throw away a data set of other settings that is
             in the folder. Default: False.
         progress (bool): Show a progress bar. Default: False.

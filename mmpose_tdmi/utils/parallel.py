@@ -4,6 +4,7 @@ Shape shorthand: none.
 """
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Callable, Iterator, Sequence
 
 import cv2
@@ -40,6 +41,7 @@ def run_tasks(function: Callable[[Any], Any],
     Raises:
         ValueError: If there is to be no worker. What the function raises
             comes through, and tasks not begun are dropped.
+        RuntimeError: If a process dies.
     """
     if workers < 1:
         raise ValueError(f'workers must be at least 1, got {workers}')
@@ -66,6 +68,12 @@ def run_tasks(function: Callable[[Any], Any],
             for result in pool.map(function, tasks):
                 yield result
                 bar.update()
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                f'a process of {function.__module__}.{function.__qualname__} '
+                'died, of lack of memory or killed. Or it never began: a '
+                'script that asks for several workers must do so below '
+                "if __name__ == '__main__':") from error
         finally:  # an interruption must not wait for all the others
             pool.shutdown(cancel_futures=True)
 

@@ -24,6 +24,10 @@ def lock(seconds):
     return is_free
 
 
+def die(number):
+    os._exit(1)
+
+
 def square(number):
     return number**2, os.getpid(), cv2.getNumThreads()
 """
@@ -61,6 +65,13 @@ def test_locks_that_are_held_here_are_free_in_the_processes(functions):
     with functions.LOCK:
         assert list(run_tasks(functions.lock, [1., 1.],
                               workers=2)) == [True, True]
+
+
+def test_a_process_that_dies_is_an_error(functions):
+    with pytest.raises(
+            RuntimeError,
+            match=r"functions_of_a_test.die died.*__name__ == '__main__'"):
+        list(run_tasks(functions.die, [1, 2], workers=2))
 
 
 def test_the_bar_starts_where_the_work_does(capsys):

@@ -264,7 +264,7 @@ def check_converted(ann_file: PathLike,
             are decoded.
         delta (int): How many neighbours a labelled frame needs on either
             side, as far as the video goes. Defaults to 2.
-        workers (int): Processes. Defaults to 1.
+        workers (int): Processes, see :func:`.run_tasks`. Defaults to 1.
         progress (bool): Show a progress bar. Defaults to False.
 
     Returns:

@@ -124,7 +124,7 @@ def convert_split(form: DatasetFormat,
         out (str | Path, optional): Folder of the result, which is called
             ``<dataset>_<split>.json``. Defaults to None, ``annotations`` in
             the data root.
-        workers (int): Processes. Defaults to 1.
+        workers (int): Processes, see :func:`.run_tasks`. Defaults to 1.
         progress (bool): Show a progress bar. Defaults to False.
 
     Returns:

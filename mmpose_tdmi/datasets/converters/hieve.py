@@ -244,7 +244,7 @@ def convert_hieve(data_root: PathLike,
         out (str | Path, optional): Folder of the result,
             ``hieve_<split>.json``. Defaults to None, ``annotations`` in
             the data root.
-        workers (int): Processes. Defaults to 1.
+        workers (int): Processes, see :func:`.run_tasks`. Defaults to 1.
         progress (bool): Show a progress bar. Defaults to False.
         labels (str, optional): The form of the labels, 'json' or 'xml'.
             Defaults to None, json if it is there, else XML.

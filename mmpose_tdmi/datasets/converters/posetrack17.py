@@ -243,7 +243,7 @@ def convert_posetrack17(data_root: PathLike,
         out (str | Path, optional): Folder of the result,
             ``posetrack17_<split>.json``. Defaults to None, ``annotations`` in
             the data root.
-        workers (int): Processes. Defaults to 1.
+        workers (int): Processes, see :func:`.run_tasks`. Defaults to 1.
         progress (bool): Show a progress bar. Defaults to False.
 
     Returns:

@@ -129,7 +129,7 @@ def convert_posetrack18(data_root: PathLike,
         out (str | Path, optional): Folder of the result,
             ``posetrack18_<split>.json``. Defaults to None, ``annotations`` in
             the data root.
-        workers (int): Processes. Defaults to 1.
+        workers (int): Processes, see :func:`.run_tasks`. Defaults to 1.
         progress (bool): Show a progress bar. Defaults to False.
 
     Returns:

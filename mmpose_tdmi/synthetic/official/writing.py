@@ -79,7 +79,7 @@ def write_official_set(root: PathLike,
             test.
         settings (ClipSettings): What to draw. Default: :data:`TINY`.
         seed (int): Seed, not negative. Default: 0.
-        workers (int): Processes. Default: 1.
+        workers (int): Processes, see :func:`.run_tasks`. Default: 1.
         overwrite (bool): Throw away a data set of other settings that is
             in the folder. Default: False.
         progress (bool): Show a progress bar. Default: False.
