@@ -41,7 +41,10 @@ def head_section(content: Results) -> str:
             name, f'{chosen[name].truth.sum():,}',
             texts.get(name, 'all labelled joints')
         ])
-    runs = sum(len(p) for p in content.pieces.values())
+    trained = [
+        sum(piece['samples'] > 0 for piece in pieces)
+        for pieces in content.pieces.values()
+    ]
     return '\n\n'.join((
         '# The benchmark with known truth',
         '<!-- written by tools/benchmark/known_truth.py page; do not edit -->',
@@ -49,7 +52,8 @@ def head_section(content: Results) -> str:
         'motions are known exactly. **Drawn figures and small models**: what '
         'is compared is what the methods add to each other under equal '
         'conditions; no figure says how well a model does on real people.',
-        f'Trainings: {runs}, of {len(content.pieces)} systems, all from the '
+        f'Trainings: {sum(trained)}, of {sum(map(bool, trained))} systems, '
+        'all from the '
         'same pretrained single-frame model with the same number of samples '
         '(but for the row that says so), the temporal ones on its frozen '
         f'features; {videos} validation videos (seed {plan["seed"]}, '

@@ -36,11 +36,15 @@ def test_the_page_shows_what_the_results_say(results_folder, tmp_path):
 def test_what_was_not_trained_has_no_cost(results_folder, tmp_path):
     path = results_folder / 'tdmi_seed0.json'
     piece = dict(
-        json.loads(path.read_text()), system='known_motion', cost=None)
+        json.loads(path.read_text()),
+        system='known_motion',
+        samples=0,
+        cost=None)
     (results_folder / 'known_motion_seed0.json').write_text(json.dumps(piece))
     text = write_page(results_folder, tmp_path / 'page.md').read_text()
     title = SYSTEMS['known_motion'].title
     assert f'| {title} | – | – | – | – |' in text
+    assert 'Trainings: 6, of 3 systems' in text
 
 
 def test_the_analysis_is_included(results_folder, tmp_path):
