@@ -17,8 +17,8 @@ from .statistics import weighted_pckh
 from .systems import SINGLE_FRAME, SYSTEMS, TABLES
 
 #: Systems of the plots, where they were run.
-PLOTTED = ('tdmi', 'tdmi_st', 'posewarper', 'dcpose', 'fami_pose',
-           'temporal_attention')
+PLOTTED = ('tdmi', 'tdmi_st', 'tdmi_window', 'posewarper', 'dcpose',
+           'fami_pose', 'temporal_attention')
 
 
 def write_page(results: Path, page: Path) -> Path:
