@@ -53,7 +53,7 @@ class DemoSettings:
         val_videos (int): Generated videos held out.
         frames (int): Frames of each: many short videos have more people and
             scenes than few long ones.
-        seed (int): Seed of the generator.
+        seed (int): Seed of the generator and the trainings.
         video (Path, optional): The user's own video.
     """
     folder: Path
@@ -164,6 +164,7 @@ def _train_detector(settings: DemoSettings) -> Step:
     return Step('detector', 'Train a small person detector',
                 (mim('train', 'mmdet', DETECTOR_CONFIG, '--work-dir',
                      settings.folder / 'detector', '--resume', '--cfg-options',
+                     f'randomness.seed={settings.seed}',
                      f'train_dataloader.dataset.data_root={root}',
                      f'val_dataloader.dataset.data_root={root}'), ))
 
@@ -179,8 +180,9 @@ def _detect(settings: DemoSettings) -> Step:
 def _train(settings: DemoSettings, model: DemoModel, title: str, *options:
            str) -> Step:
     return Step(model.name, title, (mim(
-        'train', 'mmpose', model.config, '--work-dir', settings.folder /
-        model.name, '--resume', '--no-validate', '--cfg-options',
+        'train', 'mmpose', model.config, '--work-dir',
+        settings.folder / model.name, '--resume', '--no-validate',
+        '--cfg-options', f'randomness.seed={settings.seed}',
         f'train_dataloader.dataset.data_root={settings.clips}/', *options), ))
 
 

@@ -1,4 +1,5 @@
 """The demo's commands name tools, configs and files that fit together."""
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -46,12 +47,22 @@ def test_options_name_keys_that_the_config_has(steps):
         cfg = Config.fromfile(path)
         for option in command[command.index('--cfg-options') + 1:]:
             key = option.partition('=')[0]
-            node = cfg
+            node = {'randomness': {}, **cfg}  # the runner's own
             for part in key.split('.')[:-1]:
                 node = node[part]
             assert isinstance(node, dict), key
             checked += 1
     assert checked > 10
+
+
+def test_trainings_have_the_demos_seed():
+    settings = dataclasses.replace(DEMO, seed=7)
+    trainings = [
+        command for command in _commands(_all(plan(settings)))
+        if 'train' in command
+    ]
+    assert len(trainings) == 3
+    assert all('randomness.seed=7' in command for command in trainings)
 
 
 def test_checkpoints_are_those_that_the_trainings_write():

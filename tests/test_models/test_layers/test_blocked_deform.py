@@ -45,6 +45,7 @@ def test_inputs_are_left_as_they_are():
 
 
 @pytest.mark.filterwarnings('ignore')  # of the tracer
+@pytest.mark.usefixtures('needs_export_without_autocast')
 def test_taken_for_inference_only(monkeypatch):
     calls = []
     monkeypatch.setattr(

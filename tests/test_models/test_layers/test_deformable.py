@@ -1,7 +1,6 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from mmengine.utils import digit_version
 
 from mmpose_tdmi.models.layers import (DeformableConv2d,
                                        deform_conv2d_grid_sample)
@@ -90,10 +89,7 @@ def test_gradients_of_the_grid_sample_backend_in_float64():
     assert torch.autograd.gradcheck(run, leaves)
 
 
-@pytest.mark.skipif(
-    digit_version(torch.__version__) < digit_version('2.4'),
-    reason=f'torch {torch.__version__} does not differentiate grid_sample '
-    'twice')
+@pytest.mark.usefixtures('needs_second_derivatives')
 def test_double_backward_of_the_grid_sample_backend():
     x, offset, mask = inputs(1, 2, 1, (3, 2), 0.4, 9, torch.float64)
     weight = torch.randn(1, 2, 3, 3, dtype=torch.float64)
@@ -141,6 +137,7 @@ def test_auto_chooses_by_device(monkeypatch):
         DeformableConv2d(8, 8, groups=4, backend='mmcv')
 
 
+@pytest.mark.usefixtures('needs_export_without_autocast')
 def test_grid_sample_backend_exports_for_any_content():
     layer = DeformableConv2d(8, 8, groups=4, backend='grid_sample').eval()
     exported = torch.export.export(layer, inputs()).module()
