@@ -134,7 +134,7 @@ def _train(settings: RealMotionSettings, video: str) -> Step:
         f'train_{video}', f'Fine-tune on the first part of {video}', (mim(
             'train', 'mmpose', CONFIG, '--work-dir',
             settings.trained(video).parent, '--resume', '--no-validate',
-            '--cfg-options',
+            '--cfg-options', 'randomness.seed=0',
             f'model.init_cfg.checkpoint={settings.checkpoint}',
             f'train_dataloader.dataset.data_root={settings.data}/',
             'train_dataloader.dataset.ann_file='

@@ -63,6 +63,8 @@ def test_trainings_have_the_demos_seed():
     ]
     assert len(trainings) == 3
     assert all('randomness.seed=7' in command for command in trainings)
+    for command in _commands(real_motion_plan(REAL)):
+        assert ('train' in command) == ('randomness.seed=0' in command)
 
 
 def test_checkpoints_are_those_that_the_trainings_write():
