@@ -77,12 +77,18 @@ class KnownMotionHead(HeatmapHead):
             feats (tuple[Tensor]): The backbone's maps of folded clips; the
                 last, (B * T, C, H, W), is used.
             batch_data_samples (list[PoseDataSample]): B samples.
-            test_cfg (dict, optional): As of the stock head, without
-                ``flip_test``.
+            test_cfg (dict, optional): As of the stock head.
 
         Returns:
             list[InstanceData]: As of the stock head.
+
+        Raises:
+            ValueError: If ``test_cfg`` asks for a flip test.
+            FileNotFoundError: If the sample's video has no annotation.
         """
+        if (test_cfg or {}).get('flip_test'):
+            raise ValueError('KnownMotionHead has no flip test: '
+                             'test_cfg.flip_test must be False')
         heatmaps = unfold_time(
             self.heatmap_layer(feats[-1]), self.window.num_frames)
         cells = heatmaps.shape[:-3:-1]

@@ -152,8 +152,7 @@ TABLES: Tuple[Table, ...] = (
     Table('What TDMI starts as',
           ('single_frame', 'frames_averaged', 'known_velocity', 'known_motion',
            'tdmi', 'tdmi_window'),
-          'no such rows; the last starts as the second, not '
-          'as the first'),
+          'no such rows; the last starts as the second, not as the first'),
     Table('Longer training',
           ('single_frame_long', 'no_mi_long', 'tdmi_window_long'),
           'no such rows; all have three times the samples of the others'),

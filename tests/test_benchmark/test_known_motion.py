@@ -140,3 +140,9 @@ def test_joints_of_constant_velocity_move_as_they_do():
     found, _ = constant_velocity(quadratic, known, window)
     np.testing.assert_allclose(found[1], quadratic[1], atol=1e-6)
     assert np.abs(found[4] - quadratic[4])[:3].min() > 0
+
+
+def test_a_flip_test_is_refused(samples):
+    head = make_head(samples[1], (0, ), (1., ))
+    with pytest.raises(ValueError, match='flip_test must be False'):
+        head.predict([], [], dict(flip_test=True))

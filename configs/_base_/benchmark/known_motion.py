@@ -3,7 +3,7 @@
 # small PoseWarper, the joints' true motion in the place of its warp.
 _base_ = [
     '../../rivals/synthetic/posewarper_hrnet-light_1xb16-1e_synthetic-96x64.py'
-]  # noqa: E501
+]
 
 model = dict(
     neck=None,
