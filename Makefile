@@ -15,7 +15,7 @@
 export PYTHON
 export TORCH_INDEX_URL
 
-STYLED = mmpose_tdmi configs docs examples scripts tests tools setup.py
+STYLED = mmpose_tdmi configs conftest.py docs projects scripts tests tools setup.py
 
 .PHONY: setup demo test lint format types docs doctor
 

@@ -115,6 +115,9 @@ setup(
         'Programming Language :: Python :: 3.11',
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
+    # The root itself goes on the path of an editable install: projects/ is
+    # importable there, and only there.
+    package_dir={'': '.'},
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
     include_package_data=True,
     python_requires='>=3.9,<3.12',

@@ -11,7 +11,7 @@ import traceback
 from typing import List, Optional
 
 import mmpose_tdmi
-from mmpose_tdmi import stack
+from . import stack
 
 
 def main(argv: Optional[List[str]] = None) -> int:

@@ -11,7 +11,7 @@ host run, folder by folder::
 
 What has passed at this state of the tree is not repeated: an interrupted cell
 goes on with the next folder, a mended one with those that failed. Results are
-kept in ``benchmarks/compatibility/``, the page is ``docs/compatibility.md``.
+kept in ``docs/compatibility/``, the page is ``docs/compatibility.md``.
 A cell downloads up to 3 GB; on two idle cores its set-up takes about six
 minutes.
 """
@@ -324,7 +324,7 @@ def write_page(path=PAGE):
         'that version of torch cannot do what it tests, and says so; export '
         'is tested with', 'torch 2.14 only. This page is written by '
         '`scripts/compatibility.py --page`; the', 'results are in '
-        '`benchmarks/compatibility/`.', '',
+        '`docs/compatibility/`.', '',
         '| cell | Python | torch | mmdet | numpy | tests |',
         '|---|---|---|---|---|---|', *rows, *failures, ''
     ])

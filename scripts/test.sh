@@ -9,5 +9,5 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 # Where a process dies, the run ends with the name of the test that it ran:
 # with a new one in its place, xdist 3.8 may wait for ever at the end
 # (pytest-xdist's issue 1378).
-exec .venv/bin/python -m pytest tests -n 2 --dist loadfile \
+exec .venv/bin/python -m pytest -n 2 --dist loadfile \
     --max-worker-restart 0 "$@"

@@ -12,14 +12,15 @@ import pytest
 from mmengine.registry import init_default_scope
 
 from mmpose_tdmi.datasets import PoseTrack18SequenceDataset
-from mmpose_tdmi.datasets.annotation_file import load_annotation_file
-from mmpose_tdmi.datasets.converters.reading import read_json as read_official
-from mmpose_tdmi.datasets.person_boxes.box_files import load_json
+from mmpose_tdmi.datasets.box_files import load_json
+from mmpose_tdmi.datasets.coco_json import load_annotation_file
+from mmpose_tdmi.datasets.converters.conversion import \
+    read_json as read_official
 from mmpose_tdmi.evaluation.functional import PredictedSequence
-from mmpose_tdmi.evaluation.functional.json_fields import read_json
-from mmpose_tdmi.evaluation.prediction_files import write_predictions
-from mmpose_tdmi.utils.file_bounds import VARIABLE, check_json_size
-from mmpose_tdmi.utils.inner_paths import check_file_name, check_inner_path
+from mmpose_tdmi.evaluation.functional.sequences import read_json
+from mmpose_tdmi.evaluation.metrics.predictions import write_predictions
+from mmpose_tdmi.utils.files import (VARIABLE, check_file_name,
+                                     check_inner_path, check_json_size)
 
 PACKAGE = Path(__file__).parents[1] / 'mmpose_tdmi'
 TOOLS = PACKAGE.parent / 'tools'

@@ -22,10 +22,10 @@ import numpy as np
 import torch
 
 import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
-from mmpose_tdmi.apis import (ImageSequence, PersonDetector, open_frames,
-                              relative_names, require_file)
+from mmpose_tdmi.apis import PersonDetector, open_frames, require_file
 from mmpose_tdmi.apis.detection_job import (DetectionJob, file_digest,
                                             remove_results)
+from mmpose_tdmi.video.decoding.files import ImageSequence, relative_names
 
 
 def parse_args() -> argparse.Namespace:

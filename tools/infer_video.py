@@ -19,10 +19,9 @@ from pathlib import Path
 
 import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
 from mmpose_tdmi.apis import DetectorError, VideoPoseInferencer, VideoSummary
-from mmpose_tdmi.apis.command_line import (add_output_options,
-                                           add_people_options,
-                                           add_pose_options, call_arguments,
-                                           check_people, model_arguments)
+from mmpose_tdmi.apis.settings import (add_output_options, add_people_options,
+                                       add_pose_options, call_arguments,
+                                       check_people, model_arguments)
 
 
 def parse_args() -> argparse.Namespace:

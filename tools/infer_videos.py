@@ -32,19 +32,16 @@ import torch
 
 import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
 from mmpose_tdmi.apis import VideoPoseInferencer, find_config, require_file
-from mmpose_tdmi.apis.command_line import (add_output_options,
-                                           add_people_options,
-                                           add_pose_options, call_arguments,
-                                           check_people, model_arguments)
+from mmpose_tdmi.apis.settings import (add_output_options, add_people_options,
+                                       add_pose_options, call_arguments,
+                                       check_people, model_arguments)
 from mmpose_tdmi.version import __version__
-from mmpose_tdmi.video.results.fingerprint import (digest_of, identify_config,
-                                                   identify_input,
-                                                   identify_weights)
-from mmpose_tdmi.video.sharding import (JobStatus, Outcome, Rank, StatusFolder,
-                                        VideoJob, deal_out, find_jobs,
+from mmpose_tdmi.video.results.meta import (digest_of, identify_config,
+                                            identify_input, identify_weights)
+from mmpose_tdmi.video.sharding import (LAUNCHERS, Companions, JobStatus,
+                                        Outcome, Rank, StatusFolder, VideoJob,
+                                        deal_out, file_sizes, find_jobs,
                                         find_rank, run_pool)
-from mmpose_tdmi.video.sharding.ranks import LAUNCHERS, Companions
-from mmpose_tdmi.video.sharding.status import file_sizes
 
 SOME_FAILED = 3
 

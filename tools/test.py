@@ -7,8 +7,7 @@
 """
 import sys
 
-from mmpose_tdmi.utils.cpu_distributed import init_cpu_process_group
-from mmpose_tdmi.utils.host_tools import run_host_tool
+from mmpose_tdmi.utils.host import init_cpu_process_group, run_host_tool
 
 if __name__ == '__main__':
     init_cpu_process_group(sys.argv)

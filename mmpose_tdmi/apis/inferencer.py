@@ -1,4 +1,24 @@
-"""From a video to poses, in one object: the entry point for users.
+"""What inference on a video gives, frame by frame and in all.
+
+Shape shorthand: K keypoints, H x W pixels of a frame.
+
+What results say about how they came about.
+
+Going on where an interrupted run was.
+
+The frames that are stored are decoded again, which is cheap, but not detected
+on: their boxes are taken from what is stored, so that the tracker gets where
+it was. The model starts some frames before the first one that is missing, so
+that its window, and smoothing, have their past.
+
+Shape shorthand: n boxes of a frame.
+
+The steps from decoded frames to poses, each pulling the one before.
+
+Bounded memory: what is between two steps are the frames that the later one
+must see beforehand.
+
+From a video to poses, in one object: the entry point for users.
 
 Frames are decoded once, in order, in the background; persons are detected and
 tracked, or come from the caller; their poses are estimated with each frame of
@@ -8,10 +28,12 @@ with the video.
 
 Shape shorthand: H x W pixels of a frame.
 """
+from collections import deque
 from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import (Any, Callable, Iterator, List, Optional, Sequence, Set,
-                    Tuple, Union)
+from typing import (Any, Callable, Deque, Dict, Iterable, Iterator, List,
+                    Optional, Sequence, Set, Tuple, Union)
 
 import numpy as np
 import torch
@@ -19,9 +41,10 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from mmpose_tdmi.models.batch_norm_folding import fold_batch_norms
-from mmpose_tdmi.video.decoding import (VideoSource, is_one_video, open_video,
-                                        read_ahead)
-from mmpose_tdmi.video.results import VideoResultWriter, open_writers
+from mmpose_tdmi.video.decoding import (DecodedFrame, VideoSource,
+                                        is_one_video, open_video, read_ahead)
+from mmpose_tdmi.video.results import (VideoMeta, VideoResultWriter,
+                                       open_writers)
 from mmpose_tdmi.video.smoothing import (NoSmoother, PoseSmoother,
                                          build_smoother)
 from mmpose_tdmi.video.streaming import ClipSettings, StreamingPoseEstimator
@@ -29,18 +52,272 @@ from mmpose_tdmi.video.structures import FramePoses, TrackedBox
 from mmpose_tdmi.video.tracking import (PersonTracker, PoseTracker,
                                         build_tracker)
 from mmpose_tdmi.visualization import VideoDrawer
-from .detection_ahead import DetectBatch, DetectionAhead
-from .given_boxes import open_boxes
-from .inference_settings import InferenceSettings
-from .model_names import find_config
-from .person_boxes import BoxSource, FileBoxes
-from .person_detector import PersonDetector
-from .person_finder import PersonFinder
-from .pose_chain import PoseChain
-from .pose_model import init_pose_model
-from .resuming import SETTLING, Resumption
-from .run_description import ModelDescription
-from .video_results import FrameResult, VideoSummary
+from .boxes import BoxSource, FileBoxes, open_boxes
+from .detection_job import file_digest
+from .models import PersonDetector, find_config, init_pose_model
+from .people import DetectBatch, DetectionAhead, PersonFinder
+from .settings import InferenceSettings
+
+
+@dataclass
+class FrameResult:
+    """A frame of a video with its poses.
+
+    Args:
+        video (str): The video's name.
+        poses (FramePoses): Index, time stamp and persons.
+        image (np.ndarray): The frame, (H, W, 3), uint8, BGR.
+        file_name (str, optional): An image file's name.
+        visualization (np.ndarray, optional): The drawn frame, (H, W, 3),
+            uint8, BGR, where asked for.
+    """
+    video: str
+    poses: FramePoses
+    image: np.ndarray
+    file_name: Optional[str] = None
+    visualization: Optional[np.ndarray] = None
+
+    @property
+    def index(self) -> int:
+        """int: The frame's index, 0-based."""
+        return self.poses.index
+
+    @property
+    def predictions(self) -> List[dict]:
+        """list[dict]: The persons as plain values, in the form of
+        ``MMPoseInferencer``'s predictions for an image: ``keypoints``,
+        ``keypoint_scores``, ``bbox`` (a tuple of one list x1, y1, x2, y2) and
+        ``bbox_score``, and with them ``track_id`` and ``bbox_source``."""
+        return [
+            dict(
+                keypoints=person.keypoints.tolist(),
+                keypoint_scores=person.scores.tolist(),
+                bbox=([float(x) for x in person.box.bbox], ),
+                bbox_score=float(person.box.score),
+                track_id=person.box.track_id,
+                bbox_source=person.box.source) for person in self.poses.persons
+        ]
+
+
+@dataclass
+class VideoSummary:
+    """What became of a video.
+
+    Args:
+        name (str): Its name.
+        input (str): What was opened.
+        num_frames (int): Frames given out so far.
+        num_persons (int): Poses in them.
+        num_skipped (int): Frames that did not decode.
+        num_detector_failures (int): Frames that the detector failed on.
+        outputs (list[str]): The files written, once the video is finished.
+    """
+    name: str
+    input: str
+    num_frames: int = 0
+    num_persons: int = 0
+    num_skipped: int = 0
+    num_detector_failures: int = 0
+    outputs: List[str] = field(default_factory=list)
+
+
+ConfigLike = Union[str, Path, Config]
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What an inferencer's models are made from.
+
+    Args:
+        pose2d (str | Path | Config): The pose model's config.
+        pose2d_weights (str | Path): Its checkpoint.
+        cfg_options (dict, optional): Changes to the config.
+        det_model (str | Path | Config, optional): The detector's config.
+        det_weights (str | Path, optional): Its checkpoint.
+        det_cat_ids (int | Sequence[int], optional): Its classes of persons.
+    """
+    pose2d: ConfigLike
+    pose2d_weights: Union[str, Path]
+    cfg_options: Optional[dict] = None
+    det_model: Optional[ConfigLike] = None
+    det_weights: Union[str, Path, None] = None
+    det_cat_ids: Union[int, Sequence[int], None] = None
+
+    def meta(self, source: VideoSource, estimator: StreamingPoseEstimator,
+             settings: InferenceSettings) -> VideoMeta:
+        """What the results of a video say.
+
+        Args:
+            source (VideoSource): The video.
+            estimator (StreamingPoseEstimator): What estimates its poses.
+            settings (InferenceSettings): The call's.
+
+        Returns:
+            VideoMeta: Everything that the poses depend on.
+        """
+        width, height = source.size
+        return VideoMeta(
+            input=source.input,
+            name=source.name,
+            width=width,
+            height=height,
+            fps=source.fps,
+            num_frames=source.num_frames,
+            dataset_meta=estimator.model.dataset_meta,
+            config=_text(self.pose2d),
+            checkpoint=str(self.pose2d_weights),
+            frame_offsets=estimator.window.offsets,
+            padding=estimator.padding,
+            mode=settings.mode,
+            boxes=self._boxes(settings),
+            settings=dict(settings.as_json(), cfg_options=self.cfg_options))
+
+    def _boxes(self, settings: InferenceSettings) -> Dict[str, Any]:
+        """Where the boxes come from, as plain values."""
+        if isinstance(settings.boxes, (str, Path)):
+            ann_file = settings.ann_file
+            return dict(
+                file=str(settings.boxes),
+                sha256=file_digest(settings.boxes),
+                ann_file=None if ann_file is None else str(ann_file),
+                score_thr=settings.bbox_thr)
+        if settings.boxes is not None:
+            return dict(given=type(settings.boxes).__name__)
+        if self.det_weights is None:
+            return dict(det_model=_text(self.det_model))
+        return dict(
+            det_model=_text(self.det_model),
+            det_weights=str(self.det_weights),
+            det_cat_ids=self.det_cat_ids,
+            score_thr=settings.bbox_thr,
+            nms_thr=settings.nms_thr)
+
+
+def _text(config: ConfigLike) -> str:
+    return str(config.filename if isinstance(config, Config) else config)
+
+
+#: Frames that smoothing is given to settle.
+SETTLING = 60
+
+
+class Resumption:
+    """How far an interrupted run got.
+
+    Args:
+        writer (VideoResultWriter, optional): What has stored it.
+        past (int): Frames before a frame that its poses depend on, or -1 if
+            that is all of them: then everything is computed again.
+
+    Attributes:
+        start (int): The first frame index that goes through the model.
+        first (int): The first frame index that is given out.
+    """
+
+    def __init__(self, writer: Optional[VideoResultWriter], past: int) -> None:
+        self.first = 0 if writer is None else writer.next_index
+        self.start = 0 if past < 0 else max(0, self.first - past)
+        self._stored: Iterator[dict] = iter(
+            writer.stored_frames() if self.start else ())
+
+    def replay(self, detect: BoxSource) -> BoxSource:
+        """A detector that is not asked about frames before :attr:`start`."""
+        return _Replay(detect, self._stored, self.start)
+
+
+class _Replay:
+    """Takes the boxes of the first frames from what is stored."""
+
+    def __init__(self, detect: BoxSource, stored: Iterator[dict],
+                 start: int) -> None:
+        self._detect = detect
+        self._stored = stored
+        self._start = start
+
+    def __call__(self, index: int,
+                 frame: np.ndarray) -> Union[List[TrackedBox], np.ndarray]:
+        if index >= self._start:
+            return self._detect(index, frame)
+        for record in self._stored:
+            if record['frame'] == index:
+                return _boxes(record)
+        raise ValueError(
+            f'frame {index} is not among the stored ones: the video has '
+            'changed since the run that was interrupted')
+
+
+def _boxes(record: dict) -> np.ndarray:
+    """The boxes that were detected, x1, y1, x2, y2, score, (n, 5).
+
+    Raises:
+        RuntimeError: If the detector had failed, as it would be now.
+    """
+    persons = record['persons']
+    if any(person['source'] == 'carried' for person in persons):
+        raise RuntimeError('it failed in the run that was interrupted')
+    rows = np.array([[*p['bbox'], p['bbox_score']] for p in persons], float)
+    rows = rows.reshape(-1, 5)
+    rows[:, 2:4] += rows[:, :2]
+    return rows
+
+
+class PoseChain:
+    """Takes frames through finding, tracking, estimation and smoothing.
+
+    Args:
+        finder (PersonFinder): Finds the persons.
+        tracker (PersonTracker): The finder's; gives the final ids.
+        estimator (StreamingPoseEstimator): Estimates the poses.
+        smoother (PoseSmoother): Smooths them.
+        frame_step (int): Difference of the numbers of consecutive frames.
+            Defaults to 1.
+        start (int): The first frame index that goes through the model.
+            Defaults to 0.
+    """
+
+    def __init__(self,
+                 finder: PersonFinder,
+                 tracker: PersonTracker,
+                 estimator: StreamingPoseEstimator,
+                 smoother: PoseSmoother,
+                 frame_step: int = 1,
+                 start: int = 0) -> None:
+        self._finder = finder
+        self._tracker = tracker
+        self._estimator = estimator
+        self._smoother = smoother
+        self._frame_step = frame_step
+        self._start = start
+        # frames under way, without their images
+        self._decoded: Deque[DecodedFrame] = deque()
+
+    def iterate(
+        self, frames: Iterable[DecodedFrame]
+    ) -> Iterator[Tuple[DecodedFrame, FramePoses, np.ndarray]]:
+        """Estimate the poses of all frames.
+
+        Args:
+            frames (Iterable[DecodedFrame]): The frames in order.
+
+        Yields:
+            tuple[DecodedFrame, FramePoses, np.ndarray]: Each frame from
+            ``start`` on, without its image; its poses; its image.
+        """
+        tracked = (
+            frame for frame in self._finder.iterate(self._noted(frames))
+            if frame.index >= self._start)
+        estimated = self._estimator.iterate_poses(tracked, self._frame_step)
+        identified = ((self._tracker.observe(poses), image)
+                      for poses, image in estimated)
+        for poses, image in self._smoother.iterate(identified):
+            yield self._decoded.popleft(), poses, image
+
+    def _noted(self, frames: Iterable[DecodedFrame]) -> Iterator[DecodedFrame]:
+        for frame in frames:
+            if frame.index >= self._start:
+                self._decoded.append(replace(frame, image=None))
+            yield frame
+
 
 #: How many decoded frames may wait for the model.
 READ_AHEAD = 8

@@ -1,19 +1,158 @@
-"""Samples of persons, with the keys and values of the host's.
+"""Sizes of images whose annotation may not tell them.
+
+The persons of an annotation file as samples, one after the other.
+
+Both are generators: a file's persons never exist twice in memory, once as
+annotations and once as samples.
+
+Samples of persons, with the keys and values of the host's.
 
 One is made of an annotation or of a detector's box. The host's own code for
 it copies annotations deeply and clips single numbers with numpy; with it,
 loading PoseTrack21's 177,000 persons takes twice as long
-(``tools/benchmark/annotation_memory.py``).
+(``projects/performance/annotation_memory.py``).
 
 Shape shorthand: K keypoints.
 """
+import logging
 import math
 from array import array
-from typing import Any, Dict, List, Optional, Tuple
+from collections import Counter
+from typing import (Any, Callable, Dict, Iterable, Iterator, List, Optional,
+                    Tuple)
 
+import mmcv
 import numpy as np
+from mmengine import fileio
+from mmengine.logging import print_log
 
-from .annotation_file import is_integer
+from .coco_json import AnnotationFile, is_integer
+
+
+class ImageSizes:
+    """Gives an image's width and height.
+
+    They are the record's, where it tells them. PoseTrack18's original files
+    do not: then they are those of the first image of the same video that is
+    asked about, which is read for it.
+
+    Args:
+        ann_file (str): The annotation file, for messages.
+        path_of (Callable): ``path_of(file_name)`` -> the image's path.
+        video_of (Callable): ``video_of(path)`` -> the image's video.
+        backend_args (dict, optional): The file backend. Defaults to None.
+    """
+
+    def __init__(self,
+                 ann_file: str,
+                 path_of: Callable[[str], str],
+                 video_of: Callable[[str], str],
+                 backend_args: Optional[dict] = None) -> None:
+        self.ann_file = ann_file
+        self._path_of = path_of
+        self._video_of = video_of
+        self._backend_args = backend_args
+        self._by_video: Dict[str, Tuple[int, int]] = {}
+
+    def __call__(self, image: dict) -> Tuple[int, int]:
+        """The size of an image.
+
+        Args:
+            image (dict): The annotation's record of it.
+
+        Returns:
+            tuple[int, int]: Width and height in pixels.
+
+        Raises:
+            ValueError: If the record's is no size, or it does not tell and
+                the image cannot be read.
+        """
+        if 'width' in image and 'height' in image:
+            size = image['width'], image['height']
+            if not all(is_integer(side) and side > 0 for side in size):
+                raise ValueError(
+                    f'{self.ann_file}: image {image["id"]}: width and height '
+                    f'must be positive integers, got {size}')
+            return size
+        path = self._path_of(image['file_name'])
+        video = self._video_of(path)
+        if video not in self._by_video:
+            self._by_video[video] = self._read(image['id'], path)
+        return self._by_video[video]
+
+    def _read(self, image_id: int, path: str) -> Tuple[int, int]:
+        problem = (f'{self.ann_file}: image {image_id} has no width and '
+                   f'height, and its file {path}')
+        if not fileio.exists(path, backend_args=self._backend_args):
+            raise ValueError(f'{problem} does not exist')
+        image = mmcv.imfrombytes(
+            fileio.get(path, backend_args=self._backend_args))
+        if image is None:
+            raise ValueError(f'{problem} cannot be decoded')
+        return image.shape[1], image.shape[0]
+
+
+def annotated_persons(
+        content: AnnotationFile, images: Iterable[dict],
+        parse: Callable[[dict], Optional[dict]]) -> Iterator[dict]:
+    """Samples of all annotations that give one.
+
+    Args:
+        content (AnnotationFile): The file. Its annotations are taken out.
+        images (Iterable[dict]): The records of the images to look at.
+        parse (Callable): ``parse(dict(raw_ann_info, raw_img_info))`` -> the
+            sample, or None.
+
+    Yields:
+        dict: A sample.
+    """
+    num_bare = 0
+    for img in images:
+        for ann in content.persons.pop(img['id'], ()):
+            sample = parse(dict(raw_ann_info=ann, raw_img_info=img))
+            if sample is not None:
+                yield sample
+            elif img.get('is_labeled', True):
+                num_bare += 1
+    if num_bare:
+        print_log(
+            f'{content.path}: {num_bare} persons in labelled images give no '
+            'sample: they have no box or no keypoints',
+            logger='current')
+
+
+def usable_persons(
+        ann_file: str, samples: Iterable[dict],
+        reason_of: Callable[[dict], Optional[str]]) -> Iterator[dict]:
+    """The samples that are of use, with their tracks; others are counted.
+
+    Args:
+        ann_file (str): The annotation file, for the log.
+        samples (Iterable[dict]): Samples of annotations.
+        reason_of (Callable): ``reason_of(sample)`` -> why to leave it out, or
+            None.
+
+    Yields:
+        dict: A sample, with ``track_id`` if its annotation has one.
+    """
+    left_out: Counter = Counter()
+    total = 0
+    for sample in samples:
+        total += 1
+        reason = reason_of(sample)
+        if reason is not None:
+            left_out[reason] += 1
+            continue
+        if 'track_id' in sample['raw_ann_info']:
+            sample['track_id'] = sample['raw_ann_info']['track_id']
+        yield sample
+    for reason, count in left_out.items():
+        print_log(
+            f'{ann_file}: {count} of {total} persons are left out: persons '
+            f'{reason}',
+            logger='current',
+            level=logging.WARNING)
+
 
 _NUMBER_TYPES = frozenset((int, float))
 _LARGEST = float(np.finfo(np.float32).max)

@@ -11,12 +11,10 @@
 docs/deployment.md explains the use.
 """
 from .metadata import GraphMetadata, describe_model
-from .onnx_graphs import GRAPHS, export_onnx
-from .packages import INSTALL_LINE, require_package
+from .onnx_graphs import GRAPHS, INSTALL_LINE, export_onnx, require_package
 from .parity import Parity, ParityError, compare_heatmaps, measure_parity
-from .phases import (ClipPhase, FramePhase, WindowPhase, check_exportable,
-                     with_deform_backend)
-from .programs import DEFORM_CONVS, export_programs
+from .phases import (DEFORM_CONVS, ClipPhase, FramePhase, WindowPhase,
+                     check_exportable, export_programs, with_deform_backend)
 
 __all__ = [
     'DEFORM_CONVS', 'GRAPHS', 'INSTALL_LINE', 'ClipPhase', 'FramePhase',

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from .metadata import GraphMetadata
-from .packages import require_package
+from .onnx_graphs import require_package
 from .phases import ClipPhase
 
 #: What graphs must reach.

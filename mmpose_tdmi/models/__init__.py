@@ -7,8 +7,8 @@ that Table 5 compares the differences with.
 """
 from .backbones import MultiStageHRNet, MultiStageViT
 from .data_preprocessors import SequencePoseDataPreprocessor
-from .disentanglement import DisentangledFeatures, DisentanglementHead
-from .disentanglement.neck import DisentanglementNeck
+from .disentanglement import (DisentangledFeatures, DisentanglementHead,
+                              DisentanglementNeck)
 from .heads import SpatialSoftmaxHead
 from .losses import SpatialCrossEntropyLoss
 from .mutual_information import MutualInformationLoss

@@ -21,7 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
-from .complexity import clip_length, on_fake_tensors
+from .cost import clip_length, on_fake_tensors
 
 Convolution = (nn.Conv2d, nn.ConvTranspose2d)
 

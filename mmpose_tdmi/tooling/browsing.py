@@ -20,9 +20,9 @@ from mmpose_tdmi.datasets.transforms import LoadFrameSequence
 from mmpose_tdmi.utils.files import atomic_path
 from mmpose_tdmi.utils.video import VideoWriter
 from mmpose_tdmi.visualization.clip_pictures import (PosePainter, box_corners,
-                                                     captioned, frame_captions,
-                                                     overlaid, stacked, strip)
-from mmpose_tdmi.visualization.sample_picture import clip_frames
+                                                     captioned, clip_frames,
+                                                     frame_captions, overlaid,
+                                                     stacked, strip)
 
 MODES = ('original', 'transformed', 'pipeline')
 CLIP_FORMATS = ('none', 'gif', 'mp4')

@@ -1,9 +1,23 @@
-"""Whole-or-nothing file output."""
+"""Whole-or-nothing file output.
+
+How large a file may be that is read whole.
+
+Annotations, boxes and predictions come from outside, and json takes some ten
+times its size in memory. Nesting is bounded by Python's own recursion limit,
+which the readers turn into an error that names the file.
+
+Names in annotation files that must not lead out of a folder.
+
+Annotation files come from outside. A path in one could name any file that
+the process may read, and a picture of it could end up in a report; a video's
+name becomes that of a file which is written.
+; paths only.
+"""
 import json
 import os
 import tempfile
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Iterator, Union
 
 import numpy as np
@@ -65,3 +79,96 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f'{type(value).__name__} cannot be written as json')
+
+
+#: Name of the environment variable that overrides the bound.
+VARIABLE = 'MMPOSE_TDMI_MAX_JSON_BYTES'
+#: The bound; PoseTrack21's annotations, merged, take about 200 MB.
+MAX_JSON_BYTES = 2**30
+
+
+def max_json_bytes() -> int:
+    """The bound that holds.
+
+    Returns:
+        int: Bytes.
+
+    Raises:
+        ValueError: If the environment variable is no positive integer.
+    """
+    text = os.environ.get(VARIABLE)
+    if text is None:
+        return MAX_JSON_BYTES
+    if not text.isdecimal() or int(text) == 0:
+        raise ValueError(f'{VARIABLE} must be a positive number of bytes, '
+                         f'got {text!r}')
+    return int(text)
+
+
+def check_json_size(path: Union[str, Path], size: int = -1) -> None:
+    """Refuse a file that is too large to be what it should be.
+
+    Args:
+        path (str | Path): The file.
+        size (int): Its size, bytes. Defaults to -1: that of the local file.
+
+    Raises:
+        FileNotFoundError: If there is no such local file.
+        ValueError: If it is too large.
+    """
+    if size < 0:
+        size = os.stat(path).st_size
+    bound = max_json_bytes()
+    if size > bound:
+        raise ValueError(f'{path}: has {size} bytes, expected at most {bound} '
+                         f'({VARIABLE} sets another bound)')
+
+
+def check_inner_path(path: str, where: str) -> str:
+    """Refuse a path that leads out of its root.
+
+    Links that lie in the data root are the user's own, and are followed.
+
+    Args:
+        path (str): A path, relative to the root.
+        where (str): What it is called in messages.
+
+    Returns:
+        str: The same path.
+
+    Raises:
+        ValueError: If it is absolute, has ``..`` as a part, a scheme
+            (``http://``), or a NUL.
+    """
+    if path[:1] not in '/\\' and not ('..' in path or ':' in path
+                                      or '\0' in path):
+        return path  # nearly all
+    parts = PurePosixPath(path.replace('\\', '/')).parts
+    if (path[:1] in ('/', '\\') or '..' in parts or '\0' in path
+            or '://' in path or PureWindowsPath(path).drive):
+        raise ValueError(
+            f'{where} {path!r:.200} leads out of the data root; expected a '
+            'path relative to it without "..". Files from a source that you '
+            'trust are allowed to by allow_outside_paths=True of the dataset')
+    return path
+
+
+def check_file_name(name: str, where: str) -> str:
+    """Refuse a name that would be a file of another folder.
+
+    Args:
+        name (str): What a file is to be called.
+        where (str): What it is called in messages.
+
+    Returns:
+        str: The same name.
+
+    Raises:
+        ValueError: If it is empty, too long, ``.`` or ``..``, or has a
+            separator or a NUL.
+    """
+    if (not name or name in ('.', '..') or len(name.encode()) > 200
+            or any(c in name for c in '/\\\0')):
+        raise ValueError(f'{where} {name!r:.200} cannot be a file name: '
+                         'expected one without "/", "\\" and NUL')
+    return name

@@ -1,5 +1,4 @@
 """Drawing of poses along a video."""
-from .pose_drawer import PoseDrawer
-from .video_drawer import VideoDrawer
+from .drawers import PoseDrawer, VideoDrawer
 
 __all__ = ['PoseDrawer', 'VideoDrawer']

@@ -5,13 +5,29 @@ after enlarging, so that small crops stay readable.
 
 Shape shorthand: T frames of a clip, K keypoints, H x W pixels of a frame,
 h x w cells of a map.
+
+What a model sees in a clip, as maps to look at.
+
+Section 3.2 of the paper disentangles the motion feature M into a useful part
+Mu and a noisy part Mn; these are their magnitudes over space, with the
+heatmaps.
+
+Shape shorthand: T frames, C channels, K keypoints, H x W pixels of a crop,
+h x w feature or heatmap cells.
+
+One picture of a packed sample: key frame, clip, and what the model sees.
+
+Shape shorthand: T frames, K keypoints, H x W pixels of a crop, h x w cells.
 """
-from typing import List, Optional, Sequence
+from typing import Dict, List, Mapping, Optional, Sequence
 
 import cv2
 import numpy as np
+import torch
+from mmpose.structures import PoseDataSample
+from torch import Tensor, nn
 
-from .pose_drawer import PoseDrawer
+from .drawers import PoseDrawer
 
 #: Colours, BGR: the page between pictures, captions, the key frame's border.
 PAGE = (255, 255, 255)
@@ -234,4 +250,211 @@ def frame_captions(offsets: Sequence[int],
         f'{offset:+d} #{index}{" pad" if pad else ""}'
         if offset else f'key #{index}{" pad" if pad else ""}'
         for offset, index, pad in zip(offsets, indices, padded)
+    ]
+
+
+#: Names of maps, in the order in which they are shown, and their captions.
+MAPS = dict(
+    heatmap='heat',
+    motion='M',
+    useful='Mu',
+    noisy='Mn',
+    visual='V',
+    fused='fused')
+
+
+@torch.no_grad()
+def clip_maps(model: nn.Module, clip: Tensor, sample: PoseDataSample,
+              names: Sequence[str]) -> Dict[str, np.ndarray]:
+    """Run one clip and keep maps of it.
+
+    The model is run in eval mode, once more than for the training or test
+    itself, and is left in the mode it was in.
+
+    Args:
+        model (nn.Module): A top-down pose estimator, not wrapped.
+        clip (Tensor): The packed clip, (T, 3, H, W), uint8.
+        sample (PoseDataSample): Its data sample; it is not changed.
+        names (Sequence[str]): Some of :data:`MAPS`. Those that the model's
+            head does not make are left out.
+
+    Returns:
+        dict[str, np.ndarray]: Name -> (h, w): the largest of the K heatmaps
+        at each cell, and features' root mean square over the C channels.
+
+    Raises:
+        ValueError: If a name is unknown.
+    """
+    unknown = sorted(set(names) - set(MAPS))
+    if unknown:
+        raise ValueError(f'maps must be among {tuple(MAPS)}, got {unknown}')
+    training = model.training
+    model.eval()
+    try:
+        data = model.data_preprocessor(
+            dict(inputs=[clip], data_samples=[sample.clone()]), False)
+        feats = model.extract_feat(data['inputs'])
+        head = model.head
+        maps = {}
+        if hasattr(head, 'disentangle'):
+            feats = head.disentangle(feats)
+            maps = {
+                name: value[0].float().square().mean(dim=0).sqrt()
+                for name, value in feats._asdict().items() if value is not None
+            }
+        heatmaps = head.forward(feats)
+        if isinstance(heatmaps, Tensor) and heatmaps.dim() == 4:
+            if hasattr(head, 'activate'):
+                heatmaps = head.activate(heatmaps)
+            maps['heatmap'] = heatmaps[0].float().amax(dim=0)
+    finally:
+        model.train(training)
+    return {
+        name: maps[name].cpu().numpy()
+        for name in MAPS if name in names and name in maps
+    }
+
+
+def clip_frames(clip: Tensor) -> Sequence[np.ndarray]:
+    """A packed clip's crops.
+
+    Args:
+        clip (Tensor): (T, 3, H, W), uint8, BGR.
+
+    Returns:
+        list[np.ndarray]: T crops (H, W, 3), uint8, BGR.
+
+    Raises:
+        ValueError: If it is not a clip.
+    """
+    if clip.dim() != 4 or clip.shape[1] != 3:
+        raise ValueError('expected a packed clip (T, 3, H, W), got shape '
+                         f'{tuple(clip.shape)}; is it packed by '
+                         'PackPoseSequenceInputs?')
+    return list(
+        np.ascontiguousarray(
+            clip.permute(0, 2, 3, 1).cpu().numpy().astype(np.uint8)))
+
+
+def clip_strip(clip: Tensor,
+               sample: PoseDataSample,
+               height: int = 192) -> np.ndarray:
+    """A packed clip as a row of its crops.
+
+    Args:
+        clip (Tensor): (T, 3, H, W), uint8, BGR.
+        sample (PoseDataSample): Its data sample.
+        height (int): Height of a crop in the picture. Defaults to 192.
+
+    Returns:
+        np.ndarray: The picture, uint8, BGR.
+    """
+    meta = sample.metainfo
+    captions = frame_captions(meta['frame_offsets'], meta['frame_indices'],
+                              meta.get('frame_padded'))
+    return strip(clip_frames(clip), captions, meta['key_frame'], height)
+
+
+def to_crop(points: np.ndarray, sample: PoseDataSample) -> np.ndarray:
+    """Points in the image to points in an unturned crop.
+
+    Args:
+        points (np.ndarray): x, y in pixels of the image, (..., 2).
+        sample (PoseDataSample): The crop's sample.
+
+    Returns:
+        np.ndarray: x, y in pixels of the crop, (..., 2), to a fraction of a
+        pixel: for drawing.
+    """
+    center, scale, size = (
+        np.asarray(sample.metainfo[key])
+        for key in ('input_center', 'input_scale', 'input_size'))
+    return (points - (center - scale / 2)) / scale * size
+
+
+def prediction_picture(image: np.ndarray,
+                       clip: Tensor,
+                       sample: PoseDataSample,
+                       painter: PosePainter,
+                       maps: Mapping[str, np.ndarray],
+                       truth: Optional[np.ndarray] = None) -> np.ndarray:
+    """A predicted sample: its image, its clip, its maps.
+
+    Args:
+        image (np.ndarray): The key frame's image, uint8, BGR.
+        clip (Tensor): The packed clip, (T, 3, H, W), uint8.
+        sample (PoseDataSample): It, with ``pred_instances``.
+        painter (PosePainter): What draws.
+        maps (Mapping[str, np.ndarray]): Of
+            :func:`~mmpose_tdmi.visualization.feature_maps.clip_maps`.
+        truth (np.ndarray, optional): Annotated x, y, visibility in the image,
+            (K, 3), to be drawn beside the prediction.
+
+    Returns:
+        np.ndarray: The picture, uint8, BGR. First row: the image with the
+        predicted pose, and with the annotated one; second: the clip; third:
+        the prediction on the crop, and the maps.
+    """
+    predicted = sample.pred_instances
+    keypoints, scores = predicted.keypoints, predicted.keypoint_scores
+    outlines = [box_corners(box) for box in predicted.bboxes]
+    key = clip_frames(clip)[sample.metainfo['key_frame']]
+    images = [
+        captioned(
+            painter.paint(image, keypoints, scores, outlines), 'prediction')
+    ]
+    crops = [
+        captioned(
+            painter.paint(key, to_crop(keypoints, sample), scores),
+            'prediction')
+    ]
+    if truth is not None:
+        joints, visible = truth[None, :, :2], (truth[None, :, 2] > 0) * 1.
+        images.append(
+            captioned(painter.paint(image, joints, visible), 'annotation'))
+        crops.append(
+            captioned(
+                painter.paint(key, to_crop(joints, sample), visible),
+                'annotation'))
+    crops += _overlays(key, maps, painter.height)
+    return stacked([
+        in_a_row(images),
+        clip_strip(clip, sample, painter.height),
+        in_a_row(crops)
+    ])
+
+
+def training_picture(clip: Tensor, sample: PoseDataSample,
+                     maps: Mapping[str,
+                                   np.ndarray], height: int) -> np.ndarray:
+    """A training sample: its clip, its targets, its maps.
+
+    Args:
+        clip (Tensor): The packed clip, (T, 3, H, W), uint8.
+        sample (PoseDataSample): It, with ``gt_fields`` where targets are
+            heatmaps.
+        maps (Mapping[str, np.ndarray]): Of
+            :func:`~mmpose_tdmi.visualization.feature_maps.clip_maps`.
+        height (int): Height of a crop in the picture.
+
+    Returns:
+        np.ndarray: The picture, uint8, BGR.
+    """
+    key = clip_frames(clip)[sample.metainfo['key_frame']]
+    row = []
+    if 'gt_fields' in sample and 'heatmaps' in sample.gt_fields:
+        target = sample.gt_fields.heatmaps.amax(dim=0).cpu().numpy()
+        row.append(captioned(overlaid(key, target, height), 'targets'))
+    row += _overlays(key, maps, height)
+    rows = [clip_strip(clip, sample, height)]
+    return stacked(rows + [in_a_row(row)] if row else rows)
+
+
+def _overlays(key: np.ndarray, maps: Mapping[str, np.ndarray],
+              height: int) -> Sequence[np.ndarray]:
+    return [
+        captioned(
+            overlaid(key, heat, height),
+            f'{MAPS[name]} {heat.min():.2g}-{heat.max():.2g}')
+        for name, heat in maps.items()
     ]

@@ -3,8 +3,7 @@ import numpy as np
 import pytest
 
 from mmpose_tdmi.apis import DetectorError, PersonFinder
-from mmpose_tdmi.apis.detection_ahead import (MAX_AHEAD, DetectionAhead,
-                                              FramesAhead)
+from mmpose_tdmi.apis.people import MAX_AHEAD, DetectionAhead, FramesAhead
 from mmpose_tdmi.utils.video import VideoReadError
 from mmpose_tdmi.video.decoding import DecodedFrame
 from mmpose_tdmi.video.tracking import build_tracker

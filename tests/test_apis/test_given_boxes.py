@@ -2,8 +2,9 @@
 import numpy as np
 import pytest
 
-from mmpose_tdmi.apis import FileBoxes, open_boxes, open_video
+from mmpose_tdmi.apis import FileBoxes, open_boxes
 from mmpose_tdmi.video import TrackedBox
+from mmpose_tdmi.video.decoding.files import open_video
 
 BOX = [1., 2., 30., 40.]
 

@@ -4,8 +4,9 @@ import json
 import numpy as np
 import pytest
 
-from mmpose_tdmi.apis import FileBoxes, open_video
+from mmpose_tdmi.apis import FileBoxes
 from mmpose_tdmi.video import TrackedBox
+from mmpose_tdmi.video.decoding.files import open_video
 
 
 def write(path, content):

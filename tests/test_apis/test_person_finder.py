@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mmpose_tdmi.apis import DetectorError, PersonFinder
-from mmpose_tdmi.apis.person_finder import MAX_FAILURES
+from mmpose_tdmi.apis.people import MAX_FAILURES
 from mmpose_tdmi.video import TrackedBox
 from mmpose_tdmi.video.decoding import DecodedFrame
 from mmpose_tdmi.video.tracking import build_tracker

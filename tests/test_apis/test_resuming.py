@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mmpose_tdmi.apis.resuming import Resumption
+from mmpose_tdmi.apis.inferencer import Resumption
 
 
 def record(frame, *boxes, source='detected'):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mmpose_tdmi.datasets import converters
-from mmpose_tdmi.synthetic import write_official_set
+from projects.synthetic.official.writing import write_official_set
 
 #: The official format that a dataset class reads, after conversion.
 FORMATS = dict(

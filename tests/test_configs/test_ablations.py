@@ -10,8 +10,9 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS, TRANSFORMS
 
 import mmpose_tdmi  # noqa: F401
-from mmpose_tdmi.models.disentanglement.factorisation import (
-    AttentionFactorisation, NoFactorisation, SplitFactorisation)
+from mmpose_tdmi.models.disentanglement import (AttentionFactorisation,
+                                                NoFactorisation,
+                                                SplitFactorisation)
 from mmpose_tdmi.models.temporal_difference import (ConcatFusion,
                                                     ProgressiveAccumulation)
 

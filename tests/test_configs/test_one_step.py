@@ -23,7 +23,7 @@ from mmengine.config import config as config_module
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from mmpose_tdmi.models.backbones.vision_transformer import ARCHITECTURES
+from mmpose_tdmi.models.backbones.vit import ARCHITECTURES
 from .conftest import FORMATS
 
 ROOT = Path(__file__).resolve().parents[2] / 'configs'

@@ -4,7 +4,7 @@ from array import array
 
 import pytest
 
-from mmpose_tdmi.datasets.annotation_file import load_annotation_file
+from mmpose_tdmi.datasets.coco_json import load_annotation_file
 
 NAMES = ['nose', 'neck']
 

@@ -13,8 +13,9 @@ from mmengine.dataset import pseudo_collate, worker_init_fn
 from mmpose.registry import DATASETS
 from torch.utils.data import DataLoader
 
-from mmpose_tdmi.datasets import (BaseSequenceDataset, frame_catalogue,
-                                  person_loading)
+from mmpose_tdmi.datasets import BaseSequenceDataset
+from mmpose_tdmi.datasets import frames as frame_catalogue
+from mmpose_tdmi.datasets import person_samples as person_loading
 from mmpose_tdmi.structures import CLIP_META_KEYS
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')

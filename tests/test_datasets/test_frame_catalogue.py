@@ -3,7 +3,8 @@ import os
 
 import pytest
 
-from mmpose_tdmi.datasets import FrameCatalogue, frame_catalogue
+from mmpose_tdmi.datasets import FrameCatalogue
+from mmpose_tdmi.datasets import frames as frame_catalogue
 
 
 def parse(path):

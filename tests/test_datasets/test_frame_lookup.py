@@ -3,8 +3,8 @@ import pytest
 
 from mmpose_tdmi.datasets import (BaseSequenceDataset, FrameCatalogue,
                                   VideoTable)
-from mmpose_tdmi.datasets.annotation_file import AnnotationFile
-from mmpose_tdmi.datasets.frame_lookup import check_listed, frame_lookup
+from mmpose_tdmi.datasets.coco_json import AnnotationFile
+from mmpose_tdmi.datasets.frames import check_listed, frame_lookup
 
 TABLE = [dict(id='v', file_names=['v/1.jpg', 'v/2.jpg'], frame_ids=[1, 2])]
 

@@ -1,7 +1,7 @@
 """What names of frames tell."""
 import pytest
 
-from mmpose_tdmi.datasets.frame_names import bare_number, last_number
+from mmpose_tdmi.datasets.frames import bare_number, last_number
 
 
 @pytest.mark.parametrize('path, video, number', [

@@ -3,7 +3,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmpose_tdmi.datasets.image_sizes import ImageSizes
+from mmpose_tdmi.datasets.person_samples import ImageSizes
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pickle
 import numpy as np
 import pytest
 
-from mmpose_tdmi.datasets.packed_samples import PackedSamples
+from mmpose_tdmi.datasets.sequence_dataset import PackedSamples
 
 SAMPLES = [dict(id=i, name='x' * i, array=np.arange(i)) for i in range(7)]
 

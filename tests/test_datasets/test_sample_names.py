@@ -3,7 +3,7 @@ import traceback
 
 import pytest
 
-from mmpose_tdmi.datasets.sample_names import errors_name, name_sample
+from mmpose_tdmi.datasets.sequence_dataset import errors_name, name_sample
 
 
 def test_a_name_has_what_is_known():

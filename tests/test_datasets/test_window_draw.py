@@ -1,7 +1,7 @@
 """Windows, fixed and drawn."""
 import pytest
 
-from mmpose_tdmi.datasets.window_draw import WindowDraw
+from mmpose_tdmi.datasets.sequence_dataset import WindowDraw
 from mmpose_tdmi.structures import FrameWindow
 
 WINDOW = FrameWindow((-5, -1, 0, 2))

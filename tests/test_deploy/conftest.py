@@ -10,8 +10,8 @@ from mmengine.registry import init_default_scope
 
 import mmpose_tdmi  # noqa: F401
 from mmpose_tdmi.deploy import export_onnx
-from mmpose_tdmi.performance import build_random_model
 from mmpose_tdmi.video import TrackedBox, TrackedFrame
+from projects.performance.models import build_random_model
 
 TDMI = 'configs/tdmi/synthetic/tdmi_hrnet-light_1xb16-1e_synthetic-96x64.py'
 RIVAL = 'configs/rivals/synthetic/{}_hrnet-light_1xb16-1e_synthetic-96x64.py'
@@ -111,7 +111,7 @@ def exported(models, tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def example(repository):
-    """The module examples/onnxruntime_video.py."""
+    """The module projects/onnxruntime_video/onnxruntime_video.py."""
     path = repository / 'examples' / 'onnxruntime_video.py'
     spec = importlib.util.spec_from_file_location('onnxruntime_video', path)
     module = importlib.util.module_from_spec(spec)

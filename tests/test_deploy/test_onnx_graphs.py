@@ -9,7 +9,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 from mmpose_tdmi.deploy import (GRAPHS, FramePhase, WindowPhase,
                                 compare_heatmaps, export_onnx, measure_parity)
-from mmpose_tdmi.deploy.onnx_edit import shape_of
+from mmpose_tdmi.deploy.onnx_graphs import shape_of
 from mmpose_tdmi.deploy.parity import open_session, read_metadata
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mmpose_tdmi.utils import cpu_distributed
+from mmpose_tdmi.utils import host as cpu_distributed
 from .conftest import REPOSITORY, find_commands
 
 COMMANDS = tuple(find_commands())

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.utils.data import BatchSampler, DataLoader, Dataset
 
-from mmpose_tdmi.engine import seeded_batches
-from mmpose_tdmi.engine.seeded_batches import (SeededBatches, kept_generators,
-                                               seed_generators, with_batches)
-from mmpose_tdmi.engine.worker_journal import WorkerJournal
+from mmpose_tdmi.engine.hooks import resume as seeded_batches
+from mmpose_tdmi.engine.hooks.resume import (SeededBatches, WorkerJournal,
+                                             kept_generators, seed_generators,
+                                             with_batches)
 
 
 class Draws(Dataset):

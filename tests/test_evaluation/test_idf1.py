@@ -5,7 +5,7 @@ import pytest
 from mmpose_tdmi.evaluation.functional import (POSEVAL_JOINTS,
                                                AnnotatedSequence,
                                                PredictedSequence)
-from mmpose_tdmi.evaluation.functional.idf1 import Idf1Counter
+from projects.performance.idf1 import Idf1Counter
 
 JOINTS = len(POSEVAL_JOINTS)
 

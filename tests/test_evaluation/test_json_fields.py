@@ -4,10 +4,10 @@ import json
 import numpy as np
 import pytest
 
-from mmpose_tdmi.evaluation.functional.json_fields import (field_column,
-                                                           get_records,
-                                                           number_table,
-                                                           read_json)
+from mmpose_tdmi.evaluation.functional.sequences import (field_column,
+                                                         get_records,
+                                                         number_table,
+                                                         read_json)
 
 
 def name(index):

@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from mmpose_tdmi.evaluation.originals import (run_posetrack21, run_poseval,
-                                              time_poseval)
+from projects.evaluation_checks.originals import (run_posetrack21, run_poseval,
+                                                  time_poseval)
 
 NUMBERS = [float('nan'), *map(float, range(15))]
 WRITES_NUMBERS = """

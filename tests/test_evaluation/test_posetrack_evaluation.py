@@ -7,8 +7,8 @@ import pytest
 
 from mmpose_tdmi.evaluation import (POSEVAL_JOINTS, PoseTrackEvaluator,
                                     evaluate_folders)
-from mmpose_tdmi.evaluation.random_sets import (RandomSetSettings,
-                                                write_random_set)
+from projects.evaluation_checks.random_scenes import RandomSetSettings
+from projects.evaluation_checks.random_sets import write_random_set
 
 J = len(POSEVAL_JOINTS)
 

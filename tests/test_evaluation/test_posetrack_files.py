@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from mmpose_tdmi.evaluation import (MISSING_SCORE, NO_TRACK, POSEVAL_JOINTS,
                                     joint_columns, load_annotations,
                                     read_annotations, read_predictions)
-from mmpose_tdmi.evaluation.random_sets import (RandomSetSettings,
-                                                write_random_set)
+from projects.evaluation_checks.random_scenes import RandomSetSettings
+from projects.evaluation_checks.random_sets import write_random_set
 
 NAMES = [
     'nose', 'head_bottom', 'head_top', 'left_ear', 'right_ear',

@@ -3,7 +3,7 @@ import numpy as np
 
 from mmpose_tdmi.evaluation import (POSEVAL_JOINTS, PoseTrackEvaluator,
                                     format_scores)
-from mmpose_tdmi.evaluation.posetrack_tables import ap_table, mot_table
+from mmpose_tdmi.evaluation.evaluator import ap_table, mot_table
 
 
 def by_joint(values, total):

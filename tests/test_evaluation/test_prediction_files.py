@@ -6,8 +6,8 @@ import pytest
 
 from mmpose_tdmi.evaluation import (NO_TRACK, PredictedSequence, joint_columns,
                                     read_predictions)
-from mmpose_tdmi.evaluation.prediction_files import (OUT_FORMATS,
-                                                     write_predictions)
+from mmpose_tdmi.evaluation.metrics.predictions import (OUT_FORMATS,
+                                                        write_predictions)
 
 NAMES = [
     'nose', 'head_bottom', 'head_top', 'left_ear', 'right_ear',

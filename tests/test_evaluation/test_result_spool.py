@@ -1,7 +1,7 @@
 """A list in a file."""
 import numpy as np
 
-from mmpose_tdmi.evaluation.metrics.result_spool import ResultSpool
+from mmpose_tdmi.evaluation.metrics.predictions import ResultSpool
 
 
 def test_results_come_back_in_order_and_once():

@@ -1,8 +1,8 @@
 """The benchmark's parts; times themselves are not tested."""
-from mmpose_tdmi.evaluation.random_sets import (RandomSetSettings,
-                                                write_random_set)
-from mmpose_tdmi.evaluation.speed import (Timing, count_set, speed_table,
-                                          time_evaluation)
+from projects.evaluation_checks.random_scenes import RandomSetSettings
+from projects.evaluation_checks.random_sets import write_random_set
+from projects.evaluation_checks.speed import (Timing, count_set, speed_table,
+                                              time_evaluation)
 
 
 def test_a_set_is_counted_and_timed(tmp_path):

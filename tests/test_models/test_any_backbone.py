@@ -14,7 +14,7 @@ from mmpose.registry import MODELS
 from mmpose.testing import get_packed_inputs
 
 import mmpose_tdmi  # noqa: F401
-from mmpose_tdmi.models.complexity import clip_length
+from mmpose_tdmi.models.cost import clip_length
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = ROOT / 'configs' / 'tdmi' / 'posetrack18' / \

@@ -7,10 +7,10 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmpose_tdmi.models.batch_norm_folding import fold_batch_norms
-from mmpose_tdmi.models.complexity import clip_length
+from mmpose_tdmi.models.cost import clip_length
 from mmpose_tdmi.models.layers import DeformableConv2d
-from mmpose_tdmi.performance import (build_random_model, resize_input,
-                                     tdmi_config)
+from projects.performance.models import (build_random_model, resize_input,
+                                         tdmi_config)
 
 
 def norms(model):

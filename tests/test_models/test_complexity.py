@@ -2,7 +2,7 @@ import pytest
 from mmengine.config import Config
 from mmpose.registry import MODELS
 
-from mmpose_tdmi.models.complexity import clip_length, count_model
+from mmpose_tdmi.models.cost import clip_length, count_model
 
 RELEASED_NECK = dict(
     num_blocks=2,

@@ -1,8 +1,7 @@
 import pytest
 from mmpose.registry import MODELS
 
-from mmpose_tdmi.models.complexity import count_model
-from mmpose_tdmi.models.cost_table import config_cost, find_configs
+from mmpose_tdmi.models.cost import config_cost, count_model, find_configs
 
 
 @pytest.fixture

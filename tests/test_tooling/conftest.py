@@ -9,7 +9,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmpose_tdmi  # noqa: F401
-from mmpose_tdmi.synthetic import ClipSettings, generate
+from projects.synthetic.generator import generate
+from projects.synthetic.settings import ClipSettings
 
 BASE = 'configs/tdmi/synthetic/tdmi_hrnet-light_1xb16-1e_synthetic-96x64.py'
 

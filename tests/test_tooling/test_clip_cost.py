@@ -1,7 +1,7 @@
 """Costs for a clip, deformable convolutions included."""
 import pytest
 
-from mmpose_tdmi.tooling.clip_cost import clip_cost
+from mmpose_tdmi.models.cost import clip_cost
 
 TDMI = 'configs/tdmi/synthetic/tdmi_hrnet-light_1xb16-1e_synthetic-96x64.py'
 

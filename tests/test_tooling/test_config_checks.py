@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmpose_tdmi.tooling.config_checks import ERROR, check_config
-from mmpose_tdmi.tooling.config_trials import check_data, check_model
+from mmpose_tdmi.tooling.config_checks import (ERROR, check_config, check_data,
+                                               check_model)
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted(

@@ -3,7 +3,7 @@ import hashlib
 
 import pytest
 
-from mmpose_tdmi.synthetic import write_official_set
+from projects.synthetic.official.writing import write_official_set
 
 SPLITS = dict(
     posetrack17=('train', 'val'),

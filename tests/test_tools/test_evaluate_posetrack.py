@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from mmpose_tdmi.evaluation import POSEVAL_JOINTS
-from mmpose_tdmi.evaluation.random_sets import (RandomSetSettings,
-                                                write_random_set)
+from projects.evaluation_checks.random_scenes import RandomSetSettings
+from projects.evaluation_checks.random_sets import write_random_set
 
 
 @pytest.fixture

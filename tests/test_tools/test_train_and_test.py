@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmpose_tdmi.synthetic import ClipSettings, generate
+from projects.synthetic.generator import generate
+from projects.synthetic.settings import ClipSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / 'configs' / 'tdmi' / 'synthetic'

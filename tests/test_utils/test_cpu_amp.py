@@ -1,7 +1,7 @@
 """``--amp`` on the training tool's command line."""
 import pytest
 
-from mmpose_tdmi.utils import cpu_amp
+from mmpose_tdmi.engine import optim_wrappers as cpu_amp
 
 OPTION = 'optim_wrapper.type=CpuAmpOptimWrapper'
 

@@ -8,9 +8,8 @@ from collections import Counter
 import pytest
 
 from mmpose_tdmi.video.sharding import (JobStatus, Rank, StatusFolder,
-                                        VideoJob, deal_out, find_jobs,
-                                        find_rank, run_pool)
-from mmpose_tdmi.video.sharding.status import file_sizes
+                                        VideoJob, deal_out, file_sizes,
+                                        find_jobs, find_rank, run_pool)
 
 
 def toy(device: str):

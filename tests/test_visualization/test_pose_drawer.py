@@ -4,7 +4,7 @@ import pytest
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 from mmpose_tdmi.visualization import PoseDrawer
-from mmpose_tdmi.visualization.pose_drawer import ID_COLOURS
+from mmpose_tdmi.visualization.drawers import ID_COLOURS
 
 
 @pytest.fixture(scope='module')

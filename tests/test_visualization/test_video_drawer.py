@@ -7,9 +7,8 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 from mmpose_tdmi.video import Crop, FramePoses, PersonPose, TrackedBox
 from mmpose_tdmi.visualization import PoseDrawer, VideoDrawer
-from mmpose_tdmi.visualization.map_drawer import (heatmap_strength,
-                                                  motion_strength)
-from mmpose_tdmi.visualization.pose_drawer import ID_COLOURS
+from mmpose_tdmi.visualization.drawers import (ID_COLOURS, heatmap_strength,
+                                               motion_strength)
 
 
 @pytest.fixture(scope='module')

@@ -14,11 +14,11 @@ import argparse
 import sys
 from typing import Optional, Sequence
 
+from mmpose_tdmi.datasets.box_files import known_size, read_annotation_records
 from mmpose_tdmi.datasets.person_boxes import (SUSPICIOUS_RECALL,
-                                               box_statistics, known_size,
+                                               box_statistics,
                                                load_person_boxes,
-                                               person_boxes_by_image,
-                                               read_annotation_records)
+                                               person_boxes_by_image)
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:

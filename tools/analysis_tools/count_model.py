@@ -11,10 +11,9 @@ from typing import Optional, Sequence
 from mmengine.config import DictAction
 
 import mmpose_tdmi  # noqa: F401
-from mmpose_tdmi.models.complexity import clip_length, count_model
-from mmpose_tdmi.models.cost_table import (build_from_config, config_cost,
-                                           find_configs, markdown_header,
-                                           markdown_row)
+from mmpose_tdmi.models.cost import (build_from_config, clip_length,
+                                     config_cost, count_model, find_configs,
+                                     markdown_header, markdown_row)
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:

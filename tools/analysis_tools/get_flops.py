@@ -15,7 +15,7 @@ import argparse
 from mmengine.config import DictAction
 
 import mmpose_tdmi  # noqa: F401
-from mmpose_tdmi.tooling.clip_cost import clip_cost
+from mmpose_tdmi.models.cost import clip_cost
 
 
 def parse_args() -> argparse.Namespace:

@@ -19,8 +19,8 @@ from typing import Optional, Sequence
 from mmpose_tdmi.evaluation.functional import PRESENCE_RULES
 from mmpose_tdmi.evaluation.pose_errors import (NEAR_LIMIT, SLICINGS,
                                                 collect_errors, error_rows,
-                                                format_rows, write_csv)
-from mmpose_tdmi.evaluation.pose_errors.plots import plot_rows
+                                                format_rows, plot_rows,
+                                                write_csv)
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:

@@ -6,7 +6,7 @@ compares the heatmaps with PyTorch's::
 
     python tools/deploy/export_onnx.py CONFIG CHECKPOINT --out-dir onnx
 
-examples/onnxruntime_video.py runs them along a video without PyTorch.
+projects/onnxruntime_video/onnxruntime_video.py runs them along a video without PyTorch.
 docs/deployment.md explains everything.
 """
 import argparse
@@ -20,7 +20,7 @@ from mmpose_tdmi.deploy import (DEFORM_CONVS, GRAPHS, ParityError, export_onnx,
                                 measure_parity)
 from mmpose_tdmi.deploy.onnx_graphs import DEFAULT_OPSET
 from mmpose_tdmi.deploy.parity import MAX_DIFFERENCE, MIN_SAME_PEAKS
-from mmpose_tdmi.performance import build_random_model
+from projects.performance.models import build_random_model
 
 #: In place of a checkpoint.
 RANDOM = 'random'

@@ -17,8 +17,8 @@ import argparse
 from mmengine.config import Config, DictAction
 
 import mmpose_tdmi  # noqa: F401
-from mmpose_tdmi.tooling.config_checks import ERROR, check_config
-from mmpose_tdmi.tooling.config_trials import check_data, check_model
+from mmpose_tdmi.tooling.config_checks import (ERROR, check_config, check_data,
+                                               check_model)
 
 
 def parse_args() -> argparse.Namespace:

@@ -1,4 +1,19 @@
-"""HiEve's annotation formats and their converter.
+"""Reading HiEve's XML labels, one file per frame.
+
+A person is an ``object`` called ``P-<track>``; its ``bndbox`` holds the
+person's box and one element per body part, ``x,y,flag``: flag 0 is visible, 1
+hidden, -1 not annotated. ``action``, which only this form has, is what the
+person does.
+
+Shape shorthand: V = 14 keypoints.
+
+HiEve's videos as frames on disk.
+
+The official release has video files; labels and predictions go by frame
+numbers. Frames are extracted to ``images/<split>/<video>/%06d.jpg``, counted
+from 0, a whole video or nothing.
+
+HiEve's annotation formats and their converter.
 
 "HiEve: A Large-Scale Benchmark for Human-Centric Video Analysis in Complex
 Events": videos ``1`` to ``32``, 14 joints. The training videos' labels come
@@ -12,17 +27,174 @@ listed as unlabelled.
 Shape shorthand: V = 14 keypoints.
 """
 import functools
+import re
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from .annolist import corner_box, read_points, scalar
-from .conversion import (Conversion, ConvertedVideo, DatasetFormat,
-                         VideoSource, convert_split)
-from .frames import frame_number, image_size, list_frames
-from .hieve_frames import ensure_frames, video_files
-from .hieve_xml import read_frame_xml
-from .layouts import HIEVE_KEYPOINT_NAMES, count_joints, hieve_category
-from .reading import PathLike, Record, read_json
+import cv2
+
+from mmpose_tdmi.utils.video import VideoReader
+from .conversion import (HIEVE_KEYPOINT_NAMES, Conversion, ConvertedVideo,
+                         DatasetFormat, PathLike, Record, VideoSource,
+                         XmlRecord, convert_split, count_joints, frame_number,
+                         hieve_category, image_size, list_frames, read_json,
+                         read_xml)
+from .posetrack17 import corner_box, read_points, scalar
+
+_TOP = ('folder', 'filename', 'path', 'source', 'size', 'segmented', 'object')
+_CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
+_TRACK = re.compile(r'P-?([0-9]{1,9})')
+#: v of a converted keypoint by the flag.
+_VISIBILITY = {0: 2, 1: 1}
+
+#: Track id, box (x, y, width, height), 3 V keypoint numbers and the action.
+Person = Tuple[int, List[float], List[float], Optional[str]]
+
+
+def read_frame_xml(path: Path) -> Tuple[Tuple[float, float], List[Person]]:
+    """Read the labels of a frame.
+
+    Args:
+        path (Path): The file.
+
+    Returns:
+        tuple: The image's width and height in pixels, and its persons.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: On any mistake; the message names it.
+    """
+    root = read_xml(path, 'annotation')
+    for element in root:
+        if element.tag not in _TOP:
+            raise ValueError(
+                f'{element.where} is not expected: {", ".join(_TOP)}')
+    size = root.child('size')
+    width, height = (
+        size.child(tag).numbers(1)[0] for tag in ('width', 'height'))
+    return (width, height), [_person(item) for item in root.children('object')]
+
+
+def _person(item: XmlRecord) -> Person:
+    name = item.child('name')
+    match = _TRACK.fullmatch(name.text)
+    if match is None:
+        raise name.error('P-<number>')
+    box = item.child('bndbox')
+    corners = {tag: box.child(tag).numbers(1)[0] for tag in _CORNERS}
+    joints: Dict[str, List[float]] = {}
+    for element in box:
+        if element.tag in corners:
+            continue
+        part = element.tag.lower().replace('-', '_')
+        if part not in HIEVE_KEYPOINT_NAMES or part in joints:
+            raise ValueError(
+                f'{element.where} is not expected: a box, and at most once '
+                f'each of {list(HIEVE_KEYPOINT_NAMES)}')
+        x, y, number = element.numbers(3)
+        flag = int(number)
+        if number not in (-1, 0, 1):
+            raise element.error('x,y,flag with the flag 0, 1 or -1')
+        joints[part] = [x, y, _VISIBILITY[flag]] if flag >= 0 else [0, 0, 0]
+    keypoints: List[float] = []
+    for part in HIEVE_KEYPOINT_NAMES:
+        keypoints += joints.get(part, [0, 0, 0])
+    return int(match.group(1)), [
+        corners['xmin'], corners['ymin'], corners['xmax'] - corners['xmin'],
+        corners['ymax'] - corners['ymin']
+    ], keypoints, _action(item)
+
+
+def _action(item: XmlRecord) -> Optional[str]:
+    if not item.children('action'):
+        return None
+    return item.child('action').text or None
+
+
+#: Suffixes of video files, in lower case.
+VIDEO_SUFFIXES = ('.mp4', '.mov', '.avi', '.mkv')
+JPEG_QUALITY = 95
+
+
+def find_video(root: Path, split: str, name: str) -> Optional[Path]:
+    """The video file ``videos/<split>/<name>.*``, None if there is none.
+
+    Raises:
+        ValueError: If there is more than one.
+    """
+    found = [path for path in video_files(root, split) if path.stem == name]
+    if len(found) > 1:
+        raise ValueError(f'{found[0]} and {found[1]} are the same video '
+                         f'{name!r}, expected one file')
+    return found[0] if found else None
+
+
+def video_files(root: Path, split: str) -> List[Path]:
+    """list[Path]: The video files of a split."""
+    folder = root / 'videos' / split
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir()
+                  if path.suffix.lower() in VIDEO_SUFFIXES)
+
+
+def ensure_frames(root: Path, split: str, name: str) -> str:
+    """Extract a video's frames unless they are there.
+
+    Args:
+        root (Path): The data root.
+        split (str): The video's split.
+        name (str): Its name.
+
+    Returns:
+        str: The folder of the frames, relative to the data root.
+
+    Raises:
+        FileNotFoundError: If there are neither frames nor a video.
+        VideoReadError: If the video cannot be read to its end.
+        ValueError: If there are frames, but not as many as the video has.
+    """
+    folder = f'images/{split}/{name}'
+    target, video = root / folder, find_video(root, split, name)
+    if target.is_dir():
+        if video is not None:
+            _check_number(root, folder, video)
+        return folder
+    if video is None:
+        raise FileNotFoundError(
+            f'there are neither frames in {target} nor a video '
+            f'{root / "videos" / split / name}{"|".join(VIDEO_SUFFIXES)}')
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+            prefix=f'.{name}-', dir=target.parent) as temporary:
+        frames = Path(temporary) / 'frames'
+        frames.mkdir()
+        with VideoReader(video) as reader:
+            for index, image in reader:
+                done, encoded = cv2.imencode(
+                    '.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+                if not done:
+                    raise RuntimeError(
+                        f'{video}: frame {index} could not be encoded')
+                (frames / f'{index:06d}.jpg').write_bytes(encoded.tobytes())
+        shutil.move(str(frames), str(target))
+    return folder
+
+
+def _check_number(root: Path, folder: str, video: Path) -> None:
+    found = len(list_frames(root, folder, []))
+    with VideoReader(video) as reader:
+        if found == len(reader):
+            return
+        # not every packet of every video is shown: what counts is decoded
+        expected = sum(1 for _ in reader)
+    if found != expected:
+        raise ValueError(
+            f'{root / folder} has {found} frames, but {video} has {expected}: '
+            'remove the folder to have them extracted anew')
+
 
 #: Folders of the two forms of labels, below ``labels/<split>``.
 LABEL_FOLDERS = dict(json='track2&3', xml='all-track')
@@ -105,12 +277,13 @@ def _read_json(path: Path) -> List[_Frame]:
             raise ValueError(f'{name.where} is frame {number}, which '
                              f'{numbers[number]} is already')
         numbers[number] = name.place
-        frames.append((number, record.where,
-                       [_person(rect) for rect in record['annorect']], None))
+        frames.append(
+            (number, record.where,
+             [_hieve_person(rect) for rect in record['annorect']], None))
     return frames
 
 
-def _person(rect: Record) -> Dict[str, Any]:
+def _hieve_person(rect: Record) -> Dict[str, Any]:
     joints = read_points(rect, len(HIEVE_KEYPOINT_NAMES))
     return make_person(
         scalar(rect, 'track_id').integer(), corner_box(rect),

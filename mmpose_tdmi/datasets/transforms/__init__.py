@@ -1,9 +1,6 @@
 """Transforms for clips; all others are MMPose's own."""
-from .corruption import CorruptFrames
-from .formatting import PackPoseSequenceInputs
-from .loading import LoadFrameSequence
-from .reduced_loading import LoadTopdownCrops, LocateFrameSequence
-from .wrappers import ShareRandomParams
+from .loading import LoadFrameSequence, LoadTopdownCrops, LocateFrameSequence
+from .pipeline import CorruptFrames, PackPoseSequenceInputs, ShareRandomParams
 
 __all__ = [
     'CorruptFrames', 'LoadFrameSequence', 'LoadTopdownCrops',

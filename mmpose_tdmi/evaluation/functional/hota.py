@@ -31,10 +31,9 @@ from typing import Dict, List, Optional, Tuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from .mot_metrics import contested, contiguous_tracks
-from .person_matching import PersonMatching, match_persons
-from .pose_sequences import AnnotatedSequence, PredictedSequence
-from .posetrack_joints import POSEVAL_JOINTS
+from .ap import PersonMatching, match_persons
+from .mot import contested, contiguous_tracks
+from .sequences import POSEVAL_JOINTS, AnnotatedSequence, PredictedSequence
 
 #: The distance in head sizes at which two points are no longer similar.
 SIMILARITY_REACH = 0.5001

@@ -1,9 +1,13 @@
-"""HiEve as a metric of the Runner: unofficial AP and files for the server.
+"""The persons that HiEve's metric scores in an image.
+
+Shape shorthand: M predicted persons of an image, K joints.
+
+HiEve as a metric of the Runner: unofficial AP and files for the server.
 
 Shape shorthand: M predicted persons of a data sample (1 for a top-down
 model), K joints.
 """
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -11,17 +15,36 @@ from mmengine.logging import MessageHub, MMLogger
 from mmpose.registry import METRICS
 
 from mmpose_tdmi.datasets.converters import HIEVE_KEYPOINT_NAMES
-from ..functional.hieve_annotations import (HiEveAnnotations,
-                                            load_hieve_annotations)
-from ..functional.hieve_ap import (HIEVE_ALPHAS, HIEVE_ASSIGNMENTS, HiEveFrame,
-                                   HiEveResult, hieve_ap)
-from ..functional.hieve_head_size import HiEveHeadSize
+from ..functional.hieve import (HIEVE_ALPHAS, HIEVE_ASSIGNMENTS,
+                                HiEveAnnotations, HiEveFrame,
+                                HiEveFrameWeights, HiEveHeadSize, HiEveResult,
+                                hieve_ap, load_hieve_annotations)
 from ..functional.hieve_submission import frame_record, write_submission
-from ..functional.hieve_weights import HiEveFrameWeights
-from ..functional.pose_sequences import NO_TRACK
-from .hieve_predictions import stack_predictions
-from .result_spool import ResultSpool
-from .sample_predictions import SCORE_MODES, read_prediction
+from ..functional.sequences import NO_TRACK
+from .predictions import SCORE_MODES, ResultSpool, read_prediction
+
+
+def stack_predictions(predictions: Sequence[dict],
+                      num_joints: int) -> Tuple[np.ndarray, ...]:
+    """The predicted persons of an image.
+
+    Args:
+        predictions (Sequence[dict]): What
+            :func:`~.sample_predictions.read_prediction` kept, with boxes.
+        num_joints (int): K, for images without any.
+
+    Returns:
+        tuple[np.ndarray]: Keypoints, scores, boxes, box scores and track ids.
+    """
+    shapes = dict(
+        keypoints=(0, num_joints, 2),
+        scores=(0, num_joints),
+        boxes=(0, 4),
+        box_scores=(0, ),
+        track_ids=(0, ))
+    return tuple(
+        np.concatenate([np.zeros(shape)] + [p[key] for p in predictions])
+        for key, shape in shapes.items())
 
 
 @METRICS.register_module()

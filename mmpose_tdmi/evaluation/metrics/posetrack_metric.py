@@ -15,14 +15,12 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MessageHub, MMLogger
 from mmpose.registry import METRICS
 
+from ..evaluator import PoseTrackEvaluator, PoseTrackScores, format_scores
 from ..functional import (POSEVAL_JOINTS, AnnotatedSequence, joint_columns,
                           load_annotations)
-from ..posetrack_evaluation import PoseTrackEvaluator, PoseTrackScores
-from ..posetrack_tables import format_scores
-from ..prediction_files import OUT_FORMATS, write_predictions
-from .result_spool import ResultSpool
-from .sample_predictions import SCORE_MODES, read_prediction
-from .video_predictions import VideoPredictions, group_by_video
+from .predictions import (OUT_FORMATS, SCORE_MODES, ResultSpool,
+                          VideoPredictions, group_by_video, read_prediction,
+                          write_predictions)
 
 #: What the DCPose family writes for a frame without detections.
 _DUMMY_JOINT, _DUMMY_SCORE = 'right_ankle', -100.

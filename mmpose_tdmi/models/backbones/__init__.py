@@ -1,6 +1,5 @@
 """Backbones that give the maps of several stages."""
-from .multi_stage_hrnet import MultiStageHRNet
-from .stored_feature_backbone import StoredFeatureBackbone
-from .vision_transformer import MultiStageViT
+from .hrnet import MultiStageHRNet
+from .vit import MultiStageViT
 
-__all__ = ['MultiStageHRNet', 'MultiStageViT', 'StoredFeatureBackbone']
+__all__ = ['MultiStageHRNet', 'MultiStageViT']

@@ -20,9 +20,8 @@ from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
-from ..layers.checks import (check_choice, check_positive, check_positive_int,
-                             merge_options)
-from ..layers.precision import at_least_float32
+from ..layers.blocks import (at_least_float32, check_choice, check_positive,
+                             check_positive_int, merge_options)
 
 ACTIVATIONS = ('none', 'softmax')
 

@@ -3,14 +3,11 @@
 :func:`open_video` takes whatever a user has, :func:`read_ahead` decodes it in
 a thread of its own with bounded memory.
 """
-from .arrays import ArrayFrames
-from .image_files import (IMAGE_SUFFIXES, ImageFiles, ImageSequence,
-                          find_images, number_images, relative_names)
-from .opening import is_one_video, open_video
-from .read_ahead import ReadAhead, read_ahead
-from .source import DEFAULT_FPS, ON_CORRUPT, DecodedFrame, VideoSource
-from .video_file import VideoFile
-from .webcam import Webcam
+from .files import (IMAGE_SUFFIXES, ImageFiles, ImageSequence, VideoFile,
+                    find_images, is_one_video, number_images, open_video,
+                    relative_names)
+from .sources import (DEFAULT_FPS, ON_CORRUPT, ArrayFrames, DecodedFrame,
+                      ReadAhead, VideoSource, Webcam, read_ahead)
 
 __all__ = [
     'DEFAULT_FPS', 'IMAGE_SUFFIXES', 'ON_CORRUPT', 'ArrayFrames',

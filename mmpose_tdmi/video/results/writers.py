@@ -1,4 +1,8 @@
-"""Results of a video written while its frames come in.
+"""What is written of a video, and where.
+
+The hidden folder of a run that is under way or was interrupted.
+
+Results of a video written while its frames come in.
 
 Every frame's record goes to a journal at once; the result files are made from
 it when the video is complete. Videos are written in pieces. Both are in a
@@ -9,24 +13,162 @@ where journal and pieces end, if input, model and settings are the same.
 
 Shape shorthand: H x W pixels of a frame.
 """
+import fcntl
+import json
 import logging
 import re
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import IO, Any, Dict, Iterator, List, Optional, Sequence
 
 import numpy as np
 from mmengine.logging import print_log
 
+from mmpose_tdmi.utils.files import write_json
 from mmpose_tdmi.visualization import VideoDrawer
 from ..structures import FramePoses
-from .exports import EXPORTS
-from .journal import Journal
+from .exports import EXPORTS, FILE_NAMES, frame_record
 from .meta import VideoMeta
-from .output_settings import OutputSettings
-from .pieces import VideoPieces, fit_frame, frame_time
-from .records import frame_record
+from .pieces import Journal, VideoPieces, fit_frame, frame_time
 from .report import ReportWriter
-from .run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """What is written of a video.
+
+    Args:
+        pred_out_dir (Path, optional): Folder of the files in ``formats``.
+            Defaults to None, none is written.
+        vis_out_dir (Path, optional): Folder of the overlay video. Defaults
+            to None, none is written.
+        formats (Sequence[str]): Some of ``'json'``, ``'csv'``,
+            ``'posetrack'`` and ``'coco'``. Defaults to ``('json', )``.
+        overlay (bool): Whether there is an overlay video in ``vis_out_dir``.
+            Defaults to ``True``.
+        report (bool): Whether there is a page to look at the results with,
+            in ``vis_out_dir`` or, without one, in ``pred_out_dir``. Defaults
+            to ``False``.
+        kpt_thr (float): Keypoints with a lower score are not drawn. Defaults
+            to 0.3.
+        trail (int): For how many frames trails are drawn. Defaults to 30.
+        draw_heatmap (bool): Whether heatmaps are drawn, which the poses must
+            have. Defaults to ``False``.
+        draw_motion (bool): Whether motion features are drawn, likewise.
+            Defaults to ``False``.
+        resume (bool): Whether to go on where an interrupted run with the
+            same fingerprint was. Defaults to ``False``.
+
+    Raises:
+        ValueError: If a format is unknown, or nothing would be written.
+    """
+    pred_out_dir: Optional[Path] = None
+    vis_out_dir: Optional[Path] = None
+    formats: Sequence[str] = ('json', )
+    overlay: bool = True
+    report: bool = False
+    kpt_thr: float = 0.3
+    trail: int = 30
+    draw_heatmap: bool = False
+    draw_motion: bool = False
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.formats if name not in EXPORTS]
+        if unknown:
+            raise ValueError(f'formats {unknown} are not known, expected some '
+                             f'of {list(EXPORTS)}')
+        if self.pred_out_dir is None and self.vis_out_dir is None:
+            raise ValueError('neither pred_out_dir nor vis_out_dir is given: '
+                             'there is nowhere to write to')
+
+    def files(self, name: str) -> Dict[str, Path]:
+        """Where the files of a video go.
+
+        Args:
+            name (str): The video's name.
+
+        Returns:
+            dict[str, Path]: By format, ``'overlay'`` and ``'report'``.
+        """
+        found = {}
+        if self.pred_out_dir is not None:
+            for key in self.formats:
+                found[key] = (
+                    Path(self.pred_out_dir) / FILE_NAMES[key].format(name))
+        if self.vis_out_dir is not None and self.overlay:
+            found['overlay'] = Path(self.vis_out_dir) / f'{name}.mp4'
+        if self.report:
+            folder = self.vis_out_dir or self.pred_out_dir
+            found['report'] = Path(folder) / f'{name}.html'
+        return found
+
+
+class RunFolder:
+    """A folder that one process at a time works in.
+
+    The operating system gives the lock up when the process ends, however it
+    ends.
+
+    Args:
+        path (Path): The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: Optional[IO[str]] = None
+
+    def enter(self, header: Dict[str, Any], resume: bool) -> bool:
+        """Lock the folder and make it ready for a run.
+
+        Args:
+            header (dict): What the run is; plain values.
+            resume (bool): Whether to keep what an interrupted run with the
+                same header has left. Everything else is removed.
+
+        Returns:
+            bool: Whether something was kept.
+
+        Raises:
+            ValueError: If another process works in the folder.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.path / 'lock').open('w')
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.leave()
+            raise ValueError(f'{self.path}: another process is writing these '
+                             'results at this moment') from error
+        found = self.path / 'run.json'
+        if resume and _read(found) == header:
+            return True
+        for entry in self.path.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            elif entry.name != 'lock':
+                entry.unlink()
+        write_json(found, header)
+        return False
+
+    def leave(self) -> None:
+        """Give the lock up; the folder stays."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def remove(self) -> None:
+        """Remove the folder and give the lock up."""
+        shutil.rmtree(self.path)
+        self.leave()
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
 
 
 class VideoResultWriter:

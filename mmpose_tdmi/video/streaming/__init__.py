@@ -16,14 +16,12 @@ than the frame's, they are moved. The parts, from the crop to the poses:
 - ``engine``: the estimator, its modes and arguments;
 - ``stages``: where the time goes.
 """
-from .clip_settings import ClipSettings
-from .crop_policy import CropPolicy
-from .engine import MODES, StreamingPoseEstimator
-from .feature_cache import FeatureCache
-from .precision import PRECISIONS, Precision
-from .stages import StageTimes, stage
-from .stats import StreamingStats
-from .window_model import FrameFeatures, WindowModel, WindowPose
+from mmpose_tdmi.utils.stages import StageTimes, stage
+from .clips import ClipSettings
+from .crops import CropPolicy
+from .estimator import MODES, StreamingPoseEstimator, StreamingStats
+from .phases import (PRECISIONS, FeatureCache, FrameFeatures, Precision,
+                     WindowModel, WindowPose)
 
 __all__ = [
     'MODES', 'PRECISIONS', 'Precision', 'ClipSettings', 'CropPolicy',

@@ -4,12 +4,9 @@ Boxes go in, boxes with identities come out; between the frames that a
 detector looks at, boxes are carried on. Trackers that compare poses and
 motion give the final identities once the poses are known.
 """
-from .build import TRACKERS, build_tracker
-from .byte_tracker import ByteTracker
-from .iou_tracker import IoUTracker
-from .person_tracker import PersonTracker
-from .pose_tracker import PoseTracker
-from .untracked import Untracked
+from .trackers import (TRACKERS, ByteTracker, IoUTracker, PoseTracker,
+                       build_tracker)
+from .tracks import PersonTracker, Untracked
 
 __all__ = [
     'TRACKERS', 'ByteTracker', 'IoUTracker', 'PersonTracker', 'PoseTracker',

@@ -2,7 +2,7 @@
 import pytest
 
 from mmpose_tdmi.datasets import converters
-from mmpose_tdmi.synthetic import write_official_set
+from projects.synthetic.official.writing import write_official_set
 
 
 @pytest.fixture(scope='session')

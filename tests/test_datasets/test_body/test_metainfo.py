@@ -4,10 +4,10 @@ import pytest
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
-from mmpose_tdmi.datasets.body import (keypoint_definition, keypoint_mapping,
-                                       metainfo)
+from mmpose_tdmi.datasets import metainfo
 from mmpose_tdmi.datasets.converters import (HIEVE_KEYPOINT_NAMES,
                                              KEYPOINT_NAMES)
+from mmpose_tdmi.datasets.metainfo import keypoint_definition, keypoint_mapping
 from mmpose_tdmi.evaluation import POSEVAL_JOINTS, joint_columns
 
 LAYOUTS = ('posetrack17', 'posetrack18', 'posetrack21', 'posetrack_eval',

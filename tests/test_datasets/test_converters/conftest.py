@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from mmpose_tdmi.synthetic import write_official_set
+from projects.synthetic.official.writing import write_official_set
 
 
 @pytest.fixture(scope='session')

@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from mmpose_tdmi.datasets.converters.annolist import corner_box, read_points
-from mmpose_tdmi.datasets.converters.reading import Record
+from mmpose_tdmi.datasets.converters.conversion import Record
+from mmpose_tdmi.datasets.converters.posetrack17 import corner_box, read_points
 
 
 def rect(points, **fields):

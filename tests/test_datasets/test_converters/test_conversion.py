@@ -11,7 +11,8 @@ from mmpose_tdmi.datasets.converters import (convert_hieve,
                                              convert_posetrack21)
 from mmpose_tdmi.datasets.converters.conversion import \
     make_annotation_ids_unique
-from mmpose_tdmi.synthetic import ClipSettings, write_official_set
+from projects.synthetic.official.writing import write_official_set
+from projects.synthetic.settings import ClipSettings
 
 SMALL = ClipSettings(width=64, height=64, frames=3, label_margin=0, crowd=0.2)
 CONVERTERS = dict(

@@ -2,8 +2,9 @@
 import pytest
 from PIL import Image
 
-from mmpose_tdmi.datasets.converters.frames import (frame_number, image_size,
-                                                    list_frames)
+from mmpose_tdmi.datasets.converters.conversion import (frame_number,
+                                                        image_size,
+                                                        list_frames)
 
 
 @pytest.mark.parametrize('name, number', [('00000012.jpg', 12),

@@ -3,14 +3,14 @@ import numpy as np
 import pytest
 
 # yapf: disable
-from mmpose_tdmi.datasets.converters.layouts import (HIEVE_KEYPOINT_NAMES,
-                                                     HIEVE_SKELETON,
-                                                     KEYPOINT_NAMES,
-                                                     POSETRACK17_POINTS,
-                                                     box_from_keypoints,
-                                                     box_of_joints_and_head,
-                                                     count_joints,
-                                                     hieve_category)
+from mmpose_tdmi.datasets.converters.conversion import (HIEVE_KEYPOINT_NAMES,
+                                                        HIEVE_SKELETON,
+                                                        KEYPOINT_NAMES,
+                                                        POSETRACK17_POINTS,
+                                                        box_from_keypoints,
+                                                        box_of_joints_and_head,
+                                                        count_joints,
+                                                        hieve_category)
 
 # yapf: enable
 

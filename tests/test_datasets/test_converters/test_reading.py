@@ -1,7 +1,7 @@
 """Values of json files, and the errors that name them."""
 import pytest
 
-from mmpose_tdmi.datasets.converters.reading import Record, read_json, shown
+from mmpose_tdmi.datasets.converters.conversion import Record, read_json, shown
 
 
 def write(tmp_path, text):

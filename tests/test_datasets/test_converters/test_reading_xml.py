@@ -1,8 +1,8 @@
 """XML that is bounded and whose errors are named."""
 import pytest
 
-from mmpose_tdmi.datasets.converters import reading_xml
-from mmpose_tdmi.datasets.converters.reading_xml import read_xml
+from mmpose_tdmi.datasets.converters import conversion as reading_xml
+from mmpose_tdmi.datasets.converters.conversion import read_xml
 
 BOMB = ('<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb"><!ENTITY c "' + '&b;' * 1000 +
         '"><!ENTITY d "' + '&c;' * 1000 + '">]><a>&d;</a>')

@@ -1,8 +1,8 @@
 """Counts beside the paper's."""
-from mmpose_tdmi.datasets.converters.conversion import COUNTS
-from mmpose_tdmi.datasets.converters.summary import (PAPER_FIGURES,
+from mmpose_tdmi.datasets.converters.command import (PAPER_FIGURES,
                                                      compare_with_paper,
                                                      describe)
+from mmpose_tdmi.datasets.converters.conversion import COUNTS
 
 
 def counts(videos, persons):

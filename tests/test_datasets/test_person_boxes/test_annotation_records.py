@@ -3,8 +3,7 @@ import json
 
 import pytest
 
-from mmpose_tdmi.datasets.person_boxes import (known_size,
-                                               read_annotation_records)
+from mmpose_tdmi.datasets.box_files import known_size, read_annotation_records
 
 IMAGE = dict(id=7, file_name='a/0.jpg', width=64, height=48)
 CONTENT = dict(

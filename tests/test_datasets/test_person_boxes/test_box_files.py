@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from mmpose_tdmi.datasets.person_boxes import read_box_file
+from mmpose_tdmi.datasets.box_files import read_box_file
 
 BOX = dict(bbox=[10, 10, 20, 20], score=0.9)
 COCO = dict(BOX, image_id=7, category_id=1)

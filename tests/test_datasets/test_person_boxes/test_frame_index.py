@@ -1,7 +1,7 @@
 """Finding the images of boxes."""
 import pytest
 
-from mmpose_tdmi.datasets.person_boxes import FrameIndex, RawBox
+from mmpose_tdmi.datasets.box_files import FrameIndex, RawBox
 
 IMAGES = {
     7: dict(file_name='images/val/000342_mpii_test/000001.jpg', vid_id='342'),

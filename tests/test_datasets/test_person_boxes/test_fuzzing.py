@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmpose_tdmi.datasets.person_boxes import (box_statistics, known_size,
+from mmpose_tdmi.datasets.box_files import known_size, read_annotation_records
+from mmpose_tdmi.datasets.person_boxes import (box_statistics,
                                                load_person_boxes,
-                                               person_boxes_by_image,
-                                               read_annotation_records)
+                                               person_boxes_by_image)
 
 EXAMPLES = int(os.environ.get('MMPOSE_TDMI_FUZZ_EXAMPLES', 150))
 NAMES = [f'images/val/clip/00000{i}.jpg' for i in range(3)]

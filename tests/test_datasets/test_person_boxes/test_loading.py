@@ -5,8 +5,8 @@ import logging
 import numpy as np
 import pytest
 
-from mmpose_tdmi.datasets.person_boxes import (load_person_boxes, loading,
-                                               suppress)
+from mmpose_tdmi.datasets import person_boxes as loading
+from mmpose_tdmi.datasets.person_boxes import load_person_boxes, suppress
 
 IMAGES = {7: dict(width=100, height=50), 8: dict(width=100, height=50)}
 GOOD = dict(image_id=7, category_id=1, bbox=[10, 10, 20, 20], score=0.9)

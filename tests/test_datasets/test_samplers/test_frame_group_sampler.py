@@ -3,7 +3,7 @@ import pytest
 from mmpose.registry import DATA_SAMPLERS
 
 from mmpose_tdmi.datasets import FrameGroupSampler
-from mmpose_tdmi.datasets.samplers import frame_group_sampler
+from mmpose_tdmi.datasets import samplers as frame_group_sampler
 
 
 def ranks(monkeypatch, world_size, size, **kwargs):

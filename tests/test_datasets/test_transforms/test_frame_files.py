@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmpose_tdmi.datasets import LoadFrameSequence, ShareRandomParams
-from mmpose_tdmi.datasets.transforms.frame_files import FrameFiles
+from mmpose_tdmi.datasets.transforms.loading import FrameFiles
 
 
 @pytest.fixture

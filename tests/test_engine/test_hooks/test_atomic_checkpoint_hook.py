@@ -14,9 +14,10 @@ from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
 import mmpose_tdmi  # noqa: F401
-from mmpose_tdmi.engine import AtomicCheckpointHook, atomic_backend
-from mmpose_tdmi.engine.atomic_backend import (AtomicLocalBackend,
-                                               remove_partial_files)
+from mmpose_tdmi.engine import AtomicCheckpointHook
+from mmpose_tdmi.engine.hooks import checkpoint as atomic_backend
+from mmpose_tdmi.engine.hooks.checkpoint import (AtomicLocalBackend,
+                                                 remove_partial_files)
 
 
 class Numbers(Dataset):

@@ -8,9 +8,9 @@ from mmpose_tdmi.evaluation.functional import POSEVAL_JOINTS, poseval_ap
 from mmpose_tdmi.evaluation.pose_errors import (NO_JOINT, OUTCOMES,
                                                 PREDICTIONS, SLICINGS,
                                                 JointErrors, error_rows,
-                                                format_rows, slice_joints,
-                                                video_errors, write_csv)
-from mmpose_tdmi.evaluation.pose_errors.plots import plot_rows
+                                                format_rows, plot_rows,
+                                                slice_joints, video_errors,
+                                                write_csv)
 
 
 @pytest.fixture

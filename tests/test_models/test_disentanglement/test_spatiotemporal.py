@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmpose_tdmi.models.disentanglement import SpatiotemporalFeature
+from mmpose_tdmi.models.spatiotemporal import SpatiotemporalFeature
 from mmpose_tdmi.structures import FrameWindow
 
 CENTRED = FrameWindow((-2, -1, 0, 1, 2))

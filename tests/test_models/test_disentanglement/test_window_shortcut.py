@@ -3,7 +3,7 @@ import torch
 from mmpose.registry import MODELS
 
 from mmpose_tdmi.models import TemporalFeatures
-from mmpose_tdmi.models.disentanglement import WindowShortcut
+from mmpose_tdmi.models.spatiotemporal import WindowShortcut
 from mmpose_tdmi.structures import FrameWindow
 
 WINDOW = FrameWindow((-2, -1, 0, 1, 2))

@@ -2,9 +2,8 @@ import pytest
 import torch
 
 from mmpose_tdmi.models.layers import DeformableConv2d, deformable
-from mmpose_tdmi.models.layers.blocked_deform import deform_conv2d_blocked
-from mmpose_tdmi.models.layers.grid_sample_deform import \
-    deform_conv2d_grid_sample
+from mmpose_tdmi.models.layers.deformable import (deform_conv2d_blocked,
+                                                  deform_conv2d_grid_sample)
 
 
 def inputs(num, channels, groups, size, dtype=torch.float32):

@@ -1,6 +1,6 @@
 import pytest
 
-from mmpose_tdmi.models.layers.checks import (check_choice, check_positive,
+from mmpose_tdmi.models.layers.blocks import (check_choice, check_positive,
                                               merge_options)
 
 

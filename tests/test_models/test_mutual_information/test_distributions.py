@@ -3,8 +3,9 @@ import math
 import pytest
 import torch
 
-from mmpose_tdmi.models.mutual_information.distributions import (
-    LOG_2, js_divergence, kl_divergence, spatial_log_softmax)
+from mmpose_tdmi.models.mutual_information import (LOG_2, js_divergence,
+                                                   kl_divergence,
+                                                   spatial_log_softmax)
 
 HUGE = {
     'zero': torch.zeros(1, 2, 4, 4),

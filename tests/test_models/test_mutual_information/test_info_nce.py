@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from mmpose_tdmi.models.mutual_information.info_nce import info_nce
+from mmpose_tdmi.models.mutual_information import info_nce
 
 
 def gaussian_pair(rho, batch=8, channels=4, size=8):

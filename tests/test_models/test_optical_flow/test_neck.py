@@ -6,7 +6,7 @@ from torch import nn
 from torchvision.models.optical_flow import Raft_Large_Weights
 
 from mmpose_tdmi.models import OpticalFlowNeck, TemporalFeatures
-from mmpose_tdmi.models.complexity import count_model
+from mmpose_tdmi.models.cost import count_model
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import torch
 from mmengine.optim import OptimWrapper
 from mmpose.registry import MODELS
 
-from mmpose_tdmi.models.complexity import clip_length
+from mmpose_tdmi.models.cost import clip_length
 
 
 def build(config):

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmpose.registry import MODELS
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from mmpose_tdmi.models.complexity import clip_length
+from mmpose_tdmi.models.cost import clip_length
 from mmpose_tdmi.structures import FrameWindow
 
 ROOT = Path(__file__).resolve().parents[3] / 'configs'

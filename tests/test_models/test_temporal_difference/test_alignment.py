@@ -1,6 +1,6 @@
 import torch
 
-from mmpose_tdmi.models.temporal_difference.alignment import StageAlignment
+from mmpose_tdmi.models.temporal_difference import StageAlignment
 
 
 def test_equal_maps_are_passed_on_without_parameters():

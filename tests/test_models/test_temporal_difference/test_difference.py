@@ -1,9 +1,8 @@
 import pytest
 import torch
 
-from mmpose_tdmi.models.temporal_difference import feature_differences
-from mmpose_tdmi.models.temporal_difference.difference import \
-    concatenated_differences
+from mmpose_tdmi.models.temporal_difference import (concatenated_differences,
+                                                    feature_differences)
 
 
 def test_later_minus_earlier_in_time_order():

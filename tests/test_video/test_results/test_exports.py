@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from mmpose_tdmi.evaluation.functional import PredictedSequence
-from mmpose_tdmi.evaluation.functional.posetrack_files import read_predictions
-from mmpose_tdmi.evaluation.prediction_files import write_predictions
+from mmpose_tdmi.evaluation.functional.files import read_predictions
+from mmpose_tdmi.evaluation.metrics.predictions import write_predictions
 from mmpose_tdmi.video.results import load_results, results_schema
-from mmpose_tdmi.video.results.exports import EXPORTS, FORMAT
-from mmpose_tdmi.video.results.journal import Journal
-from mmpose_tdmi.video.results.records import frame_record
+from mmpose_tdmi.video.results.exports import EXPORTS, FORMAT, frame_record
+from mmpose_tdmi.video.results.pieces import Journal
 
 INDICES = [0, 1, 2, 4, 5, 6, 7]  # frame 3 did not decode, 6 has nobody
 

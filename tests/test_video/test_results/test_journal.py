@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mmpose_tdmi.video.results.journal import Journal
+from mmpose_tdmi.video.results.pieces import Journal
 
 
 def record(index: int) -> dict:

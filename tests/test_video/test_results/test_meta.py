@@ -4,8 +4,7 @@ import os
 import pytest
 
 from mmpose_tdmi.version import __version__
-from mmpose_tdmi.video.results.fingerprint import (identify_config,
-                                                   identify_input)
+from mmpose_tdmi.video.results.meta import identify_config, identify_input
 
 
 def test_as_json(make_meta):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmpose_tdmi.video import FramePoses
-from mmpose_tdmi.video.results.records import frame_record
+from mmpose_tdmi.video.results.exports import frame_record
 
 
 def test_everything_of_a_frame(poses_of, fps):

@@ -13,12 +13,12 @@ import pytest
 
 from mmpose_tdmi.video import FramePoses
 from mmpose_tdmi.video.results import OutputSettings, open_writers
+from mmpose_tdmi.video.results import report as page_data
 from mmpose_tdmi.video.results import report as report_package
+from mmpose_tdmi.video.results import report as report_writer
 from mmpose_tdmi.video.results import write_report
-from mmpose_tdmi.video.results.records import frame_record
-from mmpose_tdmi.video.results.report import page_data
-from mmpose_tdmi.video.results.report import writer as report_writer
-from mmpose_tdmi.visualization.pose_drawer import ID_COLOURS
+from mmpose_tdmi.video.results.exports import frame_record
+from mmpose_tdmi.visualization.drawers import ID_COLOURS
 
 #: Would end the script, start a tag, or break the json, if not escaped.
 NASTY = '<b>"x"& <!-- <script> alert(1)\u2028 ]]>'

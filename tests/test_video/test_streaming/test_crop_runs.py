@@ -2,7 +2,7 @@ import pytest
 
 from mmpose_tdmi.video import CropPolicy, TrackedBox
 from mmpose_tdmi.video.streaming import ClipSettings
-from mmpose_tdmi.video.streaming.crop_runs import CropRuns
+from mmpose_tdmi.video.streaming.crops import CropRuns
 
 
 def box(x, track_id=1):

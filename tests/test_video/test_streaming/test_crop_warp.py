@@ -7,7 +7,7 @@ from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 
 from mmpose_tdmi.video import Crop
 from mmpose_tdmi.video.streaming import FrameFeatures
-from mmpose_tdmi.video.streaming.crop_warp import CropWarp
+from mmpose_tdmi.video.streaming.crops import CropWarp
 
 SIZE = (64, 96)
 SOURCE = Crop((100., 80.), (80., 120.))

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmpose_tdmi.datasets.clip_frames import PADDING_POLICIES, VideoFrames
+from mmpose_tdmi.datasets.frames import PADDING_POLICIES, VideoFrames
 from mmpose_tdmi.structures import FrameWindow
 from mmpose_tdmi.video import TrackedFrame
-from mmpose_tdmi.video.streaming.frame_buffer import FrameBuffer
+from mmpose_tdmi.video.streaming.clips import FrameBuffer
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
 

@@ -3,9 +3,9 @@ import tracemalloc
 
 import numpy as np
 
-from mmpose_tdmi.performance import still_video
 from mmpose_tdmi.video import StreamingPoseEstimator
 from mmpose_tdmi.video.streaming import WindowPose
+from projects.performance.still_video import still_video
 
 
 def peak(model, num_frames):

@@ -3,9 +3,9 @@ import threading
 
 import pytest
 
-from mmpose_tdmi.performance import still_video
+from mmpose_tdmi.utils.stages import StageTimes, stage
 from mmpose_tdmi.video import StreamingPoseEstimator
-from mmpose_tdmi.video.streaming import StageTimes, stage
+from projects.performance.still_video import still_video
 
 
 class Clock:

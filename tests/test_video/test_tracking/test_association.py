@@ -2,9 +2,8 @@
 import numpy as np
 import pytest
 
-from mmpose_tdmi.video.tracking.association import (assign, box_iou, cosine,
-                                                    motion_descriptor,
-                                                    pose_oks)
+from mmpose_tdmi.video.tracking.tracks import (assign, box_iou, cosine,
+                                               motion_descriptor, pose_oks)
 
 
 def test_pairs_have_the_largest_total():

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mmpose_tdmi.video.tracking.box_motion import BoxMotion
+from mmpose_tdmi.video.tracking.tracks import BoxMotion
 
 
 def box(x, y=0., width=40., height=100.):

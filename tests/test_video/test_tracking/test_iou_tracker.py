@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmpose_tdmi.video.tracking import IoUTracker
-from mmpose_tdmi.video.tracking.iou_tracker import share_inside
+from mmpose_tdmi.video.tracking.trackers import share_inside
 
 IMAGE = np.zeros((480, 640, 3), np.uint8)
 

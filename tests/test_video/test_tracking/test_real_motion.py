@@ -6,9 +6,9 @@ import pytest
 
 from mmpose_tdmi.video import Crop, FramePoses, PersonPose
 from mmpose_tdmi.video.tracking import build_tracker
-from mmpose_tdmi.video.tracking.measurement import carried_overlaps
-from mmpose_tdmi.video.tracking.simulated_detector import (DetectorFaults,
-                                                           SimulatedDetector)
+from projects.performance.simulated_detector import (DetectorFaults,
+                                                     SimulatedDetector)
+from projects.performance.tracking_measurement import carried_overlaps
 
 
 @pytest.fixture(params=['drink', 'push'])

@@ -2,8 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmpose_tdmi.models.rivals.fami_pose import GlobalAlignment
-from mmpose_tdmi.models.rivals.fami_pose.global_alignment import transform_maps
+from mmpose_tdmi.models.rivals.fami_pose import GlobalAlignment, transform_maps
 
 
 @pytest.mark.parametrize('transform', ['translation', 'affine'])

@@ -2,10 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from mmpose_tdmi.models.rivals.temporal_attention import \
-    JointTemporalAggregation
-from mmpose_tdmi.models.rivals.temporal_attention.attention import \
-    MultiHeadAttention
+from mmpose_tdmi.models.rivals.temporal_attention import (
+    JointTemporalAggregation, MultiHeadAttention)
 
 
 def test_attention_is_pytorchs(randomise):

@@ -1,0 +1,87 @@
+"""Fixtures shared by all tests."""
+import importlib.util
+import os
+import random
+import warnings
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+import pytest
+import torch
+
+REPOSITORY = Path(__file__).resolve().parent
+
+
+def pytest_configure() -> None:
+    """Keep torch from starting one thread per core of a shared machine."""
+    if 'OMP_NUM_THREADS' not in os.environ:
+        torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+
+@pytest.fixture(autouse=True)
+def seeds() -> int:
+    """Start every test from the same random state."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+    return 0
+
+
+@pytest.fixture(scope='session')
+def repository() -> Path:
+    """The repository's root."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope='session')
+def shared_clips() -> Path:
+    """Folder of real clips, which are not part of the repository.
+
+    It is looked for in ``$MMPOSE_TDMI_CLIPS``, then beside the repository in
+    ``shared/clips``; tests that need it are skipped where it is absent.
+    """
+    named = os.environ.get('MMPOSE_TDMI_CLIPS')
+    folder = Path(named) if named else REPOSITORY.parent / 'shared' / 'clips'
+    if not folder.is_dir():
+        pytest.skip(f'needs real clips in {folder}; set MMPOSE_TDMI_CLIPS to '
+                    'the folder that holds them')
+    return folder
+
+
+@pytest.fixture
+def needs_mim() -> None:
+    """Skips where mim is missing; importing it fails after distutils."""
+    if importlib.util.find_spec('mim') is None:
+        pytest.skip('needs mim')
+
+
+@pytest.fixture(scope='session')
+def cpu_float16() -> Callable[[], None]:
+    """``cpu_float16()`` skips where torch convolves no float16 on CPUs."""
+
+    def check() -> None:
+        x = torch.zeros(1, 1, 3, 3, dtype=torch.float16)
+        try:
+            torch.nn.functional.conv2d(x, x)
+        except RuntimeError:
+            pytest.skip(f'torch {torch.__version__} computes no float16 on '
+                        'CPUs')
+
+    return check
+
+
+@pytest.fixture(scope='session')
+def cpu_autocast() -> Callable[[torch.dtype], torch.autocast]:
+    """``cpu_autocast(dtype)``: the context; skips where torch has none."""
+
+    def make(dtype: torch.dtype) -> torch.autocast:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            context = torch.autocast('cpu', dtype=dtype)
+        if any('dtype is not supported' in str(w.message) for w in caught):
+            pytest.skip(f'torch {torch.__version__} has no autocast to '
+                        f'{dtype} on CPUs')
+        return context
+
+    return make

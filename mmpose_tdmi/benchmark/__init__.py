@@ -1,1 +1,0 @@
-"""Systems compared on generated clips, whose truth is known."""

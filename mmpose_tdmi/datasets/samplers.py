@@ -1,0 +1,150 @@
+"""Orders of samples in which a worker meets the same frames again.
+
+Samples in groups that share frames.
+
+Shape shorthand: N samples, R ranks.
+
+Batches in an order that gives each worker a run of samples.
+
+Shape shorthand: N samples, W workers.
+"""
+import math
+from typing import Collection, Iterator, List, Optional, Sized
+
+import torch
+from mmengine.dataset import DefaultSampler
+from mmpose.registry import DATA_SAMPLERS
+
+__all__ = ['FrameGroupSampler', 'WorkerRunBatchSampler']
+
+
+@DATA_SAMPLERS.register_module()
+class FrameGroupSampler(DefaultSampler):
+    """Draws groups of samples that follow each other in the dataset.
+
+    Those are the persons of a frame and of the next frames, as long as the
+    annotation file lists images in the order of time, as this package's
+    converters write it. With ``cache_frames`` of the loading transform, a
+    group's frames are decoded once. The price in training is that a batch
+    holds fewer different videos: with groups of g samples, batch size / g
+    groups, drawn at random.
+
+    Groups are cut anew in every epoch, at other places. Each rank gets a run
+    of groups, where the host's sampler deals single samples out in turn.
+    Without ``shuffle`` it is the dataset's order, in one run for each rank:
+    for tests with several processes, then with ``round_up=False``, since
+    what the host takes for repeated samples, the last of all ranks, are others
+    here.
+
+    Args:
+        dataset (Sized): N samples.
+        group_size (int): g. With a batch size that it divides, no group is
+            split between workers. Defaults to 4.
+        shuffle (bool): Whether groups are drawn at random. Defaults to True.
+        seed (int, optional): Defaults to None, one that all ranks share.
+        round_up (bool): Whether the first samples are repeated until R
+            divides their number. Defaults to True.
+
+    Raises:
+        ValueError: If ``group_size`` is less than 1.
+    """
+
+    def __init__(self,
+                 dataset: Sized,
+                 group_size: int = 4,
+                 shuffle: bool = True,
+                 seed: Optional[int] = None,
+                 round_up: bool = True) -> None:
+        if not isinstance(group_size, int) or group_size < 1:
+            raise ValueError(
+                f'group_size must be at least 1, got {group_size!r}')
+        super().__init__(dataset, shuffle, seed, round_up)
+        self.group_size = group_size
+        # a rank's run: as many for each, or the remainder for the last ones
+        size = len(dataset)
+        share = math.ceil(size / self.world_size)
+        self._first = min(self.rank * share, self.total_size)
+        if not round_up:
+            self.num_samples = min(self._first + share, size) - self._first
+
+    def __iter__(self) -> Iterator[int]:
+        """The indices of this rank's samples."""
+        size = len(self.dataset)
+        indices = torch.arange(size)
+        if self.shuffle:
+            generator = torch.Generator()
+            generator.manual_seed(self.seed + self.epoch)
+            start = int(
+                torch.randint(self.group_size, (1, ), generator=generator))
+            # the first and the last group may be smaller
+            groups = [
+                *indices[:start].split(self.group_size),
+                *indices[start:].split(self.group_size)
+            ]
+            order = torch.randperm(len(groups), generator=generator)
+            indices = torch.cat([groups[place] for place in order])
+        places = torch.arange(self._first, self._first + self.num_samples)
+        return iter(indices[places % size].tolist())
+
+
+@DATA_SAMPLERS.register_module()
+class WorkerRunBatchSampler:
+    """Orders batches so that each worker meets the frames that it knows.
+
+    PyTorch deals batches out to its W workers in turn. In the order of a test
+    each worker's next batch is then W batches further, and few of its frames
+    are among those that the worker has decoded. Here the sampler's indices
+    are cut into W runs of batches, and the batches dealt so that each worker
+    gets a run. The batches are those that the stock batch sampler makes; only
+    their order is another. For tests, whose metrics tell samples by their
+    ids::
+
+        test_dataloader = dict(
+            num_workers=4,
+            batch_sampler=dict(type='WorkerRunBatchSampler', num_workers=4))
+
+    With several ranks use :class:`FrameGroupSampler` without shuffling as
+    ``sampler``, which gives each rank a run.
+
+    Args:
+        sampler (Iterable[int]): Gives the indices of N samples and has a
+            length.
+        batch_size (int): Samples in a batch; the last has the remainder.
+        num_workers (int): W, the data loader's; 0 counts as 1.
+
+    Raises:
+        ValueError: If a number is out of its range.
+    """
+
+    def __init__(self, sampler: Collection[int], batch_size: int,
+                 num_workers: int) -> None:
+        if batch_size < 1:
+            raise ValueError(
+                f'batch_size must be at least 1, got {batch_size}')
+        if num_workers < 0:
+            raise ValueError(
+                f'num_workers must not be negative, got {num_workers}')
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self.num_workers = max(num_workers, 1)
+
+    def __len__(self) -> int:
+        return -(-len(self.sampler) // self.batch_size)
+
+    def __iter__(self) -> Iterator[List[int]]:
+        indices = list(self.sampler)
+        batches = [
+            indices[start:start + self.batch_size]
+            for start in range(0, len(indices), self.batch_size)
+        ]
+        # the first workers get one more, as they do when dealt in turn
+        short, longer = divmod(len(batches), self.num_workers)
+        runs, start = [], 0
+        for worker in range(self.num_workers):
+            stop = start + short + (worker < longer)
+            runs.append(batches[start:stop])
+            start = stop
+        for place in range(short + (longer > 0)):
+            for run in runs:
+                if place < len(run):
+                    yield run[place]

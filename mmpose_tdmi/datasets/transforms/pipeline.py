@@ -1,0 +1,301 @@
+"""Packing of clips: the stock packing, with the clip's own keys added.
+
+Shape shorthand: T frames of a clip, H x W pixels of the model's input.
+
+One draw of random parameters for all frames of a clip.
+
+A random change that differs between frames is fake motion, the very signal
+that the method measures. MMPose's geometric transforms treat a list of frames
+as one image already; its photometric ones know single images only. This
+wrapper is what makes those work on clips.
+
+Shape shorthand: T frames of a clip.
+
+Corrupted frames, to test how a model takes them.
+
+Shape shorthand: T frames of a clip, H x W pixels.
+"""
+import random
+from copy import deepcopy
+from typing import Callable, List, Optional, Sequence, Tuple, Union
+
+import cv2
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform, Compose, TransformBroadcaster
+from mmpose.datasets.transforms import PackPoseInputs
+from mmpose.registry import TRANSFORMS
+
+from mmpose_tdmi.structures import CLIP_META_KEYS, FrameWindow
+
+
+@TRANSFORMS.register_module()
+class PackPoseSequenceInputs(PackPoseInputs):
+    """Pack a clip for the model.
+
+    The stock packing stacks the list of frames in ``img`` to ``inputs``
+    (T, 3, H, W); what this class adds are the clip's keys
+    (:data:`~mmpose_tdmi.structures.CLIP_META_KEYS`) and the person's
+    ``track_id``, if any, among the sample's ``metainfo``, and a check of the
+    clip.
+
+    Args:
+        meta_keys (Sequence[str], optional): The keys to keep as metainfo.
+            Defaults to None, the host's keys, the clip's and ``track_id``.
+        pack_transformed (bool): As in
+            :class:`mmpose.datasets.transforms.PackPoseInputs`. Defaults to
+            False.
+
+    Raises:
+        ValueError: If ``img`` is not a clip of as many frames as the
+            sample's ``frame_offsets`` name.
+    """
+
+    def __init__(self,
+                 meta_keys: Optional[Sequence[str]] = None,
+                 pack_transformed: bool = False) -> None:
+        super().__init__(pack_transformed=pack_transformed)
+        # the host's own default keys are what its __init__ has just set
+        if meta_keys is None:
+            meta_keys = (*self.meta_keys, *CLIP_META_KEYS, 'track_id')
+        self.meta_keys = tuple(meta_keys)
+
+    def transform(self, results: dict) -> dict:
+        """Pack the sample.
+
+        Args:
+            results (dict): The sample, with the clip's frames in ``img``.
+
+        Returns:
+            dict: ``inputs`` (Tensor, (T, 3, H, W)) and ``data_samples``
+            (:class:`mmpose.structures.PoseDataSample`).
+        """
+        offsets = results.get('frame_offsets')
+        if offsets is None:
+            raise ValueError(
+                'expected a clip with frame_offsets, as LoadFrameSequence '
+                f'gives it, for {results.get("img_path")!r}')
+        frames = results.get('img')
+        is_clip = isinstance(frames, (list, tuple))
+        if not is_clip or len(frames) != len(offsets):
+            found = (f'{len(frames)} frames'
+                     if is_clip else type(frames).__name__)
+            raise ValueError(
+                f'expected img to be a clip of T = {len(offsets)} frames '
+                f'(frame_offsets {tuple(offsets)}), got {found} for '
+                f'{results.get("img_path")!r}')
+        return super().transform(results)
+
+
+@TRANSFORMS.register_module()
+class ShareRandomParams(TransformBroadcaster):
+    """Apply transforms of single images to each frame, drawing once.
+
+    mmcv's ``TransformBroadcaster(share_random_params=True)`` does this for
+    transforms that draw through ``cache_randomness``
+    (``PhotometricDistortion``, ``YOLOXHSVRandomAug``) and raises on others
+    (``Albumentation``). This subclass shares the draws of any transform:
+    each frame is treated by a copy of the transforms, private generators
+    included, from the same state of the global generators of numpy, Python
+    and torch. Afterwards generators and transforms stand where one frame's
+    treatment has left them.
+
+    Required Keys:
+
+        - img (list[np.ndarray], T)
+
+    Modified Keys:
+
+        - img
+
+    Args:
+        transforms (list[dict | Callable]): The transforms, by config or
+            built. They may change ``img`` and nothing else.
+
+    Raises:
+        ValueError: If ``img`` is not a non-empty list of frames, or a
+            transform drops a frame by giving None.
+    """
+
+    def __init__(self, transforms: List[Union[dict, Callable]]) -> None:
+        # built here, so that MMPose's transforms are found in any scope
+        built = [
+            TRANSFORMS.build(transform)
+            if isinstance(transform, dict) else transform
+            for transform in transforms
+        ]
+        super().__init__(built, mapping=dict(img='img'), auto_remap=True)
+
+    def transform(self, results: dict) -> dict:
+        """Apply the transforms to every frame.
+
+        Args:
+            results (dict): The sample, with a list of frames in ``img``.
+
+        Returns:
+            dict: The sample with the frames changed.
+        """
+        frames = results.get('img')
+        if not isinstance(frames, (list, tuple)) or not frames:
+            raise ValueError('ShareRandomParams needs the list of a clip\'s '
+                             f'frames in img, got {type(frames).__name__}')
+        start = _global_generators()
+        changed = []
+        for place, frame in enumerate(frames):
+            _set_global_generators(start)
+            transforms: Compose = deepcopy(self.transforms)
+            # some transforms write in place and need plain memory, which
+            # e.g. a flipped or a cached frame is not
+            frame = np.require(frame, requirements=('C', 'W'))
+            output: Optional[dict] = transforms({**results, 'img': frame})
+            if output is None:
+                raise ValueError(
+                    f'a transform under ShareRandomParams gave None for '
+                    f'frame {place} of {results.get("img_path")!r}')
+            changed.append(output['img'])
+        self.transforms = transforms
+        results['img'] = changed
+        return results
+
+
+def _global_generators() -> Tuple:
+    return np.random.get_state(), random.getstate(), torch.get_rng_state()
+
+
+def _set_global_generators(states: Tuple) -> None:
+    np.random.set_state(states[0])
+    random.setstate(states[1])
+    torch.set_rng_state(states[2])
+
+
+@TRANSFORMS.register_module()
+class CorruptFrames(BaseTransform):
+    """Corrupt the supporting frames of a clip, or its key frame.
+
+    To be put right after :class:`LoadFrameSequence` of a test pipeline. The
+    same sample is always corrupted in the same way.
+
+    Required Keys:
+
+        - img
+        - frame_offsets
+        - id (for ``'noise'`` and ``'shuffle'``)
+
+    Modified Keys:
+
+        - img
+
+    Args:
+        kind (str): ``'drop'``, frames are black; ``'noise'``, Gaussian noise
+            is added; ``'blur'``, Gaussian blur. For supporting frames also:
+            ``'freeze'``, they show the key frame; ``'duplicate'``, each shows
+            what the one next to it away from the key frame shows (the
+            outermost stay); ``'shuffle'``, their order is random;
+            ``'reverse'``, the clip runs backwards around the key frame.
+        frames (str): ``'supporting'`` (all but the key frame) or ``'key'``.
+            Defaults to ``'supporting'``.
+        severity (float): Noise: standard deviation in grey levels; blur:
+            standard deviation in per cent of the image's height. The others
+            have none. Defaults to 40 for noise and 2 for blur.
+        seed (int): Seed of noise and order. Defaults to 0.
+
+    Raises:
+        ValueError: If an argument is not one of those described.
+    """
+
+    EITHER = ('drop', 'noise', 'blur')
+    SUPPORTING_ONLY = ('freeze', 'duplicate', 'shuffle', 'reverse')
+    SEVERITIES = dict(noise=40., blur=2.)
+
+    def __init__(self,
+                 kind: str,
+                 frames: str = 'supporting',
+                 severity: Optional[float] = None,
+                 seed: int = 0) -> None:
+        if frames not in ('supporting', 'key'):
+            raise ValueError("frames must be 'supporting' or 'key', got "
+                             f'{frames!r}')
+        allowed = self.EITHER + self.SUPPORTING_ONLY * (frames == 'supporting')
+        if kind not in allowed:
+            raise ValueError(f'kind must be one of {allowed} for {frames} '
+                             f'frames, got {kind!r}')
+        if severity is not None:
+            if kind not in self.SEVERITIES:
+                raise ValueError(f'kind {kind!r} has no severity, got '
+                                 f'{severity!r}')
+            if not 0 < severity < float('inf'):
+                raise ValueError(
+                    f'severity must be a positive number, got {severity!r}')
+        self.kind = kind
+        self.frames = frames
+        self.severity = severity or self.SEVERITIES.get(kind)
+        self.seed = seed
+
+    def transform(self, results: dict) -> dict:
+        """Corrupt a sample's clip.
+
+        Args:
+            results (dict): The sample with its frames, T arrays (H, W, 3).
+
+        Returns:
+            dict: The sample.
+        """
+        window = FrameWindow(tuple(results['frame_offsets']))
+        frames = results['img']
+        if len(frames) != window.num_frames:
+            raise ValueError(
+                f'{results.get("img_path")}: {len(frames)} frames but '
+                f'frame_offsets {window.offsets}')
+        key = window.key
+        supporting = [t for t in range(window.num_frames) if t != key]
+        chosen = supporting if self.frames == 'supporting' else [key]
+        order = self._order(results, supporting, key)
+        if order is not None:
+            results['img'] = [frames[t].copy() for t in order]
+            return results
+        results['img'] = [
+            self._changed(frame, t, results) if t in chosen else frame
+            for t, frame in enumerate(frames)
+        ]
+        return results
+
+    def _order(self, results: dict, supporting: List[int],
+               key: int) -> Optional[List[int]]:
+        """Which frame each place shows; None for kinds that move none."""
+        order = list(range(len(supporting) + 1))
+        last = len(order) - 1
+        if self.kind == 'freeze':
+            return [key] * len(order)
+        if self.kind == 'duplicate':
+            return [
+                key if t == key else
+                max(t - 1, 0) if t < key else min(t + 1, last) for t in order
+            ]
+        if self.kind == 'reverse':
+            mirrored = iter(supporting[::-1])
+            return [key if t == key else next(mirrored) for t in order]
+        if self.kind == 'shuffle':
+            shuffled = iter(self._rng(results, 0).permutation(supporting))
+            return [key if t == key else int(next(shuffled)) for t in order]
+        return None
+
+    def _changed(self, frame: np.ndarray, place: int,
+                 results: dict) -> np.ndarray:
+        if self.kind == 'drop':
+            return np.zeros_like(frame)
+        if self.kind == 'blur':
+            sigma = self.severity / 100 * frame.shape[0]
+            return cv2.GaussianBlur(frame, (0, 0), sigma)
+        noise = self._rng(results, place).normal(0, self.severity, frame.shape)
+        changed = np.clip(frame + noise, 0, 255)
+        if frame.dtype == np.uint8:
+            changed = np.rint(changed)
+        return changed.astype(frame.dtype)
+
+    def _rng(self, results: dict, place: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, int(results['id']), place])
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(kind={self.kind!r}, '
+                f'frames={self.frames!r}, severity={self.severity}, '
+                f'seed={self.seed})')

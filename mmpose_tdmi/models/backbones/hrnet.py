@@ -1,0 +1,100 @@
+"""HRNet that gives the high-resolution map of each of its four stages.
+
+Section 3.1, "Feature difference sequences generation": TDMI reads F^j, j =
+1..4, off HRNet-W48's four stages. Stage 1 is taken after the first
+transition, which gives it the channels of the other three; stages 2 to 4 are
+their highest-resolution branch.
+
+Shape shorthand: N frames, C channels of branch 0, H x W input pixels.
+"""
+
+from typing import Iterable, List, Optional, Sequence, Tuple
+
+from mmpose.models.backbones import HRNet
+from mmpose.models.backbones.resnet import get_expansion
+from mmpose.registry import MODELS
+from torch import Tensor, nn
+
+NUM_STAGES = 4
+
+
+@MODELS.register_module()
+class MultiStageHRNet(HRNet):
+    """MMPose's HRNet with the same state-dict keys and other outputs.
+
+    Args:
+        extra (dict): As HRNet's.
+        in_channels (int): As HRNet's. Defaults to 3.
+        out_stages (Sequence[int]): Which stages to return, ascending numbers
+            from 1 to 4. Defaults to ``(1, 2, 3, 4)``.
+        frozen (bool): Freeze every parameter and keep batch normalisation in
+            eval mode, also after ``train()``. Defaults to ``False``.
+        **kwargs: As HRNet's.
+
+    Raises:
+        ValueError: If ``out_stages`` names a stage that HRNet does not have.
+    """
+
+    def __init__(self,
+                 extra: dict,
+                 in_channels: int = 3,
+                 out_stages: Sequence[int] = (1, 2, 3, 4),
+                 frozen: bool = False,
+                 **kwargs) -> None:
+        stages = tuple(out_stages)
+        if (not stages or list(stages) != sorted(set(stages))
+                or not set(stages) <= set(range(1, NUM_STAGES + 1))):
+            raise ValueError('out_stages must be ascending stage numbers '
+                             f'from 1 to {NUM_STAGES}, got {out_stages!r}')
+        super().__init__(extra, in_channels=in_channels, **kwargs)
+        self.out_stages = stages
+        self.frozen = frozen
+        if frozen:
+            self.requires_grad_(False)
+
+    @property
+    def out_channels(self) -> Tuple[int, ...]:
+        """tuple[int]: Channels of each returned map."""
+        configs = (self.stage2_cfg, self.stage2_cfg, self.stage3_cfg,
+                   self.stage4_cfg)
+        chosen = [configs[stage - 1] for stage in self.out_stages]
+        return tuple(config['num_channels'][0] *
+                     get_expansion(self.blocks_dict[config['block']])
+                     for config in chosen)
+
+    def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
+        """Maps of the chosen stages.
+
+        Args:
+            x (Tensor): Frames, (N, in_channels, H, W).
+
+        Returns:
+            tuple[Tensor]: One map (N, C, H / 4, W / 4) per stage of
+            ``out_stages``.
+        """
+        x = self.relu(self.norm1(self.conv1(x)))
+        x = self.relu(self.norm2(self.conv2(x)))
+        x = self.layer1(x)
+        branches = self._enter_stage(self.transition1, [x])
+        maps = [branches[0]]
+        branches = self.stage2(branches)
+        maps.append(branches[0])
+        branches = self.stage3(self._enter_stage(self.transition2, branches))
+        maps.append(branches[0])
+        branches = self.stage4(self._enter_stage(self.transition3, branches))
+        maps.append(branches[0])
+        return tuple(maps[stage - 1] for stage in self.out_stages)
+
+    @staticmethod
+    def _enter_stage(transition: Iterable[Optional[nn.Module]],
+                     branches: Sequence[Tensor]) -> List[Tensor]:
+        """A stage's inputs: branches kept, or made of the coarsest one."""
+        return [
+            branches[i] if layer is None else layer(branches[-1])
+            for i, layer in enumerate(transition)
+        ]
+
+    def train(self, mode: bool = True) -> 'MultiStageHRNet':
+        """Set the mode; a frozen backbone stays in eval mode."""
+        super().train(mode and not self.frozen)
+        return self

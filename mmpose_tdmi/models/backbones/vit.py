@@ -1,0 +1,289 @@
+"""A block of the vision transformer: attention, then perceptron.
+
+Normalisation comes before each, as in ViTPose. Parameters have the names of
+mmpretrain's ``TransformerEncoderLayer``, which MMPose's ViTPose checkpoints
+were saved with.
+
+Shape shorthand: N frames, L tokens, C channels, G heads.
+
+Plain vision transformer that gives the maps of several blocks.
+
+Dosovitskiy et al., "An Image is Worth 16x16 Words", as ViTPose (Xu et al.,
+"ViTPose: Simple Vision Transformer Baselines for Human Pose Estimation",
+NeurIPS 2022) uses it: no class token, patches cut with a padding of 2, a
+learnt position embedding. State-dict keys are those of MMPose's ViTPose
+checkpoints, whose configs need mmpretrain for the same network; this module
+does not. TDMI needs maps of several depths: those of intermediate blocks, all
+of stride 16.
+
+Shape shorthand: N frames, C channels, H x W input pixels, h x w patches.
+"""
+from typing import Mapping, Sequence, Tuple, Union
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmcv.cnn.bricks.drop import build_dropout
+from mmcv.cnn.bricks.transformer import FFN, PatchEmbed
+from mmengine.model import BaseModule, ModuleList
+from mmengine.model.weight_init import trunc_normal_
+from mmpose.registry import MODELS
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from ..layers.blocks import check_choice
+
+
+class SelfAttention(BaseModule):
+    """Multi-head self-attention with one layer for query, key and value.
+
+    Args:
+        channels (int): C, a multiple of ``num_heads``.
+        num_heads (int): G.
+
+    Raises:
+        ValueError: If ``num_heads`` does not divide ``channels``.
+    """
+
+    def __init__(self, channels: int, num_heads: int) -> None:
+        super().__init__()
+        if channels % num_heads:
+            raise ValueError(f'num_heads = {num_heads} must divide '
+                             f'embed_dims = {channels}')
+        self.num_heads = num_heads
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.proj = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, L, C) -> (N, L, C)."""
+        # (3, N, G, L, C / G)
+        query, key, value = self.qkv(x).unflatten(
+            -1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        attended = F.scaled_dot_product_attention(query, key, value)
+        return self.proj(attended.transpose(1, 2).flatten(2))
+
+
+class TransformerBlock(BaseModule):
+    """x + attention(norm(x)), then x + perceptron(norm(x)).
+
+    Args:
+        channels (int): C; the perceptron's hidden width is four times it.
+        num_heads (int): G.
+        drop_path_rate (float): Probability with which a frame skips each of
+            the two in training. Defaults to 0.
+    """
+
+    def __init__(self,
+                 channels: int,
+                 num_heads: int,
+                 drop_path_rate: float = 0.) -> None:
+        super().__init__()
+        drop_path = dict(type='DropPath', drop_prob=drop_path_rate)
+        self.ln1 = nn.LayerNorm(channels, eps=1e-6)
+        self.attn = SelfAttention(channels, num_heads)
+        self.attn_drop_path = build_dropout(drop_path)
+        self.ln2 = nn.LayerNorm(channels, eps=1e-6)
+        self.ffn = FFN(
+            embed_dims=channels,
+            feedforward_channels=4 * channels,
+            act_cfg=dict(type='GELU'),
+            dropout_layer=drop_path)
+
+    def init_weights(self) -> None:
+        """Initialise the perceptron as ViTPose's code does."""
+        super().init_weights()
+        for layer in self.ffn.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.xavier_uniform_(layer.weight)
+                nn.init.normal_(layer.bias, std=1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, L, C) -> (N, L, C)."""
+        x = x + self.attn_drop_path(self.attn(self.ln1(x)))
+        return self.ffn(self.ln2(x), identity=x)
+
+
+#: ViTPose's networks by name: embedding width, blocks, attention heads. The
+#: perceptrons' hidden width is four times the embedding's.
+ARCHITECTURES = dict(
+    small=dict(embed_dims=384, num_layers=12, num_heads=12),
+    base=dict(embed_dims=768, num_layers=12, num_heads=12),
+    large=dict(embed_dims=1024, num_layers=24, num_heads=16),
+    huge=dict(embed_dims=1280, num_layers=32, num_heads=16))
+
+
+@MODELS.register_module()
+class MultiStageViT(BaseModule):
+    """Vision transformer of ViTPose's form.
+
+    Args:
+        arch (str | dict): ``'small'``, ``'base'``, ``'large'``, ``'huge'``
+            (ViTPose's), or a dict of ``embed_dims``, ``num_layers`` and
+            ``num_heads``. Defaults to ``'small'``.
+        img_size (tuple[int, int]): (H, W) that the position embedding is
+            for; other inputs get it resized. Defaults to ``(256, 192)``.
+        in_channels (int): Channels of the frames. Defaults to 3.
+        out_indices (Sequence[int]): Blocks whose maps are returned,
+            ascending; negative numbers count from the last. The last
+            block's map is normalised, as ViTPose's head reads it. Defaults
+            to ``(2, 5, 8, 11)``.
+        drop_path_rate (float): Stochastic depth of the last block, growing
+            linearly from 0 at the first. Defaults to 0.
+        frozen (bool): Freeze every parameter and keep eval mode, also after
+            ``train()``. Defaults to ``False``.
+        with_cp (bool): Recompute blocks in the backward pass. Defaults to
+            ``False``.
+        init_cfg (dict | list[dict], optional): Initialisation config.
+
+    Raises:
+        ValueError: If an option is invalid.
+    """
+
+    PATCH_SIZE = 16
+    PADDING = 2
+
+    def __init__(self,
+                 arch: Union[str, Mapping] = 'small',
+                 img_size: Tuple[int, int] = (256, 192),
+                 in_channels: int = 3,
+                 out_indices: Sequence[int] = (2, 5, 8, 11),
+                 drop_path_rate: float = 0.,
+                 frozen: bool = False,
+                 with_cp: bool = False,
+                 init_cfg=None) -> None:
+        super().__init__(init_cfg)
+        if isinstance(arch, str):
+            check_choice('arch', arch, tuple(ARCHITECTURES))
+            arch = ARCHITECTURES[arch]
+        if set(arch) != set(ARCHITECTURES['small']):
+            raise ValueError('arch must be a name or a dict of embed_dims, '
+                             f'num_layers and num_heads, got {arch!r}')
+        self.embed_dims = arch['embed_dims']
+        num_layers = arch['num_layers']
+        self.out_indices = self._resolve(out_indices, num_layers)
+        self.frozen = frozen
+        self.with_cp = with_cp
+        self.patch_embed = PatchEmbed(
+            in_channels=in_channels,
+            embed_dims=self.embed_dims,
+            kernel_size=self.PATCH_SIZE,
+            stride=self.PATCH_SIZE,
+            padding=self.PADDING,
+            input_size=tuple(img_size))
+        self.patch_resolution = self.patch_embed.init_out_size
+        num_patches = self.patch_resolution[0] * self.patch_resolution[1]
+        self.pos_embed = nn.Parameter(
+            torch.zeros(1, num_patches, self.embed_dims))
+        depths = np.linspace(0, drop_path_rate, num_layers).tolist()
+        self.layers = ModuleList(
+            TransformerBlock(self.embed_dims, arch['num_heads'], rate)
+            for rate in depths)
+        self.ln1 = nn.LayerNorm(self.embed_dims, eps=1e-6)
+        self._register_load_state_dict_pre_hook(self._fit_position_embedding)
+        if frozen:
+            self.requires_grad_(False)
+
+    @staticmethod
+    def _resolve(indices: Sequence[int], num_layers: int) -> Tuple[int, ...]:
+        resolved = tuple(index + num_layers if index < 0 else index
+                         for index in indices)
+        ascending = list(resolved) == sorted(set(resolved))
+        known = all(0 <= index < num_layers for index in resolved)
+        if not resolved or not ascending or not known:
+            raise ValueError('out_indices must be ascending numbers of the '
+                             f'{num_layers} blocks, got {tuple(indices)}')
+        return resolved
+
+    @property
+    def out_channels(self) -> Tuple[int, ...]:
+        """tuple[int]: Channels of each returned map."""
+        return (self.embed_dims, ) * len(self.out_indices)
+
+    def init_weights(self) -> None:
+        """Initialise; a pretrained position embedding stays."""
+        trunc_normal_(self.pos_embed, std=0.02)
+        super().init_weights()
+
+    def _fit_position_embedding(self, state_dict: dict, prefix: str,
+                                *args) -> None:
+        """Make a checkpoint's position embedding this network's.
+
+        A class token and its position are dropped; a grid of another size,
+        square or with this network's ratio of sides, is resized.
+
+        Raises:
+            ValueError: If the checkpoint's grid is neither.
+        """
+        skip = int(state_dict.pop(f'{prefix}cls_token', None) is not None)
+        name = f'{prefix}pos_embed'
+        if name not in state_dict:
+            return
+        found = state_dict[name][:, skip:]
+        state_dict[name] = resize_position_embedding(
+            found, self._grid_of(found.shape[1]), self.patch_resolution)
+
+    def _grid_of(self, num_tokens: int) -> Tuple[int, int]:
+        """The rows and columns of ``num_tokens`` patches."""
+        height, width = self.patch_resolution
+        scale = (num_tokens / (height * width))**0.5
+        similar = round(height * scale), round(width * scale)
+        side = round(num_tokens**0.5)
+        for rows, columns in (similar, (side, side)):
+            fits = rows == columns or rows * width == columns * height
+            if rows * columns == num_tokens and fits:
+                return rows, columns
+        raise ValueError(
+            f'pos_embed of the checkpoint has {num_tokens} positions: neither '
+            'a square grid nor one with the ratio of sides of this '
+            f'network\'s {height} x {width}')
+
+    def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
+        """Maps of the chosen blocks.
+
+        Args:
+            x (Tensor): Frames, (N, in_channels, H, W).
+
+        Returns:
+            tuple[Tensor]: One map (N, C, h, w) for each of ``out_indices``;
+            h = H / 16, w = W / 16 where 16 divides them.
+        """
+        x, size = self.patch_embed(x)
+        x = x + resize_position_embedding(self.pos_embed,
+                                          self.patch_resolution, size)
+        maps = []
+        last = len(self.layers) - 1
+        for index, layer in enumerate(self.layers):
+            if self.with_cp and x.requires_grad:
+                x = checkpoint(layer, x, use_reentrant=False)
+            else:
+                x = layer(x)
+            if index in self.out_indices:
+                out = self.ln1(x) if index == last else x
+                maps.append(out.transpose(1, 2).unflatten(2, size))
+        return tuple(maps)
+
+    def train(self, mode: bool = True) -> 'MultiStageViT':
+        """Set the mode; a frozen backbone stays in eval mode."""
+        return super().train(mode and not self.frozen)
+
+
+def resize_position_embedding(embedding: Tensor, grid: Tuple[int, int],
+                              size: Tuple[int, int]) -> Tensor:
+    """Resize a position embedding to another grid, bicubically.
+
+    Args:
+        embedding (Tensor): (1, grid[0] * grid[1], C).
+        grid (tuple[int, int]): Rows and columns that it is for.
+        size (tuple[int, int]): Rows and columns wanted.
+
+    Returns:
+        Tensor: (1, size[0] * size[1], C); ``embedding`` itself if the grids
+        are equal.
+    """
+    if tuple(grid) == tuple(size):
+        return embedding
+    maps = embedding.transpose(1, 2).unflatten(2, grid)
+    # bicubic interpolation does not take half precision everywhere
+    resized = F.interpolate(
+        maps.float(), size=size, mode='bicubic', align_corners=False)
+    return resized.to(embedding.dtype).flatten(2).transpose(1, 2)

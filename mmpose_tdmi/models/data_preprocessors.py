@@ -1,0 +1,147 @@
+"""From clips to the folded batch that stock backbones take.
+
+Section 3, "Preliminaries" of the paper: the input is a clip cropped with one
+box. The frame contract is in ``mmpose_tdmi/structures/frame_window.py``.
+
+Shape shorthand: B clips, T frames, C channels, H x W pixels of a crop.
+"""
+from typing import List, Optional, Sequence, Union
+
+import torch
+from mmpose.models.data_preprocessors import PoseDataPreprocessor
+from mmpose.registry import MODELS
+from torch import Tensor
+
+__all__ = ['SequencePoseDataPreprocessor']
+
+
+@MODELS.register_module()
+class SequencePoseDataPreprocessor(PoseDataPreprocessor):
+    """Normalise clips and fold time into the batch.
+
+    The host's preprocessor works on (C, H, W) images: it refuses clips or,
+    without mean and std, swaps *frames* instead of channels. This one checks
+    the clips, hands their frames to the host one by one (channel swap,
+    normalisation, padding, stacking are the host's), and returns them folded,
+    ``index = b * T + t``. There remains one data sample per clip.
+
+    Args:
+        num_frames (int, optional): T that every clip must have. Defaults to
+            ``None``: any, but one T per batch.
+        mean (Sequence[float], optional): Mean of R, G, B.
+        std (Sequence[float], optional): Standard deviation of R, G, B.
+        pad_size_divisor (int): As the host's. Defaults to 1.
+        pad_value (float): As the host's. Defaults to 0.
+        bgr_to_rgb (bool): As the host's. Defaults to ``False``.
+        rgb_to_bgr (bool): As the host's. Defaults to ``False``.
+        non_blocking (bool): As the host's. Defaults to ``False``.
+        channels_last (bool): Give the frames in the channels-last memory
+            format, which convolutions on CPUs and tensor cores run faster
+            in; values and shapes stay the same. Defaults to ``False``.
+        batch_augments (list[dict], optional): Not supported: they would
+            treat the frames of a clip differently.
+
+    Raises:
+        ValueError: If ``batch_augments`` are given or ``num_frames`` is not
+            a positive integer.
+    """
+
+    def __init__(self,
+                 num_frames: Optional[int] = None,
+                 mean: Optional[Sequence[float]] = None,
+                 std: Optional[Sequence[float]] = None,
+                 pad_size_divisor: int = 1,
+                 pad_value: Union[float, int] = 0,
+                 bgr_to_rgb: bool = False,
+                 rgb_to_bgr: bool = False,
+                 non_blocking: bool = False,
+                 channels_last: bool = False,
+                 batch_augments: Optional[List[dict]] = None) -> None:
+        if batch_augments:
+            raise ValueError(
+                'SequencePoseDataPreprocessor takes no batch_augments: they '
+                'would change the frames of a clip differently, which is '
+                f'fake motion; got {batch_augments}')
+        if num_frames is not None and (isinstance(num_frames, bool)
+                                       or not isinstance(num_frames, int)
+                                       or num_frames < 1):
+            raise ValueError('num_frames must be a positive integer or None, '
+                             f'got {num_frames!r}')
+        super().__init__(
+            mean=mean,
+            std=std,
+            pad_size_divisor=pad_size_divisor,
+            pad_value=pad_value,
+            bgr_to_rgb=bgr_to_rgb,
+            rgb_to_bgr=rgb_to_bgr,
+            non_blocking=non_blocking)
+        self.num_frames = num_frames
+        self.channels_last = channels_last
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Check, normalise and fold a batch of clips.
+
+        Args:
+            data (dict): ``inputs``, a list of B clips (T, C, H, W) (or one
+                tensor (B, T, C, H, W)), and ``data_samples``, a list of B.
+            training (bool): As the host's. Defaults to ``False``.
+
+        Returns:
+            dict: ``inputs``, (B * T, C, H, W) float, and ``data_samples``,
+            the B samples with ``batch_input_shape`` and ``pad_shape``
+            (height, width) set.
+
+        Raises:
+            ValueError: If a clip is not (T, C, H, W), or the clips differ in
+                T or C, or T or C is not what was configured.
+        """
+        clips = list(data['inputs'])
+        num_frames = self._check_clips(clips, data['data_samples'])
+        frames = [frame for clip in clips for frame in clip]
+        folded = super().forward({**data, 'inputs': frames}, training)
+        # the host paired sample b with frame b; it belongs to frame b * T
+        pad_shapes = self._get_pad_shape({'inputs': frames})[::num_frames]
+        for sample, pad_shape in zip(folded['data_samples'], pad_shapes):
+            sample.set_metainfo({'pad_shape': pad_shape})
+        if self.channels_last:
+            folded['inputs'] = folded['inputs'].contiguous(
+                memory_format=torch.channels_last)
+        return folded
+
+    def _check_clips(self, clips: Sequence[Tensor],
+                     data_samples: Sequence) -> int:
+        """The batch's T, if its clips are as they must be."""
+        if len(clips) != len(data_samples):
+            raise ValueError(f'got {len(clips)} clips but '
+                             f'{len(data_samples)} data samples')
+        first = None
+        for clip, sample in zip(clips, data_samples):
+            what = f'the clip of {sample.metainfo.get("img_path", "?")}'
+            if not isinstance(clip, Tensor) or clip.dim() != 4:
+                got = tuple(clip.shape) if isinstance(
+                    clip, Tensor) else type(clip).__name__
+                raise ValueError(f'{what} must be a tensor (T, C, H, W), got '
+                                 f'{got}')
+            first = clip if first is None else first
+            num_frames, channels = clip.shape[:2]
+            if num_frames < 1:
+                raise ValueError(f'{what} is empty: {tuple(clip.shape)}')
+            if self.num_frames is not None and num_frames != self.num_frames:
+                raise ValueError(
+                    f'{what} has T = {num_frames} frames, the model is '
+                    f'configured for num_frames = {self.num_frames} '
+                    f'(shape {tuple(clip.shape)})')
+            if num_frames != first.shape[0] or channels != first.shape[1]:
+                raise ValueError(
+                    f'{what} is (T, C, H, W) = {tuple(clip.shape)}, another '
+                    f'clip of the batch {tuple(first.shape)}: T and C must '
+                    'agree within a batch')
+            needs_colour = self._channel_conversion or (
+                self._enable_normalize and len(self.mean) == 3)
+            if needs_colour and channels != 3:
+                raise ValueError(
+                    f'{what} must have C = 3 channels, got C = {channels} '
+                    f'(shape {tuple(clip.shape)}, expected (T, C, H, W))')
+        if first is None:
+            raise ValueError('got a batch without clips')
+        return first.shape[0]

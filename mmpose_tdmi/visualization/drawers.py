@@ -1,0 +1,331 @@
+"""Skeletons, boxes and ids drawn on a video's frames.
+
+The drawing is MMPose's; what is added are the persons' ids, in colours that
+stay with an id along the video.
+
+Shape shorthand: n persons, K keypoints, H x W pixels of a frame.
+
+Heatmaps and motion features of persons laid over a frame.
+
+Shape shorthand: K keypoints, C channels, H x W pixels of a frame, h x w cells
+of a crop's maps.
+
+Poses drawn along a video: skeletons, ids, trails and what the model saw.
+
+Shape shorthand: n persons, K keypoints, C channels, H x W pixels of a frame,
+h x w cells of a crop's maps.
+"""
+from collections import deque
+from typing import Deque, Dict, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+from mmengine.structures import InstanceData
+from mmpose.structures import PoseDataSample
+from mmpose.visualization import PoseLocalVisualizer
+
+from mmpose_tdmi.video.structures import Crop, FramePoses
+
+#: Colours of ids, RGB, told apart on most backgrounds; they repeat.
+ID_COLOURS = ((230, 60, 60), (60, 180, 75), (255, 200, 25), (70, 110, 255),
+              (245, 130, 48), (170, 60, 200), (70, 220, 240), (240, 50, 230),
+              (190, 240, 70), (250, 170, 190), (0, 150, 150), (160, 100, 40))
+
+
+class PoseDrawer:
+    """Draws poses on frames of a video.
+
+    Args:
+        dataset_meta (dict): The layout of the keypoints with its skeleton and
+            colours, as a model or dataset of MMPose has it.
+        kpt_thr (float): Keypoints with a lower score are not drawn, nor
+            limbs that end in one. Defaults to 0.3.
+        line_width (int, optional): Width of lines in pixels. Defaults to
+            what suits the height of the frame.
+    """
+
+    def __init__(self,
+                 dataset_meta: dict,
+                 kpt_thr: float = 0.3,
+                 line_width: Optional[int] = None) -> None:
+        self.kpt_thr = kpt_thr
+        self.line_width = line_width
+        self._visualizer = PoseLocalVisualizer()
+        self._visualizer.set_dataset_meta(dataset_meta)
+
+    def draw(self,
+             frame: np.ndarray,
+             keypoints: np.ndarray,
+             scores: np.ndarray,
+             boxes: Optional[np.ndarray] = None,
+             ids: Optional[Sequence[int]] = None) -> np.ndarray:
+        """Draw the persons of a frame.
+
+        Args:
+            frame (np.ndarray): The frame, (H, W, 3), uint8, BGR. It is not
+                changed.
+            keypoints (np.ndarray): x, y in pixels of the frame, (n, K, 2).
+            scores (np.ndarray): Their scores, (n, K).
+            boxes (np.ndarray, optional): x1, y1, x2, y2, (n, 4).
+            ids (Sequence[int], optional): The persons' ids, n; drawn at
+                their boxes.
+
+        Returns:
+            np.ndarray: The drawn frame, (H, W, 3), uint8, BGR.
+
+        Raises:
+            ValueError: If ids are given without boxes.
+        """
+        if ids is not None and boxes is None:
+            raise ValueError('ids are drawn at the boxes, give boxes as well')
+        # OpenCV swaps channels far faster than numpy's strides are copied
+        image = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        if len(keypoints):
+            image = self._draw_poses(image, keypoints, scores)
+            if boxes is not None:
+                image = self._draw_boxes(image, np.asarray(boxes), ids)
+        return cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+
+    def _width(self, image: np.ndarray) -> int:
+        return self.line_width or max(1, round(image.shape[0] / 360))
+
+    def _draw_poses(self, image: np.ndarray, keypoints: np.ndarray,
+                    scores: np.ndarray) -> np.ndarray:
+        self._visualizer.line_width = self._width(image)
+        self._visualizer.radius = self._width(image) + 1
+        sample = PoseDataSample()
+        sample.pred_instances = InstanceData(
+            keypoints=np.asarray(keypoints), keypoints_visible=scores)
+        self._visualizer.add_datasample(
+            'frame', image, sample, draw_gt=False, kpt_thr=self.kpt_thr)
+        return self._visualizer.get_image()
+
+    def _draw_boxes(self, image: np.ndarray, boxes: np.ndarray,
+                    ids: Optional[Sequence[int]]) -> np.ndarray:
+        self._visualizer.set_image(image)
+        for i, box in enumerate(boxes):
+            colour = id_colour(0 if ids is None else ids[i])
+            self._visualizer.draw_bboxes(
+                box[None], edge_colors=colour, line_widths=self._width(image))
+            if ids is not None:
+                self._visualizer.draw_texts(
+                    str(ids[i]),
+                    np.maximum(box[:2], 0),
+                    font_sizes=8 * self._width(image) + 4,
+                    colors=_text_colour(colour),
+                    vertical_alignments='top',
+                    bboxes=[dict(facecolor=colour)])
+        return self._visualizer.get_image()
+
+
+def id_colour(person: int) -> Tuple[int, int, int]:
+    """tuple[int, int, int]: The colour of an id, RGB."""
+    return ID_COLOURS[person % len(ID_COLOURS)]
+
+
+def _text_colour(background: Tuple[int, int, int]) -> Tuple[int, int, int]:
+    """What can be read on a colour, both RGB: white, or black on light."""
+    brightness = np.dot(background, (.299, .587, .114))
+    return (0, 0, 0) if brightness > 150 else (255, 255, 255)
+
+
+_OPACITY = .7
+_BORDER = 2
+
+
+def heatmap_strength(heatmaps: np.ndarray) -> np.ndarray:
+    """Where a person's keypoints may be.
+
+    Args:
+        heatmaps (np.ndarray): (K, h, w), each of any height.
+
+    Returns:
+        np.ndarray: (h, w), float32, 0 to 1: the largest of the keypoints'
+        maps, divided by the maximum of all of them: the surest keypoint is
+        the brightest, and one that may be anywhere is not seen. Zeros if no
+        map has a positive value.
+    """
+    strength = np.maximum(heatmaps.max(axis=0), 0).astype(np.float32)
+    highest = strength.max()
+    return strength / highest if highest > 0 else strength
+
+
+def motion_strength(motion: np.ndarray) -> np.ndarray:
+    """Where a motion feature differs from that of what stands still.
+
+    Most of a crop has one feature, that of no motion, which is not zero; the
+    outermost cells see the padding of convolutions instead of the frame.
+
+    Args:
+        motion (np.ndarray): (C, h, w).
+
+    Returns:
+        np.ndarray: (h, w), float32, 0 to 1: the distance of each cell's
+        feature to the cells' median, from the crop's smallest to its largest;
+        0 in the outer two cells, which count for none of these, and
+        everywhere if no cell differs.
+    """
+    strength = np.zeros(motion.shape[1:], np.float32)
+    inner = (slice(None), *(slice(_BORDER, -_BORDER), ) * 2)
+    seen = motion[inner].astype(np.float32)
+    if not seen.size:
+        return strength
+    distance = np.linalg.norm(
+        seen - np.median(seen, axis=(1, 2), keepdims=True), axis=0)
+    low, high = distance.min(), distance.max()
+    if high > low:
+        strength[inner[1:]] = (distance - low) / (high - low)
+    return strength
+
+
+def blend_map(image: np.ndarray, strength: np.ndarray, crop: Crop,
+              colour_map: int) -> None:
+    """Lay a map over the part of a frame that it is of.
+
+    Args:
+        image (np.ndarray): The frame, (H, W, 3), uint8; changed in place.
+        strength (np.ndarray): (h, w), float32, 0 (not seen) to 1.
+        crop (Crop): The part of the frame; it may reach beyond it.
+        colour_map (int): One of OpenCV's, such as ``cv2.COLORMAP_INFERNO``.
+    """
+    left, right = _extent(crop.center[0], crop.scale[0], image.shape[1])
+    top, bottom = _extent(crop.center[1], crop.scale[1], image.shape[0])
+    if left >= right or top >= bottom:
+        return
+    height, width = strength.shape
+    step_x, step_y = crop.scale[0] / width, crop.scale[1] / height
+    # from cells to pixels of the part, both counted from their centres
+    matrix = np.array([[
+        step_x, 0, crop.center[0] - crop.scale[0] / 2 + (step_x - 1) / 2 - left
+    ], [
+        0, step_y, crop.center[1] - crop.scale[1] / 2 + (step_y - 1) / 2 - top
+    ]])
+    spread = cv2.warpAffine(
+        strength, matrix, (right - left, bottom - top), flags=cv2.INTER_LINEAR)
+    colours = cv2.applyColorMap(
+        np.clip(spread * 255, 0, 255).astype(np.uint8), colour_map)
+    part = image[top:bottom, left:right]
+    weight = np.clip(spread, 0, 1)[..., None] * _OPACITY
+    part[:] = (part * (1 - weight) + colours * weight).round().astype(np.uint8)
+
+
+def _extent(center: float, scale: float, limit: int) -> Tuple[int, int]:
+    first = max(0, int(np.floor(center - scale / 2)))
+    return first, min(limit, int(np.ceil(center + scale / 2)))
+
+
+class VideoDrawer:
+    """Draws the poses of a video's frames, one after the other.
+
+    Args:
+        dataset_meta (dict): The layout of the keypoints with its skeleton and
+            colours, as a model of MMPose has it.
+        kpt_thr (float): Keypoints with a lower score are not drawn, nor limbs
+            that end in one. Defaults to 0.3.
+        trail (int): For how many frames the way of a person, the centre of
+            its box, stays visible; 0 for no trails. Defaults to 30.
+        heatmap (bool): Whether to lay the keypoints' heatmaps over the
+            persons. Defaults to ``False``.
+        motion (bool): Whether to lay the strength of the motion feature over
+            them. Defaults to ``False``.
+        line_width (int, optional): Width of lines in pixels. Defaults to what
+            suits the height of the frame.
+    """
+
+    def __init__(self,
+                 dataset_meta: dict,
+                 kpt_thr: float = 0.3,
+                 trail: int = 30,
+                 heatmap: bool = False,
+                 motion: bool = False,
+                 line_width: Optional[int] = None) -> None:
+        if trail < 0:
+            raise ValueError(f'trail must be at least 0, got {trail}')
+        self.trail = trail
+        self.heatmap = heatmap
+        self.motion = motion
+        self.line_width = line_width
+        self._poses = PoseDrawer(dataset_meta, kpt_thr, line_width)
+        self._trails: Dict[int, Deque[Tuple[int, float, float]]] = {}
+
+    def draw(self, poses: FramePoses, image: np.ndarray) -> np.ndarray:
+        """Draw the poses of the next frame.
+
+        Args:
+            poses (FramePoses): The poses.
+            image (np.ndarray): The frame, (H, W, 3), uint8, BGR. It is not
+                changed.
+
+        Returns:
+            np.ndarray: The drawn frame, (H, W, 3), uint8, BGR.
+
+        Raises:
+            ValueError: If maps are to be drawn that a person does not have.
+        """
+        persons = poses.persons
+        boxes = [person.box.bbox for person in persons]
+        ids = [person.box.track_id for person in persons]
+        self.remember(poses.index, ids, boxes)
+        drawn = image.copy()
+        for person in persons:
+            if self.heatmap:
+                maps = _required(person.heatmaps, 'heatmaps', poses.index)
+                blend_map(drawn, heatmap_strength(maps), person.crop,
+                          cv2.COLORMAP_INFERNO)
+            if self.motion:
+                feature = _required(person.motion, 'motion', poses.index)
+                blend_map(drawn, motion_strength(feature), person.crop,
+                          cv2.COLORMAP_VIRIDIS)
+        self._draw_trails(drawn, poses.index)
+        return self._poses.draw(
+            drawn,
+            keypoints=np.array([person.keypoints for person in persons]),
+            scores=np.array([person.scores for person in persons]),
+            boxes=np.array(boxes),
+            ids=ids)
+
+    def remember(self, index: int, ids: Sequence[int],
+                 boxes: Sequence[Sequence[float]]) -> None:
+        """Add a frame to the trails without drawing it.
+
+        Args:
+            index (int): The frame's index, ascending.
+            ids (Sequence[int]): The persons' ids, n.
+            boxes (Sequence[Sequence[float]]): x1, y1, x2, y2, (n, 4).
+        """
+        for person, (x1, y1, x2, y2) in zip(ids, boxes):
+            self._trails.setdefault(person, deque()).append(
+                (index, (x1 + x2) / 2, (y1 + y2) / 2))
+        for person, points in list(self._trails.items()):
+            while points and points[0][0] < index - self.trail:
+                points.popleft()
+            if not points:
+                del self._trails[person]
+
+    def _draw_trails(self, image: np.ndarray, index: int) -> None:
+        width = self.line_width or max(1, round(image.shape[0] / 360))
+        for person, points in self._trails.items():
+            colour = id_colour(person)[::-1]
+            trail = list(points)
+            for (_, *start), (frame, *end) in zip(trail, trail[1:]):
+                age = (index - frame) / max(1, self.trail)
+                cv2.line(
+                    image,
+                    _pixel(start),
+                    _pixel(end),
+                    colour,
+                    max(1, round(2 * width * (1 - age))),
+                    lineType=cv2.LINE_AA)
+
+
+def _required(maps: Optional[np.ndarray], name: str, index: int) -> np.ndarray:
+    if maps is None:
+        raise ValueError(f'frame {index}: a person has no {name} to draw; '
+                         f'have them computed (output_{name}=True)')
+    return maps
+
+
+def _pixel(point: Sequence[float]) -> Tuple[int, int]:
+    # far outside the frame OpenCV's integers would overflow
+    x, y = np.clip(np.round(point), -30000, 30000).astype(int).tolist()
+    return x, y

@@ -1,0 +1,1 @@
+"""The metrics held against the original toolkits, the readers fuzzed."""

@@ -1,0 +1,578 @@
+#!/usr/bin/env python
+"""Poses along a video with ONNX Runtime, OpenCV and NumPy alone.
+
+Takes the graphs that tools/deploy/export_onnx.py writes, and no package of
+PyTorch or OpenMMLab. Each frame of a person goes through the frame graph
+once; its maps are kept and used by all windows that see it::
+
+    python projects/onnxruntime_video/onnxruntime_video.py video.mp4 --graphs onnx \
+--boxes boxes.json --out-video poses.mp4 --out-json poses.json
+
+BOXES is a json list of {"image_id": frame index, "bbox": [x, y, w, h],
+"score", "track_id"}, as tools/detect_persons.py writes it, with a track_id
+where a frame has several boxes. Without it the whole frame is one person.
+
+Shape shorthand: N crops, B windows, T frames of a window, C channels, K
+keypoints, H x W pixels of a crop, h x w cells.
+"""
+import argparse
+import json
+import math
+import os
+from collections import defaultdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+
+#: A crop is kept while a box asks for one that is off by less than this share
+#: of its side, and larger or smaller by less than this factor.
+MAX_SHIFT, MAX_SCALE = 0.05, 1.1
+
+COLOURS = [(80, 200, 60), (60, 120, 255), (255, 140, 50), (200, 60, 220),
+           (50, 210, 230)]
+
+
+class Graphs:
+    """The two graphs and what their metadata says.
+
+    Args:
+        folder (str | Path): Has ``frame.onnx`` and ``window.onnx``.
+        batch_size (int): Crops and windows per pass. Defaults to 4.
+        threads (int): ONNX Runtime's; 0, the default, is its own choice.
+
+    Raises:
+        FileNotFoundError: If a graph is missing.
+        ValueError: If the graphs do not belong together.
+    """
+
+    def __init__(self, folder, batch_size=4, threads=0):
+        self.batch_size = batch_size
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        sessions, metas = {}, {}
+        for name in ('frame', 'window'):
+            path = Path(folder) / f'{name}.onnx'
+            if not path.is_file():
+                raise FileNotFoundError(f'graph {path} does not exist')
+            sessions[name] = onnxruntime.InferenceSession(
+                str(path), options, providers=['CPUExecutionProvider'])
+            props = sessions[name].get_modelmeta().custom_metadata_map
+            if 'format_version' not in props:
+                raise ValueError(f'{path} was not written by export_onnx.py: '
+                                 'it has no metadata')
+            metas[name] = {k: json.loads(v) for k, v in props.items()}
+        self.frame, self.window = sessions['frame'], sessions['window']
+        self.meta = metas['window']
+        if metas['frame']['weights'] != self.meta['weights']:
+            raise ValueError(
+                f'frame.onnx ({metas["frame"]["name"]}) and window.onnx '
+                f'({self.meta["name"]}) in {folder} are of different weights: '
+                'export both at once')
+        maps = [value.shape[1:] for value in self.frame.get_outputs()]
+        taken = [value.shape[2:] for value in self.window.get_inputs()]
+        if maps != taken:
+            raise ValueError(f'frame.onnx gives maps of the shapes {maps}, '
+                             f'window.onnx takes {taken}')
+
+    def encode(self, crops):
+        """Maps of crops.
+
+        Args:
+            crops (np.ndarray): (N, H, W, 3), uint8, BGR.
+
+        Returns:
+            list[list[np.ndarray]]: Of each crop, (C_j, h_j, w_j) each.
+        """
+        if self.meta['colour'] == 'rgb':
+            crops = crops[..., ::-1]
+        x = (crops - np.float32(self.meta['mean'])) / np.float32(
+            self.meta['std'])
+        x = np.ascontiguousarray(x.transpose(0, 3, 1, 2), np.float32)
+        encoded = []
+        for start in range(0, len(x), self.batch_size):
+            maps = self.frame.run(None,
+                                  {'frames': x[start:start + self.batch_size]})
+            # copied, or each would keep the whole batch in memory
+            encoded += [[m[i].copy() for m in maps]
+                        for i in range(len(maps[0]))]
+        return encoded
+
+    def heatmaps(self, windows):
+        """Heatmaps of the key frames.
+
+        Args:
+            windows (list[list[list[np.ndarray]]]): For each of B windows the
+                maps of its T frames in order of time.
+
+        Returns:
+            np.ndarray: (B, K, h, w).
+        """
+        names = [value.name for value in self.window.get_inputs()]
+        found = []
+        for start in range(0, len(windows), self.batch_size):
+            batch = windows[start:start + self.batch_size]
+            found.append(
+                self.window.run(
+                    None, {
+                        name:
+                        np.stack([[maps[j] for maps in window]
+                                  for window in batch])
+                        for j, name in enumerate(names)
+                    })[0])
+        return np.concatenate(found)
+
+
+def wanted_crop(box, meta):
+    """Centre and size of the crop that a box asks for.
+
+    Args:
+        box (Sequence[float]): x1, y1, x2, y2 in pixels of the frame.
+        meta (dict): The graphs' metadata.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: x, y and width, height, (2, ) each.
+    """
+    box = np.array(box, float)
+    ratio = meta['input_size'][0] / meta['input_size'][1]
+    width, height = (box[2:] - box[:2]) * meta['bbox_padding']
+    return (box[:2] + box[2:]) / 2, np.array(
+        [max(width, height * ratio),
+         max(height, width / ratio)])
+
+
+def cut_out(image, crop, meta):
+    """A crop as the graphs take it, (H, W, 3), uint8, BGR."""
+    (cx, cy), (width, height) = crop
+    out_width, out_height = meta['input_size']
+    if meta['use_udp']:
+        sx, sy = (out_width - 1) / width, (out_height - 1) / height
+        matrix = [[sx, 0, (width / 2 - cx) * sx],
+                  [0, sy, (height / 2 - cy) * sy]]
+    else:
+        s = out_width / width
+        matrix = [[s, 0, out_width / 2 - s * cx],
+                  [0, s, out_height / 2 - s * cy]]
+    return cv2.warpAffine(
+        image,
+        np.float32(matrix), (out_width, out_height),
+        flags=cv2.INTER_LINEAR)
+
+
+def blur(heatmap, size):
+    """A heatmap, smoothed by a Gaussian, with the same maximum."""
+    blurred = cv2.GaussianBlur(
+        cv2.copyMakeBorder(heatmap, *[size // 2] * 4, cv2.BORDER_CONSTANT),
+        (size, size), 0)[size // 2:-(size // 2), size // 2:-(size // 2)]
+    return blurred * (heatmap.max() / blurred.max())
+
+
+def newton_step(gradient, hessian):
+    """To the extremum of the parabola; nothing where there is none."""
+    if np.linalg.det(hessian) == 0:
+        return np.zeros(2)
+    return -np.linalg.inv(hessian) @ gradient
+
+
+def refine_udp(heatmap, x, y, size):
+    """Sub-cell step from the maximum: DARK as UDP has it, (2, )."""
+    log = np.log(np.clip(blur(heatmap, size), 1e-3, 50))
+    # the neighbourhood, edge cells repeated
+    f = np.pad(log, 1, mode='edge')[y:y + 3, x:x + 3].astype(float)
+    gradient = np.array([f[1, 2] - f[1, 0], f[2, 1] - f[0, 1]]) / 2
+    dxx = f[1, 2] - 2 * f[1, 1] + f[1, 0]
+    dyy = f[2, 1] - 2 * f[1, 1] + f[0, 1]
+    dxy = (f[2, 2] - f[1, 2] - f[2, 1] + 2 * f[1, 1] - f[1, 0] - f[0, 1] +
+           f[0, 0]) / 2
+    hessian = np.array([[dxx, dxy], [dxy, dyy]])
+    return newton_step(gradient, hessian + np.finfo('f4').eps * np.eye(2))
+
+
+def refine_dark(heatmap, x, y, size):
+    """Sub-cell step from the maximum: DARK, (2, )."""
+    height, width = heatmap.shape
+    if not (1 < x < width - 2 and 1 < y < height - 2):
+        return np.zeros(2)
+    log = np.log(np.maximum(blur(heatmap, size), 1e-10))
+    f = log[y - 2:y + 3, x - 2:x + 3].astype(float)
+    gradient = np.array([f[2, 3] - f[2, 1], f[3, 2] - f[1, 2]]) / 2
+    dxx = (f[2, 4] - 2 * f[2, 2] + f[2, 0]) / 4
+    dyy = (f[4, 2] - 2 * f[2, 2] + f[0, 2]) / 4
+    dxy = (f[3, 3] - f[1, 3] - f[3, 1] + f[1, 1]) / 4
+    return newton_step(gradient, np.array([[dxx, dxy], [dxy, dyy]]))
+
+
+def refine_quarter(heatmap, x, y):
+    """A quarter of a cell from the maximum to its higher neighbour, (2, )."""
+    height, width = heatmap.shape
+    step = np.zeros(2)
+    if 1 < x < width - 1 and y > 0:
+        step[0] = np.sign(heatmap[y, x + 1] - heatmap[y, x - 1]) / 4
+    if 1 < y < height - 1 and x > 0:
+        step[1] = np.sign(heatmap[y + 1, x] - heatmap[y - 1, x]) / 4
+    return step
+
+
+def decode(heatmaps, crop, meta):
+    """Keypoints of one person's heatmaps.
+
+    Args:
+        heatmaps (np.ndarray): (K, h, w).
+        crop (tuple[np.ndarray, np.ndarray]): What they are of.
+        meta (dict): The graphs' metadata.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: x, y in pixels of the frame, (K, 2),
+        and scores, (K, ).
+    """
+    codec = meta['codec']
+    height, width = heatmaps.shape[1:]
+    cells, scores = [], []
+    for heatmap in heatmaps:
+        y, x = np.unravel_index(heatmap.argmax(), heatmap.shape)
+        scores.append(heatmap[y, x])
+        if heatmap[y, x] <= 0:
+            cells.append((-1, -1))
+            continue
+        if codec['type'] == 'UDPHeatmap':
+            step = refine_udp(heatmap, x, y, codec['blur_kernel_size'])
+        elif codec['unbiased']:
+            step = refine_dark(heatmap, x, y, codec['blur_kernel_size'])
+        else:
+            step = refine_quarter(heatmap, x, y)
+        cells.append((x, y) + step)
+    # share of the crop
+    last = (1, 1) if codec['type'] == 'UDPHeatmap' else (0, 0)
+    share = np.array(cells) / (np.array([width, height]) - last)
+    center, scale = crop
+    scores = np.array(scores)
+    if meta['max_score'] is not None:
+        scores = np.minimum(scores, meta['max_score'])
+    return share * scale + center - scale / 2, scores
+
+
+def keeps(crop, wanted):
+    """Whether a crop serves a frame whose box asks for another."""
+    (center, scale), (new_center, new_scale) = crop, wanted
+    ratio = new_scale[1] / scale[1]
+    return (np.abs((new_center - center) / scale).max() <= MAX_SHIFT + 1e-6
+            and max(ratio, 1 / ratio) <= MAX_SCALE + 1e-6)
+
+
+def choose_crop(wanted):
+    """A crop for a frame and as many of the next as it can serve.
+
+    Args:
+        wanted (list[tuple[np.ndarray, np.ndarray]]): The crops that this
+            frame's box and those of the next frames ask for.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: The middle between their extremes.
+    """
+    chosen = low = high = wanted[0]
+    for crop in wanted[1:]:
+        low = tuple(map(np.minimum, low, crop))
+        high = tuple(map(np.maximum, high, crop))
+        middle = (low[0] + high[0]) / 2, np.sqrt(low[1] * high[1])
+        if not (keeps(middle, low) and keeps(middle, high)):
+            break
+        chosen = middle
+    return chosen
+
+
+class Person:
+    """A person's crop, and the maps of the frames seen through it."""
+
+    def __init__(self, crop):
+        self.crop = crop
+        self.last = None
+        self.maps = {}
+        self.mirrored = {}
+
+
+class StreamingPoses:
+    """Poses of tracked persons, frame by frame.
+
+    A frame's poses come when the last frame of its window is there.
+
+    Args:
+        graphs (Graphs): The model.
+    """
+
+    def __init__(self, graphs):
+        self.graphs = graphs
+        self.meta = graphs.meta
+        self.offsets = self.meta['offsets']
+        self.passes = 0
+        self._images, self._boxes = {}, {}
+        self._persons = {}
+        self._count = self._next = 0
+
+    def add(self, image, boxes):
+        """Take in the next frame.
+
+        Args:
+            image (np.ndarray): (H, W, 3), uint8, BGR.
+            boxes (dict[int, Sequence[float]]): x1, y1, x2, y2 by track id.
+
+        Yields:
+            tuple: A frame's index, image and poses: by track id keypoints
+            (K, 2) and scores (K, ).
+        """
+        self._images[self._count], self._boxes[self._count] = image, boxes
+        self._count += 1
+        while self._next + self.offsets[-1] < self._count:
+            yield self._finish()
+
+    def end(self):
+        """The frames that are left when there are no more; as :meth:`add`."""
+        while self._next < self._count:
+            yield self._finish()
+
+    def _frame(self, index):
+        """The existing frame for one of a window."""
+        last = self._count - 1
+        if 0 <= index <= last:
+            return index
+        if self.meta['padding'] == 'key_frame' or (
+                self.meta['padding'] == 'released' and index < 0):
+            return self._next
+        return min(max(index, 0), last)
+
+    def _person(self, track, box):
+        """The person, with the crop in use or a new one."""
+        key = self._next
+        wanted = wanted_crop(box, self.meta)
+        person = self._persons.get(track)
+        span = self.offsets[-1] - self.offsets[0]
+        if (person is None or key - person.last > span
+                or not keeps(person.crop, wanted)):
+            # the frames that the window waits for are known
+            upcoming = [
+                wanted_crop(self._boxes[index][track], self.meta)
+                for index in range(key + 1, key + 1 + self.offsets[-1])
+                if track in self._boxes.get(index, ())
+            ]
+            person = Person(choose_crop([wanted, *upcoming]))
+            self._persons[track] = person
+        person.last = key
+        return person
+
+    def _finish(self):
+        """Poses in the next frame."""
+        key = self._next
+        window = [self._frame(key + offset) for offset in self.offsets]
+        persons = {
+            track: self._person(track, box)
+            for track, box in self._boxes[key].items()
+        }
+        self._encode(persons.values(), window)
+        poses = {}
+        if persons:
+            heatmaps = self._heatmaps(persons.values(), window)
+            for (track, person), maps in zip(persons.items(), heatmaps):
+                poses[track] = decode(maps, person.crop, self.meta)
+        image = self._images[key]
+        self._next += 1
+        self._forget(self._next + min(self.offsets[0], 0))
+        return key, image, poses
+
+    def _encode(self, persons, window):
+        """Run the frame graph on what has not been through it."""
+        missing = [(person, index) for person in persons
+                   for index in dict.fromkeys(window)
+                   if index not in person.maps]
+        if not missing:
+            return
+        crops = np.stack([
+            cut_out(self._images[index], person.crop, self.meta)
+            for person, index in missing
+        ])
+        self.passes += len(missing)
+        for (person, index), maps in zip(missing, self.graphs.encode(crops)):
+            person.maps[index] = maps
+        if self.meta['flip_test']:
+            mirrored = self.graphs.encode(crops[:, :, ::-1])
+            for (person, index), maps in zip(missing, mirrored):
+                person.mirrored[index] = maps
+
+    def _heatmaps(self, persons, window):
+        """Heatmaps of all persons, (B, K, h, w)."""
+        heatmaps = self.graphs.heatmaps([[p.maps[i] for i in window]
+                                         for p in persons])
+        if not self.meta['flip_test']:
+            return heatmaps
+        mirrored = self.graphs.heatmaps([[p.mirrored[i] for i in window]
+                                         for p in persons])
+        mirrored = mirrored[:, self.meta['flip_indices'], :, ::-1].copy()
+        if self.meta['shift_heatmap']:
+            mirrored[..., 1:] = mirrored[..., :-1].copy()
+        return (heatmaps + mirrored) / 2
+
+    def _forget(self, oldest):
+        """Drop what no window to come needs."""
+        for kept in (self._images, self._boxes):
+            for index in [i for i in kept if i < oldest]:
+                del kept[index]
+        for person in self._persons.values():
+            for kept in (person.maps, person.mirrored):
+                for index in [i for i in kept if i < oldest]:
+                    del kept[index]
+        self._persons = {t: p for t, p in self._persons.items() if p.maps}
+
+
+def read_boxes(path):
+    """Boxes x1, y1, x2, y2 by frame index and track id.
+
+    Raises:
+        ValueError: If a frame has several boxes and they have no track_id.
+    """
+    found = defaultdict(dict)
+    for entry in json.loads(Path(path).read_text(encoding='utf-8')):
+        boxes = found[int(entry['image_id'])]
+        track = entry.get('track_id', 0)
+        if track in boxes:
+            raise ValueError(
+                f'{path}: frame {entry["image_id"]} has several boxes of '
+                f'track_id {entry.get("track_id")}: expected one each')
+        x, y, width, height = entry['bbox']
+        if not (math.isfinite(x + y) and 0 < width < math.inf
+                and 0 < height < math.inf):
+            raise ValueError(f'{path}: frame {entry["image_id"]}: bbox must '
+                             'be [x, y, width, height] with an area, got '
+                             f'{entry["bbox"]}')
+        boxes[track] = (x, y, x + width, y + height)
+    return found
+
+
+def draw(image, poses, meta, threshold):
+    """A copy of a frame with skeletons and ids."""
+    image = image.copy()
+    for track, (keypoints, scores) in poses.items():
+        colour = COLOURS[int(track) % len(COLOURS)]
+        seen = scores >= threshold
+        places = [tuple(map(int, p.round())) for p in keypoints]
+        for a, b in meta['skeleton']:
+            if seen[a] and seen[b]:
+                cv2.line(image, places[a], places[b], colour, 2, cv2.LINE_AA)
+        for place, is_seen in zip(places, seen):
+            if is_seen:
+                cv2.circle(image, place, 3, colour, -1, cv2.LINE_AA)
+        if seen.any():
+            x, y = keypoints[seen].min(axis=0)
+            cv2.putText(image, str(track), (int(x), int(y) - 6),
+                        cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
+    return image
+
+
+def read_frames(path):
+    """The frames of a video, and their rate."""
+    video = cv2.VideoCapture(str(path))
+    if not video.isOpened():
+        raise ValueError(f'{path} does not exist or is no video')
+
+    def frames():
+        while True:
+            is_good, image = video.read()
+            if not is_good:
+                video.release()
+                return
+            yield image
+
+    return frames(), video.get(cv2.CAP_PROP_FPS) or 25
+
+
+def run(args):
+    """Everything; returns the graphs' streaming state for its counts."""
+    graphs = Graphs(args.graphs, args.batch_size, args.threads)
+    boxes = read_boxes(args.boxes) if args.boxes else None
+    streaming = StreamingPoses(graphs)
+    frames, fps = read_frames(args.video)
+    results, writer = [], None
+    # written beside their places, and put there when they are whole
+    partial = args.out_video and args.out_video.with_name(
+        f'.partial-{args.out_video.name}')
+
+    def poses_of_frames():
+        for index, image in enumerate(frames):
+            height, width = image.shape[:2]
+            whole = {0: (0, 0, width, height)}
+            yield from streaming.add(
+                image, whole if boxes is None else boxes.get(index, {}))
+        yield from streaming.end()
+
+    for index, image, poses in poses_of_frames():
+        results.append({
+            'frame':
+            index,
+            'persons': [{
+                'track_id':
+                track,
+                'keypoints':
+                keypoints.round(3).tolist(),
+                'keypoint_scores':
+                scores.astype(float).round(5).tolist()
+            } for track, (keypoints, scores) in poses.items()]
+        })
+        if args.out_video:
+            if writer is None:
+                writer = cv2.VideoWriter(
+                    str(partial), cv2.VideoWriter_fourcc(*'mp4v'), fps,
+                    image.shape[1::-1])
+            writer.write(draw(image, poses, graphs.meta, args.kpt_thr))
+    if writer is not None:
+        writer.release()
+    unknown = sorted(set(boxes or ()) - set(range(len(results))))
+    if unknown:
+        if writer is not None:
+            partial.unlink()
+        raise ValueError(
+            f'{args.boxes}: image_id must be the index of a frame, below '
+            f'{len(results)} in {args.video}, got {unknown[:3]}')
+    if writer is not None:
+        os.replace(partial, args.out_video)
+    if args.out_json:
+        partial = args.out_json.with_name(f'.partial-{args.out_json.name}')
+        content = {
+            'keypoint_names': graphs.meta['keypoint_names'],
+            'frames': results
+        }
+        partial.write_text(json.dumps(content), encoding='utf-8')
+        os.replace(partial, args.out_json)
+    num_poses = sum(len(frame['persons']) for frame in results)
+    print(f'{num_poses} poses in {len(results)} frames, '
+          f'{streaming.passes} crops through the frame graph')
+    return streaming
+
+
+def parse_args(args=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('video')
+    parser.add_argument(
+        '--graphs',
+        type=Path,
+        required=True,
+        help='folder with frame.onnx and window.onnx')
+    parser.add_argument('--boxes', type=Path, help='json of boxes')
+    parser.add_argument('--out-video', type=Path)
+    parser.add_argument('--out-json', type=Path)
+    parser.add_argument('--kpt-thr', type=float, default=0.3)
+    parser.add_argument('--batch-size', type=int, default=4)
+    parser.add_argument(
+        '--threads', type=int, default=0, help="default: ONNX Runtime's")
+    return parser.parse_args(args)
+
+
+def main():
+    try:
+        run(parse_args())
+    except (OSError, ValueError) as error:
+        raise SystemExit(f'error: {error}') from error
+
+
+if __name__ == '__main__':
+    main()
