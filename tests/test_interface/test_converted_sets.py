@@ -12,7 +12,7 @@ from mmpose_tdmi.datasets.converters import (convert_hieve,
                                              convert_posetrack17,
                                              convert_posetrack18,
                                              convert_posetrack21)
-from mmpose_tdmi.synthetic import write_official_set
+from projects.synthetic import write_official_set
 
 CASES = {
     'posetrack17': (convert_posetrack17, 'posetrack17', {}),

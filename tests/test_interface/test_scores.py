@@ -14,8 +14,8 @@ import pytest
 
 from mmpose_tdmi.evaluation import (METRIC_NAMES, evaluate_folders,
                                     format_scores)
-from mmpose_tdmi.evaluation.random_sets import (RandomSetSettings,
-                                                write_random_set)
+from projects.evaluation_checks.random_sets import (RandomSetSettings,
+                                                    write_random_set)
 
 ORIGINALS = Path(__file__).resolve().parents[1] / 'data' / 'poseval'
 #: Presence rule and seed of each set.

@@ -1,0 +1,1 @@
+"""What serves no user of the plugin: in the repository, never in the wheel."""
