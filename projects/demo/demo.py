@@ -3,8 +3,8 @@
 
 ::
 
-    python projects/demo/demo.py                     # or: make demo
-    python projects/demo/demo.py --video my.mp4      # or: make demo VIDEO=my.mp4
+    python projects/demo/demo.py                 # make demo
+    python projects/demo/demo.py --video my.mp4  # make demo VIDEO=my.mp4
 
 Interrupt it and run it again: it goes on where it was.
 """

@@ -151,11 +151,11 @@ def plan(settings: DemoSettings) -> List[List[Lane]]:
 def _generate(settings: DemoSettings) -> Step:
     common = ('--size', 480, 360, '--seed', settings.seed, '--workers', 2)
     return Step('generate', 'Generate clips with known poses', (
-        tool('generate_clips.py', settings.clips, '--train',
-             settings.train_videos, '--val', settings.val_videos, '--frames',
-             settings.frames, '--label-margin', 1, *common),
-        tool('generate_clips.py', settings.showcase, '--train', 0, '--val', 1,
-             '--frames', 40, *common),
+        script('projects/synthetic/generate_clips.py', settings.clips,
+               '--train', settings.train_videos, '--val', settings.val_videos,
+               '--frames', settings.frames, '--label-margin', 1, *common),
+        script('projects/synthetic/generate_clips.py', settings.showcase,
+               '--train', 0, '--val', 1, '--frames', 40, *common),
     ))
 
 
@@ -172,9 +172,9 @@ def _train_detector(settings: DemoSettings) -> Step:
 def _detect(settings: DemoSettings) -> Step:
     return Step(
         'detect', 'Detect people in the held-out videos',
-        (tool('detect_persons.py', settings.val_annotations, DETECTOR_CONFIG,
-              settings.detector_checkpoint, '--img-root', settings.clips,
-              '--out', settings.detected_boxes), ))
+        (script('tools/detect_persons.py', settings.val_annotations,
+                DETECTOR_CONFIG, settings.detector_checkpoint, '--img-root',
+                settings.clips, '--out', settings.detected_boxes), ))
 
 
 def _train(settings: DemoSettings, model: DemoModel, title: str, *options:
@@ -210,12 +210,11 @@ def _test(settings: DemoSettings, model: DemoModel, boxes: str) -> Step:
 
 def _draw(settings: DemoSettings, source: Path, name: str) -> Step:
     """Skeletons on a video, boxes by the detector trained here."""
-    return Step(
-        f'draw_{name}', f'Draw skeletons on {source.name}',
-        (tool('infer_video.py', source, TDMI.config, settings.checkpoint(TDMI),
-              '--det-config', DETECTOR_CONFIG, '--det-checkpoint',
-              settings.detector_checkpoint, '--bbox-thr', 0.4, '--name', name,
-              '--out-dir', settings.folder / 'videos'), ))
+    return Step(f'draw_{name}', f'Draw skeletons on {source.name}', (script(
+        'tools/infer_video.py', source, TDMI.config, settings.checkpoint(TDMI),
+        '--det-config', DETECTOR_CONFIG, '--det-checkpoint',
+        settings.detector_checkpoint, '--bbox-thr', 0.4, '--name', name,
+        '--out-dir', settings.folder / 'videos'), ))
 
 
 def own_name(video: Path) -> str:
@@ -223,9 +222,9 @@ def own_name(video: Path) -> str:
     return f'own_{video.stem}'
 
 
-def tool(name: str, *arguments: object) -> Command:
-    """The command that runs one of the repository's tools."""
-    return (sys.executable, str(ROOT / 'tools' / name), *map(str, arguments))
+def script(path: str, *arguments: object) -> Command:
+    """The command that runs one of the repository's scripts."""
+    return (sys.executable, str(ROOT / path), *map(str, arguments))
 
 
 def mim(verb: str, package: str, *arguments: object) -> Command:

@@ -7,7 +7,7 @@ from mmengine.config import Config
 
 from .cases import load_cases, spread_cases
 from .figures import contact_sheet
-from .plan import ROOT, mim, tool
+from .plan import ROOT, mim, script
 from .real_motion import annotation_file, boxes_file
 from .report import GROUPS, read_metrics
 from .steps import Step
@@ -163,7 +163,7 @@ def _draw(settings: RealMotionSettings, trained_on: str, video: str) -> Step:
     frames = settings.data / 'images' / video
     return Step(
         f'draw_{name}', f'Draw {video}, fine-tuned on {trained_on}',
-        (tool('infer_video.py', frames, CONFIG, settings.trained(trained_on),
-              '--boxes', settings.boxes(video), '--ann-file',
-              settings.annotations(video, 'all'), '--name', name, '--out-dir',
-              settings.folder / 'videos'), ))
+        (script('tools/infer_video.py', frames, CONFIG,
+                settings.trained(trained_on), '--boxes', settings.boxes(video),
+                '--ann-file', settings.annotations(video, 'all'), '--name',
+                name, '--out-dir', settings.folder / 'videos'), ))

@@ -7,7 +7,8 @@ The originals are not part of this package; get them first::
     python -m venv oracle && oracle/bin/pip install click motmetrics tqdm \
         shapely
 
-    python projects/evaluation_checks/compare_with_poseval.py --poseval poseval \
+    python projects/evaluation_checks/compare_with_poseval.py \
+        --poseval poseval \
         --python oracle/bin/python --sets 20
 
 Exits with 1 if a figure differs by more than --tolerance.

@@ -3,10 +3,11 @@
 Example::
 
     python projects/known_truth/draw_gallery.py --folder work_dirs/known_truth
-    python projects/known_truth/draw_gallery.py --folder work_dirs/known_truth \
+    python projects/known_truth/draw_gallery.py \
+        --folder work_dirs/known_truth \
         --out work_dirs/figures --video clip.mp4 20 660 250 850 890
 
-The models are those that ``projects/known_truth/known_truth.py run`` has trained;
+The models are those that ``known_truth.py run`` has trained;
 others are named by ``--model``. Open ``gallery.html`` in the output folder.
 """
 import argparse
@@ -21,7 +22,7 @@ from projects.known_truth.gallery.gallery import Gallery, Section
 from projects.known_truth.gallery.subjects import (FEW, MANY, Subject,
                                                    hidden_subjects,
                                                    video_subject)
-from projects.known_truth.systems import ROOT, SYSTEMS, TDMI
+from projects.known_truth.systems import HOME, ROOT, SYSTEMS, TDMI
 
 #: Systems whose poses are compared, where they were trained.
 COMPARED = ('single_frame', 'tdmi', 'tdmi_window', 'tdmi_st', 'posewarper',
@@ -49,7 +50,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument(
         '--out',
         type=Path,
-        default=ROOT / 'docs' / 'gallery',
+        default=HOME / 'gallery_pictures',
         help='folder of the page')
     parser.add_argument(
         '--shown',
@@ -90,7 +91,7 @@ def load_models(args: argparse.Namespace) -> Dict[str, nn.Module]:
     if args.shown not in places:
         raise FileNotFoundError(
             f'{args.folder} holds no trained {SYSTEMS[args.shown].title} of '
-            f'seed {args.seed}; run projects/known_truth/known_truth.py, or give '
+            f'seed {args.seed}; run known_truth.py, or give '
             'one by --model')
     return {
         SYSTEMS[name].title: init_pose_model(*places[name])
@@ -127,7 +128,8 @@ def _video(path: str, frame: str, *box: str) -> Subject:
 def _introduction(models: Dict[str, nn.Module],
                   note: Optional[str]) -> List[str]:
     paragraphs = [
-        'Made by projects/known_truth/draw_gallery.py from models of the benchmark '
+        'Made by projects/known_truth/draw_gallery.py from models of the '
+        'benchmark '
         f'with known truth ({", ".join(models)}), small ones for crops of '
         '96x64 pixels, on its generated validation clips. The persons are '
         'evenly taken '

@@ -22,7 +22,7 @@ from projects.demo.steps import StepFailed
 from projects.known_truth.page import write_page
 from projects.known_truth.running import Benchmark
 from projects.known_truth.scale import FULL_SCALE, QUICK_SCALE
-from projects.known_truth.systems import ROOT, SYSTEMS
+from projects.known_truth.systems import HOME, ROOT, SYSTEMS
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -60,7 +60,7 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument(
         '--page',
         type=Path,
-        help='the page (docs/known_truth.md, quick: in the folder)')
+        help='the page (beside this file, quick: in the folder)')
     parser.add_argument(
         '--workers', type=int, default=1, help='processes side by side')
     parser.add_argument(
@@ -72,13 +72,9 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     folder = 'known_truth_quick' if args.quick else 'known_truth'
     args.folder = args.folder or ROOT / 'work_dirs' / folder
     if args.results is None:
-        args.results = (
-            args.folder / 'results' if args.quick else ROOT / 'benchmarks' /
-            'known_truth' / 'results')
+        args.results = (args.folder if args.quick else HOME) / 'results'
     if args.page is None:
-        args.page = (
-            args.folder / 'known_truth.md' if args.quick else ROOT / 'docs' /
-            'known_truth.md')
+        args.page = (args.folder if args.quick else HOME) / 'known_truth.md'
     return args
 
 

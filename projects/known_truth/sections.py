@@ -47,7 +47,8 @@ def head_section(content: Results) -> str:
     ]
     return '\n\n'.join((
         '# The benchmark with known truth',
-        '<!-- written by projects/known_truth/known_truth.py page; do not edit -->',
+        '<!-- written by projects/known_truth/known_truth.py page; '
+        'do not edit -->',
         'Temporal pose models on generated clips, whose poses, occlusions and '
         'motions are known exactly. **Drawn figures and small models**: what '
         'is compared is what the methods add to each other under equal '
@@ -59,7 +60,7 @@ def head_section(content: Results) -> str:
         f'features; {videos} validation videos (seed {plan["seed"]}, '
         f'{plan["width"]}x{plan["height"]}), ground-truth boxes. How it is '
         'made, and what it cannot say: '
-        '[known_truth_method.md](known_truth_method.md).',
+        '[README.md](README.md).',
         markdown(rows),
     ))
 
@@ -229,32 +230,33 @@ def how_section(content: Results) -> str:
         for action in ('data', 'run', 'page'))
     seconds = sum(p['train_seconds'] for pieces in content.pieces.values()
                   for p in pieces)
-    return '\n\n'.join((
-        '## How it was made', f'```bash\n{commands}\n```',
-        '- **Clips**: training videos '
-        f'{json.dumps(plan["train"])}, validation videos '
-        f'{json.dumps(plan["val"])} of {plan["frames"]} frames, of which '
-        f'frames {plan["keys"]} (from 0) are key frames; set '
-        f'`{content.about["data"]}`.',
-        f'- **Training**: {piece["samples"]:,} samples for each system, from '
-        'one single-frame model, pretrained on the same clips '
-        '(`projects/known_truth/configs`); the single-frame control is trained '
-        'on for as many samples, the temporal systems train what they add '
-        'to its frozen backbone, on stored features. What a seed changes: '
-        'the new layers, which stored clips come in which order (with a '
-        'trained backbone: order and augmentation). The result after the '
-        'last iteration counts. No flip test.',
-        '- **AP of a slice**: persons are matched as in PoseTrack\'s AP, by '
-        'all joints; then ground truth and predictions of the joints '
-        'outside of the slice are ignored (the predictions in a person\'s '
-        'box belong to that person\'s joints). `all` and the difficulties '
-        'are PoseTrack\'s AP itself. PCKh: share of the joints within 0.5 '
-        'head sizes of the prediction in their person\'s box.',
-        '- **Intervals**: 95 % bootstrap percentiles over videos and seeds; '
-        'differences use the same videos for both systems. Three seeds are '
-        'few: intervals over them are rather too narrow.',
-        '- **Cost**: times of a clip over those of the single frame, CPU '
-        'time of one thread, all frames of the clip computed anew.',
-        f'- Trainings took {seconds / 3600:.1f} h of one core each, other '
-        'work on the machine included. Versions: ' +
-        ', '.join(f'{k} {v}' for k, v in piece['versions'].items()) + '.'))
+    return '\n\n'.join(
+        ('## How it was made', f'```bash\n{commands}\n```',
+         '- **Clips**: training videos '
+         f'{json.dumps(plan["train"])}, validation videos '
+         f'{json.dumps(plan["val"])} of {plan["frames"]} frames, of which '
+         f'frames {plan["keys"]} (from 0) are key frames; set '
+         f'`{content.about["data"]}`.',
+         f'- **Training**: {piece["samples"]:,} samples for each system, from '
+         'one single-frame model, pretrained on the same clips '
+         '(`projects/known_truth/configs`); the single-frame control is '
+         'trained '
+         'on for as many samples, the temporal systems train what they add '
+         'to its frozen backbone, on stored features. What a seed changes: '
+         'the new layers, which stored clips come in which order (with a '
+         'trained backbone: order and augmentation). The result after the '
+         'last iteration counts. No flip test.',
+         '- **AP of a slice**: persons are matched as in PoseTrack\'s AP, by '
+         'all joints; then ground truth and predictions of the joints '
+         'outside of the slice are ignored (the predictions in a person\'s '
+         'box belong to that person\'s joints). `all` and the difficulties '
+         'are PoseTrack\'s AP itself. PCKh: share of the joints within 0.5 '
+         'head sizes of the prediction in their person\'s box.',
+         '- **Intervals**: 95 % bootstrap percentiles over videos and seeds; '
+         'differences use the same videos for both systems. Three seeds are '
+         'few: intervals over them are rather too narrow.',
+         '- **Cost**: times of a clip over those of the single frame, CPU '
+         'time of one thread, all frames of the clip computed anew.',
+         f'- Trainings took {seconds / 3600:.1f} h of one core each, other '
+         'work on the machine included. Versions: ' +
+         ', '.join(f'{k} {v}' for k, v in piece['versions'].items()) + '.'))

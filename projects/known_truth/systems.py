@@ -11,6 +11,7 @@ from typing import Any, Dict, Mapping, Sequence, Tuple
 
 #: The repository's root: the benchmark runs from a checkout.
 ROOT = Path(__file__).resolve().parents[2]
+HOME = ROOT / 'projects' / 'known_truth'
 
 _TDMI = 'tdmi/synthetic/tdmi_hrnet-light_1xb16-1e_synthetic-96x64.py'
 _ABLATION = ('ablations/synthetic/'

@@ -1,4 +1,4 @@
-"""What the scripts of tools/benchmark that measure speed share.
+"""What the scripts of projects/performance that measure speed share.
 
 They compare alternatives on one machine in one run, repetitions taken in
 turn, and print ratios.

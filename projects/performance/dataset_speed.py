@@ -2,7 +2,7 @@
 """What a sample costs to load: decoded frames and milliseconds.
 
 On generated clips (made in a temporary folder unless ``--data-root`` has them
-from projects/synthetic/generate_clips.py), with the pipelines of a config; the stock single
+from the generator), with the pipelines of a config; the stock single
 frame is MMPose's own pipeline on the same boxes. Everything in one process,
 the workers' shares one after the other, medians of repetitions in turn::
 

@@ -9,7 +9,7 @@ turn, ratios to float32 as built::
 
 "heatmap change" is the largest difference, as a share of the highest value.
 With ``--config`` and ``--checkpoint`` of a trained model and an annotated set
-(projects/synthetic/generate_clips.py) the AP with and without bfloat16 follows.
+(of the generator) the AP with and without bfloat16 follows.
 """
 import argparse
 import sys

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Write the tables of docs/performance.md from the reports of benchmarks.
 
-The scripts of tools/benchmark keep reports with ``--out``; what the page says
+The scripts beside it keep reports with ``--out``; what the page says
 in numbers comes from those files::
 
     python projects/performance/performance_page.py

@@ -120,8 +120,9 @@ def publish(report: Report,
     """
     arguments = sys.argv[1:] if argv is None else argv
     script = Path(sys.argv[0])
-    report.command = shlex.join(
-        ['python', f'tools/benchmark/{script.name}', *map(str, arguments)])
+    report.command = shlex.join([
+        'python', f'projects/performance/{script.name}', *map(str, arguments)
+    ])
     report.machine = machine or describe_machine()
     print(report)
     if out is not None:

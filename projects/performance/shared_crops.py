@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """What a crop shared by many frames does to accuracy, and what it saves.
 
-Poses of the persons of an annotated set (projects/synthetic/generate_clips.py makes one),
+Poses of the persons of an annotated set (the generator makes one),
 with the annotated boxes: once with a crop for every box, once for each
 tolerance with crops that are kept (docs/performance.md says by which rule)::
 

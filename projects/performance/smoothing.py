@@ -4,7 +4,8 @@
 The poses are the annotated ones with noise of known size, a share of them
 outliers with low scores, or a model's with the annotated boxes::
 
-    python projects/synthetic/generate_clips.py clips --train 0 --val 10 --frames 60 \
+    python projects/synthetic/generate_clips.py clips \
+        --train 0 --val 10 --frames 60 \
 --label-margin 0
     python projects/performance/smoothing.py clips --noise 0.05 0.2
     python projects/performance/smoothing.py clips --config CONFIG \

@@ -8,7 +8,8 @@ own, and motion features can be compared. What is scored is who is called
 whom: the joints are taken from the annotation that a box was made of, or, with
 --score-poses and for boxes carried between detections, from the pose::
 
-    python projects/synthetic/generate_clips.py clips --train 0 --val 10 --frames 60 \
+    python projects/synthetic/generate_clips.py clips \
+        --train 0 --val 10 --frames 60 \
 --difficulty hard --label-margin 0
     python projects/performance/tracking.py clips
     python projects/performance/tracking.py clips --config CONFIG \

@@ -2,8 +2,10 @@
 
 Example::
 
-    python projects/synthetic/generate_clips.py data/synthetic --train 40 --val 10
-    python projects/synthetic/generate_clips.py data/small --format posetrack17 --tiny
+    python projects/synthetic/generate_clips.py data/synthetic \
+        --train 40 --val 10
+    python projects/synthetic/generate_clips.py data/small \
+        --format posetrack17 --tiny
     python projects/synthetic/generate_clips.py --benchmark
 
 A run that was interrupted goes on where it was. Other settings need another

@@ -21,7 +21,7 @@ NAME = 'frame_attention_hrnet-light_synthetic-96x64.py'
 @pytest.fixture(scope='module')
 def config(repository, tmp_path_factory):
     """The example's config on a tiny set, for one iteration."""
-    folder = repository / 'examples' / 'custom_neck'
+    folder = repository / 'projects' / 'custom_neck'
     root = tmp_path_factory.mktemp('posetrack18')
     write_official_set(root, 'posetrack18')
     convert_posetrack18(root, 'train')

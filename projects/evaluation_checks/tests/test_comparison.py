@@ -1,7 +1,7 @@
 """Equality with the original toolkits, by the numbers they gave.
 
 The numbers in ``tests/data/poseval`` were written by
-``projects/evaluation_checks/compare_with_poseval.py``; a seed names the set they are
+``compare_with_poseval.py``; a seed names the set they are
 of.
 """
 import json

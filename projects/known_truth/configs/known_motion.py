@@ -2,7 +2,8 @@
 # (projects/known_truth/known_motion.py): the weights and the layer of the
 # small PoseWarper, the joints' true motion in the place of its warp.
 _base_ = [
-    '../../../configs/rivals/synthetic/posewarper_hrnet-light_1xb16-1e_synthetic-96x64.py'
+    '../../../configs/rivals/synthetic/'
+    'posewarper_hrnet-light_1xb16-1e_synthetic-96x64.py'
 ]
 
 model = dict(

@@ -1,4 +1,4 @@
-# What all systems of the benchmark with known truth (docs/known_truth.md)
+# What all systems of the benchmark with known truth (projects/known_truth/)
 # share: clips, augmentation, number of samples, schedule, metric. The model,
 # its window and its optimizer come from the system's own config; the
 # benchmark's commands join the two and fill in the folder.

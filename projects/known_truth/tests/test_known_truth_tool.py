@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture(scope='module')
 def tool(repository):
-    path = repository / 'tools' / 'benchmark' / 'known_truth.py'
+    path = repository / 'projects' / 'known_truth' / 'known_truth.py'
     spec = importlib.util.spec_from_file_location('known_truth', path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -18,8 +18,8 @@ def test_places_depend_on_the_scale(tool, repository):
         tool.parse_args(['run', *more]) for more in ([], ['--quick']))
     assert full.folder == repository / 'work_dirs' / 'known_truth'
     assert full.results == (
-        repository / 'benchmarks' / 'known_truth' / 'results')
-    assert full.page == repository / 'docs' / 'known_truth.md'
+        repository / 'projects' / 'known_truth' / 'results')
+    assert full.page == repository / 'projects/known_truth/known_truth.md'
     assert quick.folder != full.folder
     assert quick.folder in quick.results.parents
     assert quick.folder in quick.page.parents

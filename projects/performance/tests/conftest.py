@@ -23,7 +23,7 @@ def tool(repository):
     """``tool(name)`` is a benchmark as a module."""
 
     def load(name):
-        path = repository / f'tools/benchmark/{name}.py'
+        path = repository / f'projects/performance/{name}.py'
         spec = importlib.util.spec_from_file_location(f'tool_{name}', path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)

@@ -1,4 +1,4 @@
-"""The scripts of tools/benchmark, on little."""
+"""The scripts of projects/performance, on little."""
 import json
 import time
 

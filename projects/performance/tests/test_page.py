@@ -25,7 +25,7 @@ More.
 
 def save(folder, name='ways', **values):
     Report('Two ways.', [Table(['way'], [['old']])], values,
-           'python tools/benchmark/ways.py',
+           'python projects/performance/ways.py',
            dict(processor='P', cores=2,
                 load=0.1)).save(folder / f'{name}.json')
 
@@ -36,7 +36,7 @@ def test_places_are_filled_and_nothing_else_changes(tmp_path):
     assert 'old content' not in page
     assert 'Prose with 1.5 in it.\n' in page and '\nMore.\n' in page
     assert '| way |\n| --- |\n| old |' in page
-    assert 'python tools/benchmark/ways.py' in page
+    assert 'python projects/performance/ways.py' in page
     assert '- P, cores 2: `ways` (load 0.1)' in page
     assert '`not_there.json` is missing' in page
     assert fill_page(page, tmp_path) == page

@@ -21,7 +21,8 @@ def report():
 
 
 def test_it_is_printed_and_kept(report, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, 'argv', ['/somewhere/tools/benchmark/ways.py'])
+    monkeypatch.setattr(sys, 'argv',
+                        ['/somewhere/projects/performance/ways.py'])
     path = tmp_path / 'new' / 'ways.json'
     publish(report, path, ['--out', 'a file.json'], dict(cores=2))
     printed = capsys.readouterr().out
@@ -30,7 +31,7 @@ def test_it_is_printed_and_kept(report, tmp_path, monkeypatch, capsys):
     found = load_report(path)
     assert found == report
     assert found.values == {'gain': 4}
-    assert found.command == ("python tools/benchmark/ways.py --out "
+    assert found.command == ("python projects/performance/ways.py --out "
                              "'a file.json'")
     text = path.with_suffix('.md').read_text()
     assert text.startswith(printed)

@@ -98,7 +98,7 @@ def clips(tmp_path_factory):
 
 
 def run_tool(repository, monkeypatch, capsys, name, *args):
-    path = repository / 'tools' / 'benchmark' / f'{name}.py'
+    path = repository / 'projects' / 'performance' / f'{name}.py'
     spec = importlib.util.spec_from_file_location(f'benchmark_{name}', path)
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)

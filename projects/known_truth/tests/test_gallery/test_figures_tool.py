@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture(scope='module')
 def tool(repository):
-    path = repository / 'tools' / 'analysis_tools' / 'figures.py'
+    path = repository / 'projects' / 'known_truth' / 'draw_gallery.py'
     spec = importlib.util.spec_from_file_location('figures', path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -30,4 +30,4 @@ def test_unfinished_trainings_are_not_drawn(tool, tmp_path):
 
 def test_the_gallery_is_in_the_docs(tool, repository):
     args = tool.parse_args([])
-    assert args.out == repository / 'docs' / 'gallery'
+    assert args.out == repository / 'projects/known_truth/gallery_pictures'
