@@ -4,11 +4,12 @@ import os
 import random
 import warnings
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Iterator, Tuple
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import config as config_module
 
 REPOSITORY = Path(__file__).resolve().parent
 
@@ -17,6 +18,34 @@ def pytest_configure() -> None:
     """Keep torch from starting one thread per core of a shared machine."""
     if 'OMP_NUM_THREADS' not in os.environ:
         torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+
+@pytest.fixture(autouse=True, scope='session')
+def _plain_configs() -> Iterator[None]:
+    """Keep MMEngine from what takes most of a small training's time.
+
+    It formats the config's text by yapf for the log and for each checkpoint,
+    and reads a hundred files of MMPose for each of a config's bases.
+    """
+    find_base = config_module._get_external_cfg_path
+    missing = set()
+
+    def find(package_path: str, cfg_file: str) -> str:
+        if cfg_file in missing:
+            raise ValueError(cfg_file)
+        try:
+            return find_base(package_path, cfg_file)
+        except ValueError:
+            missing.add(cfg_file)
+            raise
+
+    def as_it_is(text: str, **kwargs) -> Tuple[str, bool]:
+        return text, True
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config_module, '_get_external_cfg_path', find)
+        patch.setattr(config_module, 'FormatCode', as_it_is)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -40,7 +40,7 @@ def _register() -> None:
     from . import stack
     stack.require()
 
-    from .utils.checkpoint_safety import allow_runner_checkpoints
+    from .utils.checkpoints import allow_runner_checkpoints
     allow_runner_checkpoints()
 
     from . import datasets, engine, evaluation, models  # noqa: F401

@@ -15,14 +15,7 @@ from . import stack
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-    """Entry point.
-
-    Args:
-        argv (List[str], optional): Command line. Defaults to ``sys.argv``.
-
-    Returns:
-        int: Exit status.
-    """
+    """Entry point; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog='python -m mmpose_tdmi.doctor',
         description='Check the installation.')
@@ -33,22 +26,17 @@ def main(argv: Optional[List[str]] = None) -> int:
     facts = stack.probe()
     problems = stack.find_problems(facts)
     if not any(problem.fatal for problem in problems):
-        problems += import_problems()
+        problems += stack.load_problems() or _import_problems()
     if problems or not args.quiet:
-        print(table(facts))
+        versions = dict(python=platform.python_version(), **facts.versions)
+        for name, version in versions.items():
+            print(f'{name:32} {version}')
         print(report(problems))
     return 1 if problems else 0
 
 
-def import_problems() -> List[stack.Problem]:
-    """Do what importing the package does.
-
-    Returns:
-        List[Problem]: What went wrong, if anything.
-    """
-    problems = stack.load_problems()
-    if problems:
-        return problems
+def _import_problems() -> List[stack.Problem]:
+    """Do what importing the package does."""
     try:
         mmpose_tdmi._register()
     except Exception:
@@ -60,30 +48,8 @@ def import_problems() -> List[stack.Problem]:
     return []
 
 
-def table(facts: stack.Stack) -> str:
-    """The versions, one line each.
-
-    Args:
-        facts (Stack): What is installed.
-
-    Returns:
-        str: The table.
-    """
-    rows = [('python', platform.python_version())]
-    rows += [(name, facts.versions[name]) for name in stack.DISTRIBUTIONS
-             if name in facts.versions]
-    return '\n'.join(f'{name:32} {version}' for name, version in rows)
-
-
 def report(problems: List[stack.Problem]) -> str:
-    """What is wrong, in words.
-
-    Args:
-        problems (List[Problem]): What the checks found.
-
-    Returns:
-        str: The report.
-    """
+    """What is wrong, in words."""
     if not problems:
         return 'Nothing is wrong.'
     count = 'One thing is' if len(problems) == 1 else \

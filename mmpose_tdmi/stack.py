@@ -12,31 +12,36 @@ import sys
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
-DISTRIBUTIONS = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmcv-lite',
-                 'mmdet', 'mmpose', 'xtcocotools', 'numpy', 'scipy',
-                 'opencv-python', 'opencv-python-headless',
-                 'opencv-contrib-python', 'opencv-contrib-python-headless',
-                 'matplotlib', 'av', 'six', 'tqdm', 'setuptools', 'openmim',
-                 'mmpose-tdmi')
-# Needed as they stand; mmcv and OpenCV have checks of their own.
+# What must be there, and the command that installs it; mmcv, MMDetection and
+# OpenCV have checks of their own.
 REQUIRED = {
     'torch': 'pip install torch torchvision',
     'torchvision': 'pip install torchvision',
     'mmengine': "pip install 'mmengine>=0.10.4,<1.0.0'",
     'mmpose': "pip install --no-build-isolation 'mmpose>=1.3.0,<1.4.0'",
-    'mmdet': "pip install 'mmdet>=3.2.0,<3.4.0'",
     'xtcocotools': "pip install 'xtcocotools>=1.14'",
     'numpy': "pip install 'numpy<2'",
-    'scipy': 'pip install scipy',
+    'av': "pip install 'av>=15'",
+    'shapely': "pip install 'shapely>=2'",
+    'defusedxml': 'pip install defusedxml',
+    'jinja2': 'pip install jinja2',
     'matplotlib': 'pip install matplotlib',
-    'av': 'pip install av',
+    'msgspec': 'pip install msgspec',
+    'pillow': 'pip install pillow',
+    'scipy': 'pip install scipy',
     'six': 'pip install six',
+    'tabulate': 'pip install tabulate',
     'tqdm': 'pip install tqdm',
 }
+OPENCV = ('opencv-python', 'opencv-python-headless', 'opencv-contrib-python',
+          'opencv-contrib-python-headless')
+DISTRIBUTIONS = (*REQUIRED, 'mmcv', 'mmcv-lite', 'mmdet', *OPENCV,
+                 'setuptools', 'openmim', 'mmpose-tdmi')
 MEND_MMCV = ('python scripts/build_mmcv.py  (from the source tree; with a '
              'GPU also: mim install mmcv==2.1.0)')
+MEND_MMDET = "pip install 'mmdet>=3.2.0,<3.4.0'"
 
 
 class BrokenStackError(ImportError):
@@ -45,13 +50,8 @@ class BrokenStackError(ImportError):
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is wrong with the installation.
-
-    Args:
-        what (str): What was found and why it is wrong.
-        mend (str): The command that mends it.
-        fatal (bool): Whether the package cannot be imported. Default: True.
-    """
+    """What is wrong, the command that mends it, and whether it is fatal:
+    whether the package cannot be imported."""
     what: str
     mend: str
     fatal: bool = True
@@ -66,164 +66,115 @@ class Stack:
         has_pkg_resources (bool): Whether ``pkg_resources`` is there.
         has_mmcv_ops (bool): Whether mmcv's compiled operators are there.
         has_mim_files (bool): Whether mim finds this package's tools.
+        mmpose_needs_mmdet (bool): Whether MMPose imports MMDetection itself,
+            as all releases from 1.3.0 to 1.3.2 do (for RTMO).
     """
     versions: Dict[str, str]
     has_pkg_resources: bool = True
     has_mmcv_ops: bool = True
     has_mim_files: bool = True
+    mmpose_needs_mmdet: bool = True
 
     def release(self, name: str) -> Optional[Tuple[int, int]]:
         """Major and minor version of a distribution, None if missing."""
-        version = self.versions.get(name)
-        if version is None:
+        if name not in self.versions:
             return None
-        numbers = [int(n) for n in re.findall(r'\d+', version)[:2]]
-        major, minor = numbers + [0] * (2 - len(numbers))
+        numbers = [int(n) for n in re.findall(r'\d+', self.versions[name])]
+        major, minor = (numbers + [0, 0])[:2]
         return major, minor
 
 
 def probe() -> Stack:
-    """Look at the installation without importing any of it.
-
-    Returns:
-        Stack: The facts.
-    """
+    """Look at the installation without importing any of it."""
     versions = {}
     for name in DISTRIBUTIONS:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
+    mmcv = _folder_of('mmcv')
     return Stack(
-        versions=versions,
+        versions,
         has_pkg_resources=_folder_of('pkg_resources') is not None,
-        has_mmcv_ops=_has_mmcv_ops(),
-        has_mim_files=_has_mim_files())
-
-
-def check_missing(stack: Stack) -> List[Problem]:
-    """Distributions that are not installed at all."""
-    return [
-        Problem(f'{name} is not installed', mend)
-        for name, mend in REQUIRED.items() if name not in stack.versions
-    ]
-
-
-def check_torch_pair(stack: Stack) -> List[Problem]:
-    """Torch and torchvision are released in pairs: 2.x with 0.(x+15)."""
-    torch, vision = stack.release('torch'), stack.release('torchvision')
-    if torch is None or vision is None or torch[0] != 2:
-        return []
-    if vision == (0, torch[1] + 15):
-        return []
-    return [
-        Problem(
-            f'torchvision {stack.versions["torchvision"]} does not belong to '
-            f'torch {stack.versions["torch"]}',
-            f"pip install 'torchvision==0.{torch[1] + 15}.*'")
-    ]
-
-
-def check_numpy(stack: Stack) -> List[Problem]:
-    """xtcocotools' wheels are built for numpy 1."""
-    if (stack.release('numpy') or (1, 0)) < (2, 0):
-        return []
-    return [
-        Problem(
-            f'numpy {stack.versions["numpy"]} is too new: xtcocotools is '
-            'built for numpy 1', "pip install 'numpy<2' 'opencv-python<4.12'")
-    ]
-
-
-def check_opencv(stack: Stack) -> List[Problem]:
-    """OpenCV is there and accepts numpy 1."""
-    names = [n for n in stack.versions if n.startswith('opencv-')]
-    if not names:
-        return [
-            Problem('OpenCV is not installed',
-                    "pip install 'opencv-python<4.12'")
-        ]
-    return [
-        Problem(
-            f'{name} {stack.versions[name]} needs numpy 2, which '
-            'xtcocotools does not work with',
-            f"pip install '{name}<4.12' 'numpy<2'") for name in names
-        if stack.release(name) >= (4, 12)
-    ]
-
-
-def check_setuptools(stack: Stack) -> List[Problem]:
-    """mmengine and mim import pkg_resources."""
-    if stack.has_pkg_resources:
-        return []
-    found = stack.versions.get('setuptools', '(not installed)')
-    return [
-        Problem(
-            f'setuptools {found} has no pkg_resources, which mmengine, '
-            'mmpose and mim import', "pip install 'setuptools<81'")
-    ]
-
-
-def check_mmcv(stack: Stack) -> List[Problem]:
-    """mmcv is there, with operators, in a version that mmdet accepts."""
-    version = stack.release('mmcv')
-    if 'mmcv-lite' in stack.versions:
-        return [
-            Problem('mmcv-lite is installed, which has no operators',
-                    f'pip uninstall -y mmcv-lite && {MEND_MMCV}')
-        ]
-    if version is None:
-        return [Problem('mmcv is not installed', MEND_MMCV)]
-    if not (2, 0) <= version < (2, 2):
-        return [
-            Problem(
-                f'mmcv {stack.versions["mmcv"]} is outside 2.0 to 2.1, which '
-                'mmdet 3.x accepts', MEND_MMCV)
-        ]
-    if not stack.has_mmcv_ops:
-        return [
-            Problem('mmcv was installed without its compiled operators',
-                    f'pip uninstall -y mmcv && {MEND_MMCV}')
-        ]
-    return []
-
-
-def check_mim(stack: Stack) -> List[Problem]:
-    """mim is there and finds this package's tools and configs."""
-    problems = []
-    if 'openmim' not in stack.versions:
-        problems.append(
-            Problem(
-                'openmim is not installed: no mim train, mim test, mim run',
-                "pip install 'openmim>=0.3.9' 'opendatalab<0.0.10' 'numpy<2'",
-                fatal=False))
-    if not stack.has_mim_files:
-        problems.append(
-            Problem(
-                'mmpose_tdmi is installed in a way in which mim cannot find '
-                'its tools and configs (a PEP 660 editable install, or no '
-                'install at all)',
-                'pip install --no-deps --no-build-isolation .  (in the '
-                'source tree; or scripts/setup.sh for an editable install)',
-                fatal=False))
-    return problems
-
-
-CHECKS: Tuple[Callable[[Stack], List[Problem]],
-              ...] = (check_missing, check_torch_pair, check_numpy,
-                      check_opencv, check_setuptools, check_mmcv, check_mim)
+        has_mmcv_ops=mmcv is not None and any(mmcv.glob('_ext.*')),
+        has_mim_files=_has_mim_files(),
+        mmpose_needs_mmdet=_mmpose_needs_mmdet())
 
 
 def find_problems(stack: Stack) -> List[Problem]:
-    """Run every check.
+    """Whatever the facts say is wrong."""
+    found: List[Problem] = []
+    versions = stack.versions
 
-    Args:
-        stack (Stack): The facts.
+    def add(what: str, mend: str, fatal: bool = True) -> None:
+        found.append(Problem(what, mend, fatal))
 
-    Returns:
-        List[Problem]: What is wrong, empty if nothing is.
-    """
-    return [problem for check in CHECKS for problem in check(stack)]
+    for name, mend in REQUIRED.items():
+        if name not in versions:
+            add(f'{name} is not installed', mend)
+
+    # released in pairs: torch 2.x with torchvision 0.(x+15)
+    torch, vision = stack.release('torch'), stack.release('torchvision')
+    if torch and vision and torch[0] == 2 and vision != (0, torch[1] + 15):
+        add(
+            f'torchvision {versions["torchvision"]} does not belong to '
+            f'torch {versions["torch"]}',
+            f"pip install 'torchvision==0.{torch[1] + 15}.*'")
+
+    if (stack.release('numpy') or (1, 0)) >= (2, 0):
+        add(
+            f'numpy {versions["numpy"]} is too new: xtcocotools is '
+            'built for numpy 1', "pip install 'numpy<2' 'opencv-python<4.12'")
+
+    opencv = [name for name in OPENCV if name in versions]
+    if not opencv:
+        add('OpenCV is not installed', "pip install 'opencv-python<4.12'")
+    for name in opencv:
+        if stack.release(name) >= (4, 12):
+            add(
+                f'{name} {versions[name]} needs numpy 2, which '
+                'xtcocotools does not work with',
+                f"pip install '{name}<4.12' 'numpy<2'")
+
+    if not stack.has_pkg_resources:
+        add(
+            f'setuptools {versions.get("setuptools", "(not installed)")} has '
+            'no pkg_resources, which mmengine, mmpose and mim import',
+            "pip install 'setuptools<81'")
+
+    mmcv = stack.release('mmcv')
+    if 'mmcv-lite' in versions:
+        add('mmcv-lite is installed, which has no operators',
+            f'pip uninstall -y mmcv-lite && {MEND_MMCV}')
+    elif mmcv is None:
+        add('mmcv is not installed', MEND_MMCV)
+    elif not (2, 0) <= mmcv < (2, 2):
+        add(
+            f'mmcv {versions["mmcv"]} is outside 2.0 to 2.1, which mmdet 3.x '
+            'accepts', MEND_MMCV)
+    elif not stack.has_mmcv_ops:
+        add('mmcv was installed without its compiled operators',
+            f'pip uninstall -y mmcv && {MEND_MMCV}')
+
+    if 'mmdet' not in versions:
+        # this package needs it for detectors alone
+        reason = 'the installed mmpose imports it' if (
+            stack.mmpose_needs_mmdet) else 'no detector can be built'
+        add(f'mmdet is not installed: {reason}', MEND_MMDET,
+            stack.mmpose_needs_mmdet)
+
+    if 'openmim' not in versions:
+        add('openmim is not installed: no mim train, mim test, mim run',
+            "pip install 'openmim>=0.3.9' 'opendatalab<0.0.10' 'numpy<2'",
+            False)
+    if not stack.has_mim_files:
+        add(
+            'mmpose_tdmi is installed in a way in which mim cannot find '
+            'its tools and configs (a PEP 660 editable install, or no '
+            'install at all)',
+            'pip install --no-deps --no-build-isolation .  (in the '
+            'source tree; or scripts/setup.sh for an editable install)', False)
+    return found
 
 
 def require() -> None:
@@ -233,12 +184,22 @@ def require() -> None:
         BrokenStackError: With each problem and the command that mends it.
     """
     problems = [p for p in find_problems(probe()) if p.fatal]
-    if not problems:
-        problems = load_problems()
+    problems = problems or load_problems()
     if problems:
         raise BrokenStackError(
             'mmpose_tdmi cannot work with the installed packages:\n' +
             describe(problems) + '\nMore: python -m mmpose_tdmi.doctor')
+
+
+def require_mmdet() -> None:
+    """Refuse to build a detector where MMDetection is missing.
+
+    Raises:
+        BrokenStackError: With the command that installs it.
+    """
+    if importlib.util.find_spec('mmdet') is None:
+        raise BrokenStackError('a detector needs MMDetection, which is not '
+                               f'installed: {MEND_MMDET}')
 
 
 def load_problems() -> List[Problem]:
@@ -275,9 +236,13 @@ def _folder_of(module: str) -> Optional[Path]:
     return Path(spec.origin).parent
 
 
-def _has_mmcv_ops() -> bool:
-    folder = _folder_of('mmcv')
-    return folder is not None and any(folder.glob('_ext.*'))
+def _mmpose_needs_mmdet() -> bool:
+    folder = _folder_of('mmpose')
+    if folder is None:
+        return True
+    head = folder / 'models' / 'heads' / 'hybrid_heads' / 'rtmo_head.py'
+    return head.is_file() and re.search(
+        r'^from mmdet', head.read_text(encoding='utf-8'), re.M) is not None
 
 
 def _has_mim_files() -> bool:

@@ -18,7 +18,6 @@ feature cells).
 5. In a data sample ``img_path`` is the key frame's path, a string; what
    concerns the clip is kept under :data:`CLIP_META_KEYS`.
 """
-
 from dataclasses import dataclass
 from typing import Optional, Sequence, Tuple
 
@@ -96,8 +95,7 @@ class FrameWindow:
         """The symmetric window of an odd number of consecutive frames.
 
         Raises:
-            ValueError: If ``num_frames`` is even or not positive: such a
-                clip has no middle frame.
+            ValueError: If the number is even or not positive.
         """
         if num_frames < 1 or num_frames % 2 == 0:
             raise ValueError(
@@ -117,11 +115,7 @@ class FrameWindow:
         return self.offsets.index(0)
 
     def check_sequence(self, sequence: Tensor) -> None:
-        """Check that (B, T, ...) features have this window's frames.
-
-        Raises:
-            ValueError: If their T is another.
-        """
+        """Refuse (B, T, ...) features of another T than this window's."""
         if sequence.shape[1] != self.num_frames:
             raise ValueError(
                 f'the head is configured for offsets {self.offsets}, '
@@ -137,12 +131,8 @@ def fold_time(clips: Tensor) -> Tensor:
 def unfold_time(frames: Tensor, num_frames: int) -> Tensor:
     """(B * T, ...) -> (B, T, ...), the inverse of :func:`fold_time`.
 
-    Args:
-        frames (Tensor): Folded frames, (B * T, ...).
-        num_frames (int): T.
-
     Raises:
-        ValueError: If the first axis is not a multiple of T.
+        ValueError: If the first axis is not a multiple of T, ``num_frames``.
     """
     if frames.shape[0] % num_frames:
         raise ValueError(

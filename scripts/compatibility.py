@@ -26,7 +26,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / 'benchmarks' / 'compatibility'
+RESULTS = ROOT / 'docs' / 'compatibility'
 PAGE = ROOT / 'docs' / 'compatibility.md'
 #: Name -> Python and what differs from the ranges' newest. The one without
 #: anything is the tested set, which is what CI runs.

@@ -1,5 +1,6 @@
 """The doctor names each illness and its remedy, also on a broken stack."""
 import os
+import re
 import subprocess
 import sys
 
@@ -7,7 +8,10 @@ import pytest
 
 from mmpose_tdmi import doctor, stack
 
+#: Whatever version of them there is.
+ANY = ('defusedxml', 'jinja2', 'msgspec', 'pillow', 'shapely', 'tabulate')
 SOUND = {
+    **dict.fromkeys(ANY, '2.0'),
     'torch': '2.14.1',
     'torchvision': '0.29.1',
     'mmengine': '0.10.7',
@@ -70,6 +74,24 @@ def test_missing_package(name):
     problem, = diagnose(without=[name])
     assert problem.what == f'{name} is not installed'
     assert 'pip install' in problem.mend
+
+
+def test_all_that_is_required_is_known(repository):
+    """Those with checks of their own aside."""
+    lines = (repository / 'requirements.txt').read_text().splitlines()
+    names = {re.match(r'[\w-]*', line).group() for line in lines} - {''}
+    assert names - {'mmcv', 'mmdet', 'opencv-python', 'setuptools'} <= set(
+        stack.REQUIRED)
+
+
+def test_missing_mmdetection():
+    problem, = diagnose(without=['mmdet'])
+    assert 'the installed mmpose imports it' in problem.what and problem.fatal
+    assert 'pip install' in problem.mend
+    # an mmpose that does not: only detectors need it
+    problem, = diagnose(
+        without=['mmdet'], facts=dict(mmpose_needs_mmdet=False))
+    assert 'no detector can be built' in problem.what and not problem.fatal
 
 
 def test_missing_mmcv_and_opencv():

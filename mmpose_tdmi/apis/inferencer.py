@@ -40,7 +40,7 @@ import torch
 from mmengine.config import Config
 from tqdm import tqdm
 
-from mmpose_tdmi.models.batch_norm_folding import fold_batch_norms
+from mmpose_tdmi.models.cost import fold_batch_norms
 from mmpose_tdmi.video.decoding import (DecodedFrame, VideoSource,
                                         is_one_video, open_video, read_ahead)
 from mmpose_tdmi.video.results import (VideoMeta, VideoResultWriter,

@@ -18,8 +18,6 @@ from typing import List, Optional, Sequence, Tuple, Union
 import mmcv.ops
 import numpy as np
 import torch
-from mmdet.apis import init_detector
-from mmdet.utils import get_test_pipeline_cfg
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.hub import get_config
@@ -29,6 +27,7 @@ from mmpose.apis import init_model
 from torch import nn
 
 import mmpose_tdmi
+from mmpose_tdmi import stack
 
 
 def find_config(model: Union[str, Path, Config], what: str) -> Config:
@@ -184,6 +183,9 @@ class PersonDetector:
                  score_thr: float = 0.,
                  nms_thr: Optional[float] = None,
                  device: str = 'cpu') -> None:
+        stack.require_mmdet()
+        from mmdet.apis import init_detector
+        from mmdet.utils import get_test_pipeline_cfg
         if not isinstance(config, Config):
             require_file(config, 'the detector\'s config')
             config = Config.fromfile(config)

@@ -1,7 +1,7 @@
 """What the plugin adds to the host's training loop."""
 from .hooks import (AtomicCheckpointHook, DependenceHook, ExactResumeHook,
                     NonFiniteError, NonFiniteGuardHook)
-from .hooks.checkpoint import AtomicLocalBackend
+from .hooks.safeguards import AtomicLocalBackend
 from .optim_wrappers import CpuAmpOptimWrapper
 
 __all__ = [

@@ -1,9 +1,10 @@
 """From clips to the folded batch that stock backbones take.
 
 Section 3, "Preliminaries" of the paper: the input is a clip cropped with one
-box. The frame contract is in ``mmpose_tdmi/structures/frame_window.py``.
+box. The frame contract is in ``mmpose_tdmi/structures.py``; T is checked here
+and where necks unfold time, and trusted from there on.
 
-Shape shorthand: B clips, T frames, C channels, H x W pixels of a crop.
+Shape letters: B clips, T frames, C channels, H x W pixels of a crop.
 """
 from typing import List, Optional, Sequence, Union
 
@@ -11,6 +12,8 @@ import torch
 from mmpose.models.data_preprocessors import PoseDataPreprocessor
 from mmpose.registry import MODELS
 from torch import Tensor
+
+from .layers.blocks import check_positive_int
 
 __all__ = ['SequencePoseDataPreprocessor']
 
@@ -28,22 +31,13 @@ class SequencePoseDataPreprocessor(PoseDataPreprocessor):
     Args:
         num_frames (int, optional): T that every clip must have. Defaults to
             ``None``: any, but one T per batch.
-        mean (Sequence[float], optional): Mean of R, G, B.
-        std (Sequence[float], optional): Standard deviation of R, G, B.
-        pad_size_divisor (int): As the host's. Defaults to 1.
-        pad_value (float): As the host's. Defaults to 0.
-        bgr_to_rgb (bool): As the host's. Defaults to ``False``.
-        rgb_to_bgr (bool): As the host's. Defaults to ``False``.
-        non_blocking (bool): As the host's. Defaults to ``False``.
         channels_last (bool): Give the frames in the channels-last memory
             format, which convolutions on CPUs and tensor cores run faster
             in; values and shapes stay the same. Defaults to ``False``.
+        mean, std, pad_size_divisor, pad_value: As the host's.
+        bgr_to_rgb, rgb_to_bgr, non_blocking: As the host's.
         batch_augments (list[dict], optional): Not supported: they would
             treat the frames of a clip differently.
-
-    Raises:
-        ValueError: If ``batch_augments`` are given or ``num_frames`` is not
-            a positive integer.
     """
 
     def __init__(self,
@@ -62,11 +56,8 @@ class SequencePoseDataPreprocessor(PoseDataPreprocessor):
                 'SequencePoseDataPreprocessor takes no batch_augments: they '
                 'would change the frames of a clip differently, which is '
                 f'fake motion; got {batch_augments}')
-        if num_frames is not None and (isinstance(num_frames, bool)
-                                       or not isinstance(num_frames, int)
-                                       or num_frames < 1):
-            raise ValueError('num_frames must be a positive integer or None, '
-                             f'got {num_frames!r}')
+        if num_frames is not None:
+            check_positive_int('num_frames', num_frames)
         super().__init__(
             mean=mean,
             std=std,
@@ -84,16 +75,12 @@ class SequencePoseDataPreprocessor(PoseDataPreprocessor):
         Args:
             data (dict): ``inputs``, a list of B clips (T, C, H, W) (or one
                 tensor (B, T, C, H, W)), and ``data_samples``, a list of B.
-            training (bool): As the host's. Defaults to ``False``.
+            training (bool): As the host's.
 
         Returns:
             dict: ``inputs``, (B * T, C, H, W) float, and ``data_samples``,
             the B samples with ``batch_input_shape`` and ``pad_shape``
             (height, width) set.
-
-        Raises:
-            ValueError: If a clip is not (T, C, H, W), or the clips differ in
-                T or C, or T or C is not what was configured.
         """
         clips = list(data['inputs'])
         num_frames = self._check_clips(clips, data['data_samples'])
@@ -110,11 +97,13 @@ class SequencePoseDataPreprocessor(PoseDataPreprocessor):
 
     def _check_clips(self, clips: Sequence[Tensor],
                      data_samples: Sequence) -> int:
-        """The batch's T, if its clips are as they must be."""
+        if not clips:
+            raise ValueError('got a batch without clips')
         if len(clips) != len(data_samples):
             raise ValueError(f'got {len(clips)} clips but '
                              f'{len(data_samples)} data samples')
-        first = None
+        needs_colour = self._channel_conversion or (self._enable_normalize
+                                                    and len(self.mean) == 3)
         for clip, sample in zip(clips, data_samples):
             what = f'the clip of {sample.metainfo.get("img_path", "?")}'
             if not isinstance(clip, Tensor) or clip.dim() != 4:
@@ -122,26 +111,22 @@ class SequencePoseDataPreprocessor(PoseDataPreprocessor):
                     clip, Tensor) else type(clip).__name__
                 raise ValueError(f'{what} must be a tensor (T, C, H, W), got '
                                  f'{got}')
-            first = clip if first is None else first
-            num_frames, channels = clip.shape[:2]
+            shape = tuple(clip.shape)
+            num_frames, channels = shape[:2]
             if num_frames < 1:
-                raise ValueError(f'{what} is empty: {tuple(clip.shape)}')
-            if self.num_frames is not None and num_frames != self.num_frames:
+                raise ValueError(f'{what} is empty: {shape}')
+            if self.num_frames not in (None, num_frames):
                 raise ValueError(
                     f'{what} has T = {num_frames} frames, the model is '
                     f'configured for num_frames = {self.num_frames} '
-                    f'(shape {tuple(clip.shape)})')
-            if num_frames != first.shape[0] or channels != first.shape[1]:
+                    f'(shape {shape})')
+            if shape[:2] != clips[0].shape[:2]:
                 raise ValueError(
-                    f'{what} is (T, C, H, W) = {tuple(clip.shape)}, another '
-                    f'clip of the batch {tuple(first.shape)}: T and C must '
-                    'agree within a batch')
-            needs_colour = self._channel_conversion or (
-                self._enable_normalize and len(self.mean) == 3)
+                    f'{what} is (T, C, H, W) = {shape}, another clip of the '
+                    f'batch {tuple(clips[0].shape)}: T and C must agree '
+                    'within a batch')
             if needs_colour and channels != 3:
                 raise ValueError(
                     f'{what} must have C = 3 channels, got C = {channels} '
-                    f'(shape {tuple(clip.shape)}, expected (T, C, H, W))')
-        if first is None:
-            raise ValueError('got a batch without clips')
-        return first.shape[0]
+                    f'(shape {shape}, expected (T, C, H, W))')
+        return clips[0].shape[0]

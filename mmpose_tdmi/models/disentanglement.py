@@ -1,76 +1,51 @@
-"""The paper's Representation Disentanglement Module (Section 3.2).
+"""The paper's Representation Disentanglement Module (Section 3.2, Eq. 6).
 
-What the representation disentanglement module computes, by name.
+From the motion feature M and the visual feature V to heatmaps:
 
-Section 3.2 of the paper; the mutual information objective (Eq. 8 to 13) is
-stated over exactly these.
+- Eq. 6, factorisation: m = GAP(M), Mu = sigmoid(MLPu(m)) * M is useful motion,
+  Mn = sigmoid(MLPn(m)) * M noise, with two independent perceptrons. The paper
+  gives no width for them; the authors' code has one hidden layer of 128
+  channels with ReLU. Table 7 compares with no factorisation, and with
+  splitting the channels, of which the paper gives no detail: here each half is
+  projected back to C channels by a 1x1 convolution, so that everything after
+  it is unchanged;
+- aggregation: "we integrate the useful motion feature and the visual feature
+  of the key frame through several residual blocks", on cat[Mu, V]; the
+  authors' code has three. Not in the paper: ``visual_shortcut`` adds a visual
+  feature, the key frame's or :class:`WindowShortcut`'s, to a zero-scaled
+  result of the blocks, so that a model loaded with single-frame weights starts
+  *as* the single-frame model, or as its mean over the window;
+- the head: heatmaps, their loss (Eq. 14) and the mutual information objective
+  (Eq. 8 to 13, 15). Codecs, flip test, decoding and heatmap output stay the
+  host's. Not in the paper: the enhanced feature from a neck, for other heads.
 
-Shape shorthand: B clips, C channels, H x W feature cells.
+Departures from the paper are options, listed in docs/model.md.
 
-Representation factorisation: useful and noisy motion, Eq. 6.
-
-m = GAP(M), Mu = sigmoid(MLPu(m)) * M, Mn = sigmoid(MLPn(m)) * M, with two
-independent perceptrons. The paper gives no width for them; the authors' code
-has one hidden layer of 128 channels with ReLU.
-
-The other two are Table 7's: no factorisation, and splitting the channels. Of
-the split the paper gives no detail. Here each half is projected back to C
-channels by a 1x1 convolution, so that everything after it is unchanged.
-
-Shape shorthand: B clips, C channels, H x W feature cells.
-
-Aggregation of useful motion and visual feature, Section 3.2.
-
-"We integrate the useful motion feature and the visual feature of the key
-frame through several residual blocks": residual blocks on cat[Mu, V]; the
-authors' code has three. Not in the paper: ``visual_shortcut`` adds a visual
-feature, the key frame's or :class:`WindowShortcut`'s, to a zero-scaled result
-of the blocks, so that a model loaded with single-frame weights starts *as* the
-single-frame model, or as its mean over the window.
-
-Shape shorthand: B clips, C channels, H x W feature cells.
-
-Representation disentanglement and heatmaps as an MMPose head.
-
-Section 3.2 (Eq. 6 and the mutual information objective, Eq. 8 to 13) and 3.3
-(Eq. 14 and 15) of the paper. Codecs, flip test, decoding and heatmap output
-stay the host's. Departures from the paper are options, listed in
-docs/model.md.
-
-Shape shorthand: B clips, T frames, C channels, K keypoints, H x W feature
-and heatmap cells.
-
-Disentanglement as a part of the neck, for the host's other heads.
-
-Section 3.2 up to the enhanced representation, without the mutual information
-objective, which is stated over heatmaps and is the head's. Not in the paper:
-there the head predicts heatmaps.
-
-Shape shorthand: B clips, C channels, H x W feature cells.
+Shape letters: B clips, T frames, C channels, K keypoints, H x W feature and
+heatmap cells.
 """
-from typing import (Any, Dict, List, Mapping, NamedTuple, Optional, Sequence,
-                    Tuple, Union)
+from typing import (Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple,
+                    Union)
 
 import torch
 from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule, constant_init
-from mmpose.models.heads import HeatmapHead
 from mmpose.registry import MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, OptSampleList
 from torch import Tensor, nn
 
 from mmpose_tdmi.structures import FrameWindow
-from .heads import HeatmapActivationMixin, stack_targets
+from .heads import EnhancedFeatureHead
 from .layers import ResidualChain
 from .layers.blocks import (check_bool, check_choice, check_norm_cfg,
-                            check_positive_int)
+                            check_positive_int, paper_init)
 from .spatiotemporal import SpatiotemporalFeature, WindowShortcut
 from .temporal_difference import TemporalFeatures
 
 __all__ = [
     'Aggregation', 'AttentionFactorisation', 'DisentangledFeatures',
-    'DisentanglementHead', 'NoFactorisation', 'SpatiotemporalFeature',
-    'SplitFactorisation', 'WindowShortcut'
+    'DisentanglementHead', 'DisentanglementNeck', 'NoFactorisation',
+    'SpatiotemporalFeature', 'SplitFactorisation', 'WindowShortcut'
 ]
 
 
@@ -97,12 +72,7 @@ class DisentangledFeatures(NamedTuple):
 
 
 class ChannelAttention(BaseModule):
-    """sigmoid(MLP(GAP(M))) * M, one of the two lines of Eq. 6.
-
-    Args:
-        channels (int): C.
-        hidden_channels (int): Width of the hidden layer.
-    """
+    """sigmoid(MLP(GAP(M))) * M, one of the two lines of Eq. 6."""
 
     def __init__(self, channels: int, hidden_channels: int) -> None:
         super().__init__()
@@ -117,13 +87,7 @@ class ChannelAttention(BaseModule):
 
 
 class AttentionFactorisation(BaseModule):
-    """Two channel attentions that learn independently (Eq. 6).
-
-    Args:
-        channels (int): C.
-        hidden_channels (int): Width of the perceptrons' hidden layer.
-            Defaults to 128.
-    """
+    """Two channel attentions that learn independently (Eq. 6)."""
 
     def __init__(self, channels: int, hidden_channels: int = 128) -> None:
         super().__init__()
@@ -137,14 +101,7 @@ class AttentionFactorisation(BaseModule):
 
 
 class SplitFactorisation(BaseModule):
-    """The first half of the channels is useful, the second noisy (Table 7).
-
-    Args:
-        channels (int): C, at least 2.
-
-    Raises:
-        ValueError: If there is nothing to split.
-    """
+    """The first half of the channels is useful, the second noisy (Table 7)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -174,36 +131,22 @@ class NoFactorisation(BaseModule):
 class Aggregation(BaseModule):
     """Residual blocks on the concatenation of motion and visual feature.
 
-    Args:
-        channels (int): C, of both features and of the result.
-        num_blocks (int): Number of blocks. Defaults to 3.
-        visual_shortcut (bool): Whether the result is a visual feature plus
-            the normalised output of the blocks, with a scale that starts at
-            zero. Defaults to ``False``.
-        skip_projection (str): As :class:`ResidualChain`'s.
-        norm_cfg (dict, optional): As :class:`ResidualChain`'s.
-        with_cp (bool): As :class:`ResidualChain`'s.
+    With ``visual_shortcut`` the result is a visual feature plus the normalised
+    output of the blocks, with a scale that starts at zero.
     """
 
     def __init__(self,
                  channels: int,
                  num_blocks: int = 3,
                  visual_shortcut: bool = False,
-                 skip_projection: str = 'needed',
-                 norm_cfg: Optional[dict] = None,
-                 with_cp: bool = False) -> None:
+                 **chain) -> None:
         super().__init__()
-        norm_cfg = norm_cfg or dict(type='BN')
-        self.blocks = ResidualChain(
-            2 * channels,
-            channels,
-            num_blocks,
-            skip_projection=skip_projection,
-            norm_cfg=norm_cfg,
-            with_cp=with_cp)
+        self.blocks = ResidualChain(2 * channels, channels, num_blocks,
+                                    **chain)
         self.shortcut_norm = None
         if visual_shortcut:
-            self.shortcut_norm = build_norm_layer(norm_cfg, channels)[1]
+            self.shortcut_norm = build_norm_layer(
+                chain.get('norm_cfg') or dict(type='BN'), channels)[1]
             constant_init(self.shortcut_norm, 0)
 
     def init_weights(self) -> None:
@@ -214,31 +157,17 @@ class Aggregation(BaseModule):
 
     def forward(self, useful: Tensor, visual: Tensor,
                 shortcut: Tensor) -> Tensor:
-        """The enhanced representation.
-
-        Args:
-            useful (Tensor): Mu, (B, C, H, W).
-            visual (Tensor): V, (B, C, H, W).
-            shortcut (Tensor): What the result starts as, (B, C, H, W), such
-                as the key frame's visual feature; it only counts with
-                ``visual_shortcut``.
-
-        Returns:
-            Tensor: (B, C, H, W).
-        """
+        """Mu, V, and what the result starts as with a shortcut, such as the
+        key frame's visual feature, to the enhanced representation; all (B, C,
+        H, W)."""
         fused = self.blocks(torch.cat((useful, visual), dim=1))
         if self.shortcut_norm is None:
             return fused
         return shortcut + self.shortcut_norm(fused)
 
 
-VISUALS = ('key_frame', 'spatiotemporal')
-FACTORISATIONS = ('attention', 'split', 'none')
-SHORTCUTS = (False, True, 'window')
-
-
 @MODELS.register_module()
-class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
+class DisentanglementHead(EnhancedFeatureHead):
     """Disentangle the motion feature, aggregate, predict heatmaps.
 
     Args:
@@ -250,8 +179,8 @@ class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
         offsets (Sequence[int]): The clip's frame offsets, the neck's; they
             only count with ``visual='spatiotemporal'`` or
             ``visual_shortcut='window'``. Defaults to ``(-2, -1, 0, 1, 2)``.
-        spatiotemporal (dict, optional): Options of TDMI-ST's feature, see
-            :data:`SPATIOTEMPORAL_DEFAULTS`.
+        spatiotemporal (dict, optional): Options of
+            :class:`SpatiotemporalFeature`.
         factorisation (str): ``'attention'`` (Eq. 6), ``'split'`` or
             ``'none'`` (Table 7).
         attention_channels (int): Hidden width of Eq. 6's perceptrons.
@@ -261,33 +190,20 @@ class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
             model on the key frame, see :class:`Aggregation`; ``'window'``:
             as the mean of the single-frame model's heatmaps over the window,
             see :class:`WindowShortcut`. Defaults to ``False``.
-        skip_projection (str): ``'needed'`` or ``'always'`` (authors' code),
-            see :class:`ResidualChain`.
-        norm_cfg (dict, optional): Config of the normalisation layers.
-            Defaults to ``None``, batch normalisation.
-        with_cp (bool): Recompute residual blocks in the backward pass.
-            Defaults to ``False``.
+        skip_projection, norm_cfg, with_cp: As :class:`ResidualChain`'s.
         final_layer (dict, optional): Config of the heatmap layer. Defaults
-            to ``None``, the paper's 3x3 convolution,
-            ``dict(kernel_size=3, padding=1)``.
+            to ``None``, the paper's 3x3 convolution.
         loss (dict, optional): Config of the heatmap loss. Defaults to
-            ``None``, the paper's ``dict(type='KeypointMSELoss',
-            use_target_weight=True)``.
+            ``None``, the paper's ``KeypointMSELoss``, by target weights.
         mi_loss (dict, optional): Config of :class:`MutualInformationLoss`;
             its channels come from the head. Defaults to ``None``: no mutual
             information objective; the noisy branch then gets no gradient and
             is frozen.
         decoder (dict, optional): Config of the codec.
-        test_activation (str): ``'none'``, or ``'softmax'`` for heatmaps that
-            are trained as logits. Defaults to ``'none'``.
-        activation_sigma (float, optional): With softmax, the standard
-            deviation of the target Gaussians in cells. Defaults to ``None``,
-            the decoder's.
+        test_activation, activation_sigma: As :class:`SpatialSoftmaxHead`'s,
+            but ``'none'`` by default.
         init_cfg (dict | list[dict], optional): Defaults to the paper's
             recipe, convolutions N(0, 0.001), normalisation 1 and 0.
-
-    Raises:
-        ValueError: If an option is invalid; the message names its key.
     """
 
     def __init__(self,
@@ -313,11 +229,13 @@ class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
         check_positive_int('in_channels', in_channels)
         check_positive_int('out_channels', out_channels)
         check_positive_int('num_blocks', num_blocks)
-        check_choice('visual_shortcut', visual_shortcut, SHORTCUTS)
+        check_choice('visual_shortcut', visual_shortcut,
+                     (False, True, 'window'))
         check_bool('with_cp', with_cp)
         check_norm_cfg('norm_cfg', norm_cfg)
-        check_choice('visual', visual, VISUALS)
-        check_choice('factorisation', factorisation, FACTORISATIONS)
+        check_choice('visual', visual, ('key_frame', 'spatiotemporal'))
+        check_choice('factorisation', factorisation,
+                     ('attention', 'split', 'none'))
         if factorisation == 'none' and mi_loss is not None:
             raise ValueError(
                 "mi_loss needs a noisy part of the motion feature, which "
@@ -328,16 +246,15 @@ class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
                 "spatiotemporal is only used with visual='spatiotemporal', "
                 f'got visual={visual!r} and spatiotemporal={spatiotemporal}')
         super().__init__(
-            in_channels=in_channels,
-            out_channels=out_channels,
-            deconv_out_channels=None,
-            deconv_kernel_sizes=None,
-            final_layer=final_layer or dict(kernel_size=3, padding=1),
-            loss=loss or dict(type='KeypointMSELoss', use_target_weight=True),
+            in_channels,
+            out_channels,
+            final_layer,
+            loss,
             decoder=decoder,
-            init_cfg=init_cfg)
-        self.init_activation(test_activation, activation_sigma)
-        common: Dict[str, Any] = dict(
+            test_activation=test_activation,
+            activation_sigma=activation_sigma,
+            init_cfg=init_cfg or paper_init())
+        chain: Dict[str, Any] = dict(
             skip_projection=skip_projection,
             norm_cfg=norm_cfg,
             with_cp=with_cp)
@@ -348,59 +265,37 @@ class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
             self.factorisation = SplitFactorisation(in_channels)
         else:
             self.factorisation = NoFactorisation()
+        self.clip_window = None
+        if visual == 'spatiotemporal' or visual_shortcut == 'window':
+            self.clip_window = FrameWindow(tuple(offsets))
         self.spatiotemporal = None
         if visual == 'spatiotemporal':
             self.spatiotemporal = SpatiotemporalFeature(
-                in_channels, FrameWindow(tuple(offsets)), spatiotemporal,
-                **common)
+                in_channels, self.clip_window, spatiotemporal, **chain)
         self.aggregation = Aggregation(in_channels, num_blocks,
-                                       bool(visual_shortcut), **common)
+                                       bool(visual_shortcut), **chain)
         self.window_shortcut = None
         if visual_shortcut == 'window':
             self.window_shortcut = WindowShortcut(in_channels,
-                                                  FrameWindow(tuple(offsets)))
-        self.mi_loss = None
-        if mi_loss is not None:
-            self.mi_loss = MODELS.build(
-                mi_loss,
-                default_args=dict(
-                    in_channels=in_channels, num_keypoints=out_channels))
-        elif self.factorisation.noisy is not None:
+                                                  self.clip_window)
+        self.build_mi_loss(mi_loss)
+        if mi_loss is None and self.factorisation.noisy is not None:
             # nothing would give it a gradient, which distributed training
             # takes for a mistake
             self.factorisation.noisy.requires_grad_(False)
 
-    @property
-    def default_init_cfg(self) -> List[dict]:
-        """list[dict]: The paper's initialisation of new layers."""
-        return [
-            dict(
-                type='Normal', layer=['Conv2d', 'DeformableConv2d'],
-                std=0.001),
-            dict(type='Constant', layer=['_BatchNorm', 'GroupNorm'], val=1)
-        ]
-
     def disentangle(self, feats: TemporalFeatures) -> DisentangledFeatures:
-        """Factorise the motion feature and aggregate its useful part.
-
-        Args:
-            feats (TemporalFeatures): The neck's output.
-
-        Returns:
-            DisentangledFeatures: All (B, C, H, W).
-
-        Raises:
-            TypeError: If ``feats`` are not the temporal difference neck's.
-        """
+        """Factorise the motion feature and aggregate its useful part."""
         if not isinstance(feats, TemporalFeatures):
             raise TypeError(
                 'DisentanglementHead reads the TemporalFeatures of '
                 f'TemporalDifferenceNeck, got {type(feats).__name__}')
+        if self.clip_window is not None:
+            self.clip_window.check_sequence(feats.sequence)
         useful, noisy = self.factorisation(feats.motion)
-        visual = feats.key
+        visual = shortcut = feats.key
         if self.spatiotemporal is not None:
             visual = self.spatiotemporal(feats.sequence)
-        shortcut = feats.key
         if self.window_shortcut is not None:
             shortcut = self.window_shortcut(feats.sequence, useful)
         fused = self.aggregation(useful, visual, shortcut)
@@ -409,16 +304,8 @@ class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
     def forward(
             self, feats: Union[TemporalFeatures,
                                DisentangledFeatures]) -> Tensor:
-        """Predict heatmaps.
-
-        Args:
-            feats (TemporalFeatures | DisentangledFeatures): The neck's
-                output, or what :meth:`disentangle` made of it.
-
-        Returns:
-            Tensor: The key frame's heatmaps as they are trained, (B, K, H,
-            W), float32.
-        """
+        """The key frame's heatmaps as they are trained, (B, K, H, W), float32,
+        from the neck's output or from what :meth:`disentangle` made of it."""
         if not isinstance(feats, DisentangledFeatures):
             feats = self.disentangle(feats)
         return super().forward(feats)
@@ -427,28 +314,9 @@ class DisentanglementHead(HeatmapActivationMixin, HeatmapHead):
              feats: TemporalFeatures,
              batch_data_samples: OptSampleList,
              train_cfg: Optional[ConfigType] = None) -> dict:
-        """Heatmap loss (Eq. 14) and mutual information objective (Eq. 13).
-
-        Args:
-            feats (TemporalFeatures): The neck's output.
-            batch_data_samples (list[PoseDataSample]): B data samples.
-            train_cfg (dict, optional): As the host's.
-
-        Returns:
-            dict: The host's ``loss_kpt`` and ``acc_pose``, and what
-            :class:`MutualInformationLoss` gives.
-        """
-        features = self.disentangle(feats)
-        losses = super().loss(features, batch_data_samples, train_cfg)
-        if self.mi_loss is not None:
-            targets, weights = stack_targets(batch_data_samples)
-            losses.update(
-                self.mi_loss(features, self.forward(features), targets,
-                             weights, self.loss_module))
-        return losses
-
-
-NECK_FACTORISATIONS = ('attention', 'none')
+        """Heatmap loss (Eq. 14) and mutual information objective (Eq. 13)."""
+        return super().loss(
+            self.disentangle(feats), batch_data_samples, train_cfg)
 
 
 @MODELS.register_module()
@@ -456,30 +324,22 @@ class DisentanglementNeck(BaseModule):
     """Give a stock head the key frame's map enhanced by the clip's motion.
 
     A stock head on :class:`TemporalDifferenceNeck` sees the key frame alone;
-    on this one it sees the motion too.
+    on this one it sees the motion too. The mutual information objective,
+    which is stated over heatmaps, is :class:`DisentanglementHead`'s.
 
     Args:
         temporal (dict): Config of the neck that gives
-            :class:`TemporalFeatures`, such as
-            :class:`TemporalDifferenceNeck`.
+            :class:`TemporalFeatures`.
         channels (int): C, the ``out_channels`` of that neck.
         factorisation (str): ``'attention'`` (Eq. 6, its useful part) or
             ``'none'``. Defaults to ``'attention'``.
-        attention_channels (int): As :class:`DisentanglementHead`'s. Defaults
-            to 128.
-        num_blocks (int): Residual blocks of the aggregation. Defaults to 3.
-        visual_shortcut (bool): See :class:`Aggregation`. Defaults to
-            ``False``.
+        attention_channels, num_blocks: As :class:`DisentanglementHead`'s.
+        visual_shortcut (bool): See :class:`Aggregation`.
         post_neck (dict, optional): Config of a neck that is applied to the
             enhanced map, such as ``GlobalAveragePooling``.
-        skip_projection (str): As :class:`ResidualChain`'s.
-        norm_cfg (dict, optional): As :class:`ResidualChain`'s.
-        with_cp (bool): As :class:`ResidualChain`'s.
+        skip_projection, norm_cfg, with_cp: As :class:`ResidualChain`'s.
         init_cfg (dict | list[dict], optional): Defaults to the paper's
             recipe, convolutions N(0, 0.001), normalisation 1 and 0.
-
-    Raises:
-        ValueError: If an option is invalid.
     """
 
     def __init__(self,
@@ -494,18 +354,17 @@ class DisentanglementNeck(BaseModule):
                  norm_cfg: Optional[dict] = None,
                  with_cp: bool = False,
                  init_cfg=None) -> None:
-        super().__init__(init_cfg or self.default_init_cfg)
+        super().__init__(init_cfg or paper_init())
         check_positive_int('channels', channels)
         check_positive_int('num_blocks', num_blocks)
-        check_choice('factorisation', factorisation, NECK_FACTORISATIONS)
+        check_choice('factorisation', factorisation, ('attention', 'none'))
         self.temporal = MODELS.build(temporal)
+        self.factorisation = NoFactorisation()
         if factorisation == 'attention':
             self.factorisation = AttentionFactorisation(
                 channels, attention_channels)
             # nothing here would train it
             self.factorisation.noisy.requires_grad_(False)
-        else:
-            self.factorisation = NoFactorisation()
         self.aggregation = Aggregation(
             channels,
             num_blocks,
@@ -516,35 +375,14 @@ class DisentanglementNeck(BaseModule):
         self.post_neck = None if post_neck is None else MODELS.build(post_neck)
 
     @property
-    def default_init_cfg(self) -> List[dict]:
-        """list[dict]: The paper's initialisation of new layers."""
-        return [
-            dict(
-                type='Normal', layer=['Conv2d', 'DeformableConv2d'],
-                std=0.001),
-            dict(type='Constant', layer=['_BatchNorm', 'GroupNorm'], val=1)
-        ]
-
-    @property
     def window(self) -> FrameWindow:
-        """FrameWindow: The clip's frames."""
         return self.temporal.window
 
     def encode_frames(
             self, maps: Union[Tensor, Sequence[Tensor]]) -> Tuple[Tensor, ...]:
-        """The part that treats each frame by itself: ``temporal``'s."""
         return self.temporal.encode_frames(maps)
 
     def encode_windows(self, frames: Sequence[Tensor]) -> Tuple[Tensor, ...]:
-        """The part that looks at clips.
-
-        Args:
-            frames (Sequence[Tensor]): What :meth:`encode_frames` gives for
-                folded clips.
-
-        Returns:
-            tuple[Tensor]: As :meth:`forward`'s.
-        """
         feats = self.temporal.encode_windows(frames)
         useful, _ = self.factorisation(feats.motion)
         outs = (self.aggregation(useful, feats.key, feats.key), )
@@ -552,13 +390,6 @@ class DisentanglementNeck(BaseModule):
 
     def forward(self, maps: Union[Tensor,
                                   Sequence[Tensor]]) -> Tuple[Tensor, ...]:
-        """The enhanced map of each clip's key frame.
-
-        Args:
-            maps (Sequence[Tensor]): The backbone's maps of folded clips.
-
-        Returns:
-            tuple[Tensor]: One map (B, C, H, W), or what ``post_neck`` makes
-            of it.
-        """
+        """The enhanced map of each clip's key frame, (B, C, H, W), or what
+        ``post_neck`` makes of it, from the backbone's maps of folded clips."""
         return self.encode_windows(self.encode_frames(maps))

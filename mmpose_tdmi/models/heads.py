@@ -1,42 +1,49 @@
-"""What TDMI's head and its single-frame baseline share.
+"""From features to heatmaps: what TDMI's head, its single-frame baseline and
+the rivals share.
 
-Decoding of heatmaps that were trained as logits.
+Heatmaps may be trained as logits, by :class:`SpatialCrossEntropyLoss`; the
+paper's are trained by the mean squared error and need nothing of this. Logits
+have no scale: their maximum is no score. The softmax over space has one, and
+multiplied by 2 * pi * sigma^2 (cells^2, the volume under a Gaussian of peak 1)
+a perfect prediction has the peak 1 that a heatmap trained by the mean squared
+error has, so that scores and thresholds mean the same.
 
-Goes with :class:`SpatialCrossEntropyLoss`; the paper's heatmaps are trained
-by the mean squared error and need nothing. Logits have no scale: their
-maximum is no score. The softmax over space has one, and multiplied by
-2 * pi * sigma^2 (cells^2, the volume under a Gaussian of peak 1) a perfect
-prediction has the peak 1 that a heatmap trained by the mean squared error
-has, so that scores and thresholds mean the same.
-
-Shape shorthand: B instances, K keypoints, H x W heatmap cells.
-
-The host's heatmap head for heatmaps that are trained as logits.
-
-The single-frame counterpart of :class:`DisentanglementHead` with
-``test_activation='softmax'``: same ``final_layer`` names, so that its weights
-start TDMI. Not in the paper.
+Shape letters: B instances, C channels, K keypoints, H x W heatmap cells.
 """
+import logging
 import math
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, Optional
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
+from mmengine.runner.checkpoint import CheckpointLoader
 from mmengine.structures import PixelData
 from mmpose.evaluation.functional import pose_pck_accuracy
 from mmpose.models.heads import HeatmapHead
 from mmpose.models.utils.tta import flip_heatmaps
 from mmpose.registry import MODELS
 from mmpose.utils.tensor_utils import to_numpy
-from mmpose.utils.typing import (ConfigType, Features, OptSampleList,
-                                 Predictions)
-from torch import Tensor
+from mmpose.utils.typing import (ConfigType, Features, OptConfigType,
+                                 OptSampleList, Predictions)
+from torch import Tensor, nn
 
-from .layers.blocks import at_least_float32, check_choice, check_positive
+from .layers.blocks import (at_least_float32, check_choice, check_positive,
+                            check_positive_int)
 
-__all__ = ['HeatmapActivationMixin', 'SpatialSoftmaxHead']
+__all__ = [
+    'EnhancedFeatureHead', 'HeatmapActivationMixin', 'SingleFrameHeatmapLayer',
+    'SpatialSoftmaxHead'
+]
 
-TEST_ACTIVATIONS = ('none', 'softmax')
+ACTIVATIONS = ('none', 'softmax')
+
+
+def heatmaps_of_logits(logits: Tensor, sigma: float) -> Tensor:
+    """Softmax over space, scaled so that a Gaussian of ``sigma`` cells has
+    peak 1; (B, K, H, W) both."""
+    probability = torch.softmax(logits.flatten(2), dim=-1)
+    return (probability * (2 * math.pi * sigma**2)).reshape_as(logits)
 
 
 class HeatmapActivationMixin:
@@ -44,35 +51,27 @@ class HeatmapActivationMixin:
 
     To be mixed in before the head; the head's ``__init__`` then calls
     :meth:`init_activation`. Network outputs are also brought to float32,
-    which numpy, and so the host's accuracy under bfloat16, needs.
+    which numpy, and so the host's accuracy under bfloat16, needs. A head with
+    a ``mi_loss`` adds what that gives to its losses.
     """
 
     # the head's
     decoder: Any
     decode: Callable
+    loss_module: Callable
 
     def init_activation(self, test_activation: str,
                         sigma: Optional[float]) -> None:
-        """Set what is done to heatmaps before they are decoded.
-
-        Args:
-            test_activation (str): ``'none'`` or ``'softmax'``.
-            sigma (float, optional): Standard deviation of the targets in
-                heatmap cells; ``None`` takes the decoder's.
-
-        Raises:
-            ValueError: If ``test_activation`` is unknown, or is softmax and
-                no sigma is known.
-        """
-        check_choice('test_activation', test_activation, TEST_ACTIVATIONS)
+        """Set what is done to heatmaps before they are decoded; a ``sigma`` of
+        ``None``, of the targets in heatmap cells, is the decoder's."""
+        check_choice('test_activation', test_activation, ACTIVATIONS)
         self.test_activation = test_activation
         if test_activation == 'none':
             return
         if sigma is None:
-            sigma = getattr(self.decoder, 'sigma', None)
-        # without a decoder the head is only used for its maps
-        if sigma is None and self.decoder is None:
-            sigma = 1.0
+            # without a decoder the head is only used for its maps
+            sigma = 1. if self.decoder is None else getattr(
+                self.decoder, 'sigma', None)
         check_positive(
             "activation_sigma (test_activation='softmax' needs it where the "
             'decoder has no single sigma)', sigma)
@@ -86,26 +85,14 @@ class HeatmapActivationMixin:
         """Trained maps to maps that are decoded, both (B, K, H, W)."""
         if self.test_activation == 'none':
             return outputs
-        probability = torch.softmax(outputs.flatten(2), dim=-1)
-        volume = 2 * math.pi * self.activation_sigma**2
-        return (probability * volume).reshape_as(outputs)
+        return heatmaps_of_logits(outputs, self.activation_sigma)
 
     def predict(self,
                 feats: Features,
                 batch_data_samples: OptSampleList,
                 test_cfg: Optional[ConfigType] = None) -> Predictions:
-        """Predict poses; as the host's, with activated heatmaps.
-
-        Args:
-            feats (tuple | list[tuple]): The features, or with flip test a
-                list of the features and those of the flipped input.
-            batch_data_samples (list[PoseDataSample]): The data samples.
-            test_cfg (dict, optional): As the host's.
-
-        Returns:
-            list[InstanceData] | tuple[list[InstanceData], list[PixelData]]:
-            As the host's. Scores of activated maps are at most 1.
-        """
+        """The host's prediction, of activated heatmaps, with scores of at most
+        1."""
         test_cfg = test_cfg or {}
         if self.test_activation == 'none':
             return super().predict(feats, batch_data_samples, test_cfg)
@@ -132,48 +119,74 @@ class HeatmapActivationMixin:
              feats: Any,
              batch_data_samples: OptSampleList,
              train_cfg: Optional[ConfigType] = None) -> dict:
-        """The host's losses; the accuracy is that of activated heatmaps.
-
-        Args:
-            feats (tuple[Tensor]): The features.
-            batch_data_samples (list[PoseDataSample]): The data samples.
-            train_cfg (dict, optional): As the host's.
-
-        Returns:
-            dict: ``loss_kpt`` and, unless switched off, ``acc_pose``.
-        """
-        train_cfg = dict(train_cfg or {})
-        compute_acc = train_cfg.get('compute_acc', True)
-        if self.test_activation == 'none' or not compute_acc:
-            return super().loss(feats, batch_data_samples, train_cfg)
-        losses = super().loss(feats, batch_data_samples, {
-            **train_cfg, 'compute_acc': False
-        })
-        with torch.no_grad():
-            heatmaps = self.activate(self.forward(feats))
-        targets, weights = stack_targets(batch_data_samples)
-        _, accuracy, _ = pose_pck_accuracy(
-            output=to_numpy(heatmaps),
-            target=to_numpy(targets),
-            mask=to_numpy(weights) > 0)
-        losses['acc_pose'] = torch.tensor(accuracy, device=targets.device)
+        """The host's losses, the accuracy that of activated heatmaps, and the
+        head's ``mi_loss``, all of one prediction."""
+        heatmaps = self.forward(feats)
+        targets = torch.stack(
+            [sample.gt_fields.heatmaps for sample in batch_data_samples])
+        weights = torch.cat([
+            sample.gt_instance_labels.keypoint_weights
+            for sample in batch_data_samples
+        ])
+        losses = dict(loss_kpt=self.loss_module(heatmaps, targets, weights))
+        if (train_cfg or {}).get('compute_acc', True):
+            _, accuracy, _ = pose_pck_accuracy(
+                output=to_numpy(self.activate(heatmaps.detach())),
+                target=to_numpy(targets),
+                mask=to_numpy(weights) > 0)
+            losses['acc_pose'] = torch.tensor(accuracy, device=targets.device)
+        mi_loss = getattr(self, 'mi_loss', None)
+        if mi_loss is not None:
+            losses.update(
+                mi_loss(feats, heatmaps, targets, weights, self.loss_module))
         return losses
 
 
-def stack_targets(batch_data_samples: OptSampleList) -> Tuple[Tensor, Tensor]:
-    """Target heatmaps (B, K, H, W) and keypoint weights (B, K)."""
-    heatmaps = torch.stack(
-        [sample.gt_fields.heatmaps for sample in batch_data_samples])
-    weights = torch.cat([
-        sample.gt_instance_labels.keypoint_weights
-        for sample in batch_data_samples
-    ])
-    return heatmaps, weights
+class EnhancedFeatureHead(HeatmapActivationMixin, HeatmapHead):
+    """A heatmap layer, by default the paper's 3x3 convolution, on an enhanced
+    feature, trained by default by the mean squared error on visible joints
+    and, with a ``mi_loss``, by a mutual information objective."""
+
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 final_layer: Optional[dict] = None,
+                 loss: OptConfigType = None,
+                 mi_loss: OptConfigType = None,
+                 decoder: OptConfigType = None,
+                 test_activation: str = 'none',
+                 activation_sigma: Optional[float] = None,
+                 init_cfg=None) -> None:
+        super().__init__(
+            in_channels=in_channels,
+            out_channels=out_channels,
+            deconv_out_channels=None,
+            deconv_kernel_sizes=None,
+            final_layer=final_layer or dict(kernel_size=3, padding=1),
+            loss=loss or dict(type='KeypointMSELoss', use_target_weight=True),
+            decoder=decoder,
+            init_cfg=init_cfg)
+        self.init_activation(test_activation, activation_sigma)
+        self.build_mi_loss(mi_loss)
+
+    def build_mi_loss(self, mi_loss: OptConfigType) -> None:
+        """Build the objective of the head's channels, if there is one."""
+        self.mi_loss = None
+        if mi_loss is not None:
+            self.mi_loss = MODELS.build(
+                mi_loss,
+                default_args=dict(
+                    in_channels=self.in_channels,
+                    num_keypoints=self.out_channels))
 
 
 @MODELS.register_module()
 class SpatialSoftmaxHead(HeatmapActivationMixin, HeatmapHead):
     """HeatmapHead whose maps are softmaxed over space before decoding.
+
+    The single-frame counterpart of :class:`DisentanglementHead` with
+    ``test_activation='softmax'``: same ``final_layer`` names, so that its
+    weights start TDMI. Not in the paper.
 
     Args:
         *args: As HeatmapHead's.
@@ -192,3 +205,88 @@ class SpatialSoftmaxHead(HeatmapActivationMixin, HeatmapHead):
                  **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.init_activation(test_activation, activation_sigma)
+
+
+def load_heatmap_layer(layer: nn.Module, key: str, checkpoint: str,
+                       prefix: str) -> None:
+    """Copy a single-frame model's heatmap layer, named ``prefix`` in its
+    checkpoint; ``key`` is the config key, for errors."""
+    prefix = prefix.rstrip('.')
+    weights = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
+    weights = weights.get('state_dict', weights)
+    for name, parameter in layer.named_parameters():
+        found = weights.get(f'{prefix}.{name}')
+        if found is None or found.shape != parameter.shape:
+            got = 'nothing' if found is None else tuple(found.shape)
+            raise ValueError(f'{key}: {checkpoint} must have {prefix}.{name} '
+                             f'of shape {tuple(parameter.shape)}, found {got}')
+        parameter.data.copy_(found)
+
+
+class SingleFrameHeatmapLayer(nn.Conv2d):
+    """A convolution to heatmaps that is loaded from a single-frame model.
+
+    PoseWarper and DCPose refine *heatmaps*: a model is first trained on
+    single frames, then its backbone and this, its last layer, are frozen, and
+    what is learnt on clips works on the heatmaps that they give. Not in their
+    papers: softmax, for models that were trained on logits. Logits cannot be
+    warped: what lies off the map counts as 0, which is no low logit.
+
+    Args:
+        in_channels (int): C.
+        num_keypoints (int): K.
+        kernel_size (int): Odd, that of the single-frame head's
+            ``final_layer``.
+        activation (str): ``'none'`` or ``'softmax'``.
+        sigma (float, optional): With softmax, the standard deviation of the
+            target Gaussians in cells.
+        frozen (bool): Whether the layer is left as it was loaded.
+        checkpoint (str, optional): Path or URL of the single-frame model.
+        prefix (str): The layer's name in it.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 num_keypoints: int,
+                 kernel_size: int = 1,
+                 activation: str = 'none',
+                 sigma: Optional[float] = None,
+                 frozen: bool = True,
+                 checkpoint: Optional[str] = None,
+                 prefix: str = 'head.final_layer') -> None:
+        check_positive_int('heatmap_layer.kernel_size', kernel_size)
+        if kernel_size % 2 == 0:
+            raise ValueError('heatmap_layer.kernel_size must be odd, so that '
+                             f'the maps keep their size, got {kernel_size}')
+        check_choice('heatmap_layer.activation', activation, ACTIVATIONS)
+        if activation == 'softmax':
+            check_positive(
+                "heatmap_layer.sigma (which activation='softmax' needs)",
+                sigma)
+        super().__init__(
+            in_channels, num_keypoints, kernel_size, padding=kernel_size // 2)
+        self.activation = activation
+        self.sigma = sigma
+        self.checkpoint = checkpoint
+        self.prefix = prefix
+        self.requires_grad_(not frozen)
+
+    def init_weights(self) -> None:
+        if self.checkpoint is not None:
+            load_heatmap_layer(self, 'heatmap_layer', self.checkpoint,
+                               self.prefix)
+            return
+        print_log(
+            'heatmap_layer.checkpoint is not given: the layer to '
+            'single-frame heatmaps is random unless a checkpoint of the '
+            'whole model is loaded',
+            logger='current',
+            level=logging.WARNING)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The backbone's maps (N, C, H, W) to heatmaps, (N, K, H, W), at
+        least float32; with softmax in (0, 2 * pi * sigma^2)."""
+        maps = at_least_float32(super().forward(x))
+        if self.activation == 'none':
+            return maps
+        return heatmaps_of_logits(maps, self.sigma)

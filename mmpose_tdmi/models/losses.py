@@ -5,7 +5,7 @@ Small models trained from scratch stay on the all-zero plateau of that loss
 and leave it with this one. Predictions are logits: decode them through a head
 with ``test_activation='softmax'``.
 
-Shape shorthand: B instances, K keypoints, H x W heatmap cells.
+Shape letters: B instances, K keypoints, H x W heatmap cells.
 """
 from typing import Optional
 
@@ -30,9 +30,6 @@ class SpatialCrossEntropyLoss(nn.Module):
         use_target_weight (bool): Weigh joints by the target weights.
             Defaults to ``True``.
         loss_weight (float): Weight of the loss. Defaults to 1.0.
-
-    Raises:
-        ValueError: If ``loss_weight`` is not positive.
     """
 
     def __init__(self,
@@ -47,16 +44,8 @@ class SpatialCrossEntropyLoss(nn.Module):
                 output: Tensor,
                 target: Tensor,
                 target_weights: Optional[Tensor] = None) -> Tensor:
-        """Calculate the loss.
-
-        Args:
-            output (Tensor): Predicted logits, (B, K, H, W).
-            target (Tensor): Target heatmaps, >= 0, (B, K, H, W).
-            target_weights (Tensor, optional): Weights, (B, K).
-
-        Returns:
-            Tensor: The loss in nats, a scalar >= 0.
-        """
+        """Logits and targets >= 0, (B, K, H, W), and weights, (B, K), to the
+        loss in nats, a scalar >= 0."""
         output = at_least_float32(output)
         target = target.flatten(2).to(output.dtype)
         mass = target.sum(dim=-1)

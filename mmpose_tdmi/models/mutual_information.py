@@ -1,132 +1,81 @@
-"""The paper's mutual information objective (Section 3.2, Eq. 7 to 13).
+"""The paper's mutual information objective (Section 3.2, Eq. 7 to 13), Eq. 15.
 
-Distributions over space and quantities between them.
+L_MI = I(Mu; Mn) - I(M; Mu) + I(Mu; y | F~) + I(V; y | F~), from feature maps
+and heatmaps read as distributions over the H x W cells of each channel, in
+float32 or better, finite for all finite input. There are two estimators.
 
-The mutual information terms (Eq. 8 to 13) are estimated from feature maps
-and heatmaps read as distributions over the H x W cells of each channel.
-Everything here is computed in float32 or better and is finite for all finite
-input, whatever its size.
-
-Shape shorthand: B clips, C channels, H x W cells, L = H * W.
-
-The weight alpha of the mutual information objective, Eq. 15.
-
-The paper uses alpha = 1 throughout. A linear change over the training is an
-option; progress is read from mmengine's message hub, where the Runner keeps
-it.
-
-InfoNCE, a lower bound of the mutual information of two feature maps.
-
-van den Oord et al., "Representation Learning with Contrastive Predictive
-Coding": with N pairs drawn from the joint distribution and any critic f,
-I(x; y) >= ln N + E[ln softmax_j f(x_i, y_j) at j = i]. Here a pair is the two
-maps' channel vectors at one place of one clip, and the critic is the cosine
-similarity over a temperature. Bounded: it cannot exceed ln N, nor fall below
--2 / temperature.
-
-Shape shorthand: B clips, C channels, H x W cells, N = B * h * w pairs.
-
-Mutual information terms in the form of Variational Self-Distillation.
-
-The paper names VSD (Tian et al., "Farewell to Mutual Information:
-Variational Distillation for Cross-Modal Person Re-Identification", CVPR 2021)
-as its estimator, and gives no detail. What VSD does: the conditional mutual
-information I(v; y | z) that is lost from v to z is minimised as
-KL(P(y|v) || P(y|z)) with P(y|v) detached. That is Eq. 10, so here, in place
-of the differences of Eq. 11 and 12:
+``vsd`` means what the paper says. It names Variational Self-Distillation (Tian
+et al., "Farewell to Mutual Information", CVPR 2021) and gives no detail. VSD
+minimises I(v; y | z), what is lost from v to z, as KL(P(y|v) || P(y|z)) with
+P(y|v) detached. That is Eq. 10, so here, in place of the differences of Eq. 11
+and 12:
 
 - ``useful_conditional``: KL(sg P(y|Mu) || P(y|F~)), for I(Mu; y | F~);
 - ``visual_conditional``: KL(sg P(y|V) || P(y|F~)), for I(V; y | F~).
 
 P(y|.) is, per joint, the softmax over the cells of a heatmap: for F~ the
-model's own prediction, for Mu and V the output of a 1x1 "probe". The probes
-are trained by the heatmap loss on detached features: they measure what a
-feature says about y and do not change it. Joints without a target are left
-out. The form takes P(y|v) for the truth: where a probe predicts worse than
-the model, as one on motion alone often does, it pulls the model's prediction
-away from the label. ``gate='label'`` leaves such joints out: what v does not
-know about y cannot have been lost on the way to F~.
-
+model's own prediction, for Mu and V the output of a 1x1 "probe", trained by
+the heatmap loss on detached features: it measures what a feature says about y
+and does not change it. Joints without a target are left out. The form takes
+P(y|v) for the truth: where a probe predicts worse than the model, as one on
+motion alone often does, it pulls the prediction away from the label.
+``gate='label'`` leaves such joints out: what v does not know cannot have been
+lost on the way.
 VSD defines no term between features. The other two are
 
-- ``useful_noise``, minimised (Eq. 8): ln 2 minus the Jensen-Shannon
-  divergence of Mu's and Mn's distributions over space, per channel. In
-  [0, ln 2], 0 if they share nothing, ln 2 if they are the same; a raw -KL
-  would be unbounded below. Gradients flow into both.
-- ``motion_useful``, maximised (Eq. 9): the InfoNCE lower bound of I(M; Mu),
-  at most ln N. M is detached; the gradient reaches the encoder through Mu.
+- ``useful_noise``, minimised (Eq. 8): ln 2 minus the Jensen-Shannon divergence
+  of Mu's and Mn's distributions, per channel: 0 if they share nothing, ln 2 if
+  they are the same; a raw -KL would be unbounded. Gradients flow into both;
+- ``motion_useful``, maximised (Eq. 9): the InfoNCE lower bound of I(M; Mu), at
+  most ln N. M is detached; the gradient reaches the encoder through Mu.
 
-The terms are in nats. The paper's heatmap loss is a mean over cells, some
-10^3 times smaller, and the authors' terms are such means, too; so that alpha
-= 1 weighs what it does in the paper, the objective is by default divided by
-the number of cells (``reduction='mean'``).
-
-Shape shorthand: B clips, C channels, K keypoints, H x W cells.
-
-The mutual information terms as the authors' code computes them.
-
-A record of what the published numbers rest on, not an estimate of mutual
-information. With p = softmax over the cells of (map / 0.05), per channel, a
-term is V(a, b) = mean(b ln b - b a) over p of both maps: a KL divergence's
-formula given a probability where it wants a log-probability. It lies in
+``released`` is a record of what the published numbers rest on, not an estimate
+of mutual information. With p = softmax over the cells of (map / 0.05), a term
+is V(a, b) = mean(b ln b - b a) over p of both maps: a KL divergence's formula
+given a probability where it wants a log-probability. It lies in
 [-ln(L - 1 + e) / L, 0] (-1.28e-3 at 96 x 72), is about -entropy(b) / L, and
-hardly depends on a: a small, bounded entropy regulariser.
+hardly depends on a: a small, bounded entropy regulariser. Gradients flow into
+the second argument only, but for I(Mu; Mn). The label y is the *predicted*
+heatmap; label terms send the detached feature through the pretrained
+single-frame model's frozen 1x1 heatmap layer. Eq. 11 and 12 so give also
+I(Mu; V), and twice the other terms.
 
-Gradients flow into the second argument only, except for I(Mu; Mn), where
-they flow into both. The label y is the *predicted* heatmap; label terms send
-the detached feature through a frozen 1x1 heatmap layer, that of the
-pretrained single-frame model.
-
-Eq. 11 and 12 with these give, beside Eq. 13's, the terms I(Mu; V) and twice
-the others, see :attr:`ReleasedEstimator.COEFFICIENTS`.
-
-Shape shorthand: B clips, C channels, K keypoints, H x W cells, L = H * W.
-
-The mutual information objective, Eq. 8 to 13, weighted as in Eq. 15.
-
-The paper's L_MI = I(Mu; Mn) - I(M; Mu) + I(Mu; y | F~) + I(V; y | F~), with
-an estimator by name: ``vsd`` (``vsd.py``), which means what the paper says,
-or ``released`` (``released.py``), which computes what the authors' code does.
-
-Shape shorthand: B clips, C channels, K keypoints, H x W cells.
+Shape letters: B clips, C channels, K keypoints, H x W cells, L = H * W.
 """
 import logging
 import math
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Union
+from typing import (Any, Callable, Dict, Mapping, NamedTuple, Optional,
+                    Sequence, Union)
 
 import torch
 import torch.nn.functional as F
 from mmengine.logging import MessageHub, print_log
 from mmengine.model import BaseModule
-from mmengine.runner.checkpoint import CheckpointLoader
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from .disentanglement import DisentangledFeatures
-from .layers.blocks import (at_least_float32, check_choice, check_positive,
-                            merge_options)
+from .heads import load_heatmap_layer
+from .layers.blocks import (at_least_float32, check_choice, check_not_negative,
+                            check_positive, merge_options)
 
 __all__ = [
-    'AlphaSchedule', 'FrozenHeatmapLayer', 'MutualInformationLoss',
-    'ReleasedEstimator', 'VSDEstimator', 'released_term'
+    'ESTIMATORS', 'AlphaSchedule', 'Estimator', 'FrozenHeatmapLayer',
+    'MutualInformationLoss', 'ReleasedEstimator', 'VSDEstimator',
+    'released_term'
 ]
 
 LOG_2 = math.log(2)
 # exp() of it is 0 in float32 and float64, so that clamping here changes no
 # probability, and it bounds every divergence
 MIN_LOGIT = -1e4
+# keeps the gradient of a direction finite where a vector is zero
+EPSILON = 1e-3
 
 
 def spatial_log_softmax(maps: Tensor, temperature: float) -> Tensor:
-    """Log-probabilities of the cells of each channel.
-
-    Args:
-        maps (Tensor): (B, C, H, W), finite.
-        temperature (float): What the maps are divided by.
-
-    Returns:
-        Tensor: (B, C, L), between about -1e4 and 0.
-    """
+    """Log-probabilities of the cells of each channel of finite maps (B, C, H,
+    W) over ``temperature``: (B, C, L), between about -1e4 and 0."""
     logits = at_least_float32(maps).flatten(2)
     logits = logits - logits.amax(dim=-1, keepdim=True).detach()
     logits = (logits / temperature).clamp_min(MIN_LOGIT)
@@ -139,83 +88,26 @@ def kl_divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
 
 
 def js_divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
-    """Jensen-Shannon divergence in nats, (..., L) -> (...), in [0, ln 2].
-
-    It is the mutual information between a fair coin and a cell drawn from p
-    or q as the coin says.
-    """
+    """Jensen-Shannon divergence in nats, (..., L) -> (...), in [0, ln 2]: the
+    mutual information between a fair coin and a cell drawn from p or q as the
+    coin says."""
     log_mean = torch.logaddexp(log_p, log_q) - LOG_2
     return (kl_divergence(log_p, log_mean) +
             kl_divergence(log_q, log_mean)) / 2
-
-
-class AlphaSchedule:
-    """Constant or linearly changing alpha.
-
-    Args:
-        alpha (float | dict): A number >= 0, or ``dict(type='linear',
-            start=0., end=1., begin=0, stop=1000, by_epoch=False)``: alpha is
-            ``start`` up to iteration (epoch) ``begin``, ``end`` from
-            ``stop`` on, and in between linear.
-
-    Raises:
-        ValueError: If a value is invalid.
-    """
-
-    LINEAR_DEFAULTS = dict(
-        type='linear', start=0., end=1., begin=0, stop=1000, by_epoch=False)
-
-    def __init__(self, alpha: Union[float, Mapping]) -> None:
-        if not isinstance(alpha, Mapping):
-            alpha = dict(start=alpha, end=alpha)
-        options = merge_options('alpha', alpha, self.LINEAR_DEFAULTS)
-        if options['type'] != 'linear':
-            raise ValueError("alpha must be a number or a dict of type "
-                             f"'linear', got type {options['type']!r}")
-        for key in ('start', 'end'):
-            value = options[key]
-            if isinstance(value, bool) or not isinstance(
-                    value, (int, float)) or not 0 <= value < float('inf'):
-                raise ValueError(f'alpha must be a finite number >= 0, got '
-                                 f'{value!r} (alpha.{key})')
-        if not options['begin'] < options['stop']:
-            raise ValueError('alpha.begin must be before alpha.stop, got '
-                             f'{options["begin"]} and {options["stop"]}')
-        self.start, self.end = float(options['start']), float(options['end'])
-        self.begin, self.stop = options['begin'], options['stop']
-        self.by_epoch = options['by_epoch']
-
-    def value(self) -> float:
-        """Alpha now; outside of a Runner's training, that at time 0."""
-        if self.start == self.end:
-            return self.end
-        now = MessageHub.get_current_instance().get_info(
-            'epoch' if self.by_epoch else 'iter', 0)
-        progress = (now - self.begin) / (self.stop - self.begin)
-        progress = min(max(progress, 0.), 1.)
-        return self.start + (self.end - self.start) * progress
-
-
-# keeps the direction's gradient finite where a vector is zero
-EPSILON = 1e-3
 
 
 def info_nce(x: Tensor,
              y: Tensor,
              temperature: float = 0.1,
              grid: Sequence[int] = (8, 6)) -> Tensor:
-    """InfoNCE estimate of I(x; y).
+    """InfoNCE, a lower bound of I(x; y) of maps (B, C, H, W), in nats.
 
-    Args:
-        x (Tensor): (B, C, H, W).
-        y (Tensor): (B, C, H, W).
-        temperature (float): The critic's temperature. Defaults to 0.1.
-        grid (tuple[int, int]): The maps are averaged over a grid of at most
-            this many cells (height, width), which bounds N and makes the
-            pairs less dependent. Defaults to ``(8, 6)``.
-
-    Returns:
-        Tensor: The estimate in nats, a scalar, at most ln N.
+    van den Oord et al., "Representation Learning with Contrastive Predictive
+    Coding": with N pairs of the joint distribution and any critic f, I(x; y)
+    >= ln N + E[ln softmax_j f(x_i, y_j) at j = i]. Here a pair is the maps'
+    channel vectors at one place of one clip, averaged over a grid of at most
+    so many cells (height, width), which makes pairs less dependent; the critic
+    is the cosine similarity over a temperature. In [-2 / temperature, ln N].
     """
     directions_x, directions_y = (_directions(maps, grid) for maps in (x, y))
     critic = directions_x @ directions_y.t() / temperature
@@ -235,12 +127,133 @@ def _directions(maps: Tensor, grid: Sequence[int]) -> Tensor:
     return vectors * (squares + EPSILON**2).rsqrt()
 
 
-REDUCTIONS = ('mean', 'sum')
-GATES = ('none', 'label')
+class AlphaSchedule:
+    """The weight alpha of the objective, Eq. 15; the paper's is 1 throughout.
+
+    Args:
+        alpha (float | dict): A number >= 0, or ``dict(type='linear',
+            start=0., end=1., begin=0, stop=1000, by_epoch=False)``: alpha is
+            ``start`` up to iteration (epoch) ``begin``, ``end`` from
+            ``stop`` on, and in between linear.
+    """
+
+    def __init__(self, alpha: Union[float, Mapping]) -> None:
+        if not isinstance(alpha, Mapping):
+            alpha = dict(start=alpha, end=alpha)
+        self._set(**merge_options('alpha', alpha, self._set))
+
+    def _set(self,
+             type: str = 'linear',
+             start: float = 0.,
+             end: float = 1.,
+             begin: int = 0,
+             stop: int = 1000,
+             by_epoch: bool = False) -> None:
+        if type != 'linear':
+            raise ValueError("alpha must be a number or a dict of type "
+                             f"'linear', got type {type!r}")
+        check_not_negative('alpha.start', start)
+        check_not_negative('alpha.end', end)
+        if not begin < stop:
+            raise ValueError('alpha.begin must be before alpha.stop, got '
+                             f'{begin} and {stop}')
+        self.start, self.end = float(start), float(end)
+        self.begin, self.stop, self.by_epoch = begin, stop, by_epoch
+
+    def value(self) -> float:
+        """Alpha now; outside of a Runner's training, that at time 0."""
+        if self.start == self.end:
+            return self.end
+        now = MessageHub.get_current_instance().get_info(
+            'epoch' if self.by_epoch else 'iter', 0)
+        progress = (now - self.begin) / (self.stop - self.begin)
+        progress = min(max(progress, 0.), 1.)
+        return self.start + (self.end - self.start) * progress
 
 
-class VSDEstimator(BaseModule):
-    """Conditional terms as VSD has them, bounded feature terms.
+class Estimator(BaseModule):
+    """What an estimator of the objective's terms is; one of your own is used
+    by its name once it is put into :data:`ESTIMATORS`.
+
+    Its ``__init__`` takes ``in_channels`` and ``num_keypoints``, then its
+    options, with defaults. Calling it with the features, the predicted
+    heatmaps, the targets, (B, K, H, W), and their weights, (B, K), gives the
+    terms by name, scalars.
+    """
+
+    #: How often each term counts in the objective, and with which sign.
+    coefficients: Dict[str, float] = {}
+
+    def scale(self, heatmaps: Tensor) -> float:
+        """What the terms are multiplied by in the objective."""
+        return 1.
+
+    def probe_losses(self, features: NamedTuple, targets: Tensor,
+                     target_weights: Tensor,
+                     heatmap_loss: Callable) -> Dict[str, Tensor]:
+        """Losses, by name, of what the estimator trains for itself."""
+        return {}
+
+
+class ProbingEstimator(Estimator):
+    """An estimator with probes; options as :class:`VSDEstimator`'s."""
+
+    def __init__(self, label_temperature: float, probe_weight: float,
+                 reduction: str, gate: str) -> None:
+        super().__init__()
+        check_positive('label_temperature', label_temperature)
+        check_positive('probe_weight', probe_weight)
+        check_choice('reduction', reduction, ('mean', 'sum'))
+        check_choice('gate', gate, ('none', 'label'))
+        self.label_temperature = label_temperature
+        self.probe_weight = probe_weight
+        self.reduction = reduction
+        self.gate = gate
+
+    def probe(self, features: Any) -> Dict[str, Tensor]:
+        """By name, heatmaps that features, detached, predict, (B * S, K, H,
+        W), S >= 1 for each clip."""
+        raise NotImplementedError
+
+    def scale(self, heatmaps: Tensor) -> float:
+        """1, or one over the cells of a map."""
+        if self.reduction == 'sum':
+            return 1.
+        return 1 / (heatmaps.shape[-2] * heatmaps.shape[-1])
+
+    def probabilities(self, maps: Tensor) -> Tensor:
+        """Log P(y|.) of heatmaps, (N, K, L)."""
+        return spatial_log_softmax(maps, self.label_temperature)
+
+    def conditional(self, probe: Tensor, prediction: Tensor, label: Tensor,
+                    counts: Tensor) -> Tensor:
+        """KL(probe || prediction), averaged over the joints that count, (B,
+        K): log P(y|v), (B * S, K, L), log P(y|F~) and targets, (B, K, L)."""
+        repeats = probe.shape[0] // prediction.shape[0]
+        prediction, counts = (
+            x.repeat_interleave(repeats, 0) for x in (prediction, counts))
+        total = counts.sum().clamp_min(1)
+        if self.gate == 'label':
+            advantage = (label.repeat_interleave(repeats, 0) *
+                         (probe - prediction.detach())).sum(dim=-1)
+            counts = counts * (advantage > 0)
+        return (kl_divergence(probe, prediction) * counts).sum() / total
+
+    def probe_losses(self, features: Any, targets: Tensor,
+                     target_weights: Tensor,
+                     heatmap_loss: Callable) -> Dict[str, Tensor]:
+        """What trains the probes, and only them."""
+        losses = {}
+        for name, maps in self.probe(features).items():
+            repeats = maps.shape[0] // targets.shape[0]
+            losses[name] = self.probe_weight * heatmap_loss(
+                maps, targets.repeat_interleave(repeats, 0),
+                target_weights.repeat_interleave(repeats, 0))
+        return losses
+
+
+class VSDEstimator(ProbingEstimator):
+    """Conditional terms as VSD has them, bounded feature terms; in nats.
 
     Args:
         in_channels (int): C.
@@ -249,35 +262,21 @@ class VSDEstimator(BaseModule):
             space. Defaults to 1.0.
         label_temperature (float): Temperature of the heatmaps'
             distributions: 0.05 (default) suits heatmaps with peaks of 1, as
-            the mean squared error makes them; set 1.0 with a loss on logits
-            such as :class:`SpatialCrossEntropyLoss`.
-        nce_temperature (float): Temperature of InfoNCE's critic. Defaults to
-            0.1.
-        nce_grid (Sequence[int]): InfoNCE's grid, (height, width). Defaults
-            to ``(8, 6)``.
+            the mean squared error makes them; 1.0 a loss on logits.
+        nce_temperature (float): Temperature of InfoNCE's critic.
+        nce_grid (Sequence[int]): InfoNCE's grid, (height, width).
         probe_weight (float): Weight of the probes' losses. Defaults to 1.0.
         reduction (str): How the terms count in the objective: ``'mean'``
-            (default) divides them by the cells of a map, which suits heatmap
-            losses that are means over cells, such as the mean squared error;
-            ``'sum'`` leaves them in nats, which suits
-            :class:`SpatialCrossEntropyLoss`. The bare terms stay in nats.
-        gate (str): Joints that count in the conditional terms: ``'none'``
-            (default, VSD's form), all that have a target, or ``'label'``,
-            those of them whose label the probe explains better than the
-            model's prediction does.
+            divides them by the cells of a map, so that alpha = 1 weighs what
+            it does in the paper, whose heatmap loss is a mean over cells, as
+            are the authors' terms; ``'sum'`` leaves them in nats, which suits
+            :class:`SpatialCrossEntropyLoss`. Bare terms stay in nats.
+        gate (str): Joints that count in the conditional terms: ``'none'``,
+            all that have a target (VSD's form), or ``'label'``, those whose
+            label the probe explains better than the prediction does.
     """
 
-    DEFAULTS = dict(
-        temperature=1.0,
-        label_temperature=0.05,
-        nce_temperature=0.1,
-        nce_grid=(8, 6),
-        probe_weight=1.0,
-        reduction='mean',
-        gate='none')
-
-    #: How often each term counts in the objective, and with which sign.
-    COEFFICIENTS = dict(
+    coefficients = dict(
         useful_noise=1.,
         motion_useful=-1.,
         useful_conditional=1.,
@@ -293,95 +292,44 @@ class VSDEstimator(BaseModule):
                  probe_weight: float = 1.0,
                  reduction: str = 'mean',
                  gate: str = 'none') -> None:
-        super().__init__()
+        super().__init__(label_temperature, probe_weight, reduction, gate)
         check_positive('temperature', temperature)
-        check_positive('label_temperature', label_temperature)
         check_positive('nce_temperature', nce_temperature)
-        check_positive('probe_weight', probe_weight)
-        check_choice('reduction', reduction, REDUCTIONS)
-        check_choice('gate', gate, GATES)
-        self.reduction = reduction
-        self.gate = gate
         if (not isinstance(nce_grid, Sequence) or isinstance(nce_grid, str)
                 or len(nce_grid) != 2 or min(nce_grid) < 1):
             raise ValueError('nce_grid must be (height, width), both >= 1, '
                              f'got {nce_grid!r}')
         self.temperature = temperature
-        self.label_temperature = label_temperature
         self.nce_temperature = nce_temperature
         self.nce_grid = tuple(nce_grid)
-        self.probe_weight = probe_weight
         self.useful_probe = nn.Conv2d(in_channels, num_keypoints, 1)
         self.visual_probe = nn.Conv2d(in_channels, num_keypoints, 1)
 
-    def scale(self, heatmaps: Tensor) -> float:
-        """What the terms are multiplied by in the objective."""
-        if self.reduction == 'sum':
-            return 1.
-        return 1 / (heatmaps.shape[-2] * heatmaps.shape[-1])
-
     def probe(self, features: DisentangledFeatures) -> Dict[str, Tensor]:
-        """Heatmaps (B, K, H, W) that Mu and V, detached, predict."""
         return dict(
             useful=self.useful_probe(features.useful.detach()),
             visual=self.visual_probe(features.visual.detach()))
 
     def forward(self, features: DisentangledFeatures, heatmaps: Tensor,
                 targets: Tensor, target_weights: Tensor) -> Dict[str, Tensor]:
-        """The terms by name, before coefficients and weights.
-
-        Args:
-            features (DisentangledFeatures): (B, C, H, W) each.
-            heatmaps (Tensor): Predicted heatmaps, (B, K, H, W).
-            targets (Tensor): Target heatmaps, (B, K, H, W); they only count
-                with ``gate='label'``.
-            target_weights (Tensor): Joints of weight 0 are left out of the
-                conditional terms, (B, K).
-
-        Returns:
-            dict[str, Tensor]: Scalars, in nats.
-        """
+        """The terms by name. Joints of weight 0 are left out of the
+        conditional ones; targets only count with ``gate='label'``."""
         useful = spatial_log_softmax(features.useful, self.temperature)
         noisy = spatial_log_softmax(features.noisy, self.temperature)
         terms = dict(
             useful_noise=(LOG_2 - js_divergence(useful, noisy)).mean(),
             motion_useful=info_nce(features.motion.detach(), features.useful,
                                    self.nce_temperature, self.nce_grid))
-
-        prediction = spatial_log_softmax(heatmaps, self.label_temperature)
+        prediction = self.probabilities(heatmaps)
+        label = None if self.gate == 'none' else targets.flatten(2).to(
+            prediction.dtype)
+        counts = (target_weights > 0).to(prediction.dtype)
         with torch.no_grad():
             probes = self.probe(features)
         for name, maps in probes.items():
-            probe = spatial_log_softmax(maps, self.label_temperature)
-            counts = (target_weights > 0).to(probe.dtype)
-            total = counts.sum().clamp_min(1)
-            if self.gate == 'label':
-                label = targets.flatten(2).to(probe.dtype)
-                advantage = (label * (probe - prediction.detach())).sum(-1)
-                counts = counts * (advantage > 0)
-            divergence = kl_divergence(probe, prediction)
-            terms[f'{name}_conditional'] = (divergence * counts).sum() / total
+            terms[f'{name}_conditional'] = self.conditional(
+                self.probabilities(maps), prediction, label, counts)
         return terms
-
-    def probe_losses(self, features: DisentangledFeatures, targets: Tensor,
-                     target_weights: Tensor,
-                     heatmap_loss: Callable) -> Dict[str, Tensor]:
-        """What trains the probes, and only them.
-
-        Args:
-            features (DisentangledFeatures): (B, C, H, W) each.
-            targets (Tensor): Target heatmaps, (B, K, H, W).
-            target_weights (Tensor): Their weights, (B, K).
-            heatmap_loss (Callable): The head's heatmap loss.
-
-        Returns:
-            dict[str, Tensor]: ``useful`` and ``visual``, scalars.
-        """
-        return {
-            name:
-            self.probe_weight * heatmap_loss(maps, targets, target_weights)
-            for name, maps in self.probe(features).items()
-        }
 
 
 def released_term(a: Tensor, b: Tensor, temperature: float = 0.05) -> Tensor:
@@ -395,15 +343,9 @@ def released_term(a: Tensor, b: Tensor, temperature: float = 0.05) -> Tensor:
 class FrozenHeatmapLayer(nn.Conv2d):
     """A pretrained model's 1x1 heatmap layer that is never trained.
 
-    Args:
-        in_channels (int): C.
-        num_keypoints (int): K.
-        init_cfg (dict, optional): ``dict(type='Pretrained', checkpoint=...,
-            prefix='head.final_layer')``: where the weights come from. Without
-            it they must come with a checkpoint of the whole model.
-
-    Raises:
-        ValueError: If ``init_cfg`` is not of that form.
+    Its weights come from ``init_cfg``, ``dict(type='Pretrained',
+    checkpoint=..., prefix='head.final_layer')``, or with a checkpoint of the
+    whole model.
     """
 
     def __init__(self,
@@ -420,51 +362,25 @@ class FrozenHeatmapLayer(nn.Conv2d):
         self.requires_grad_(False)
 
     def init_weights(self) -> None:
-        """Load the pretrained weights.
-
-        Raises:
-            ValueError: If the checkpoint has no such layer or one of another
-                shape.
-        """
-        if self.init_cfg is None:
-            print_log(
-                "MutualInformationLoss(estimator='released'): no "
-                'label_init_cfg is given, so the frozen heatmap layer of the '
-                'label terms is random unless a checkpoint of the whole '
-                'model is loaded',
-                logger='current',
-                level=logging.WARNING)
+        """Load the pretrained weights, see :func:`load_heatmap_layer`."""
+        if self.init_cfg is not None:
+            load_heatmap_layer(self, 'label_init_cfg',
+                               self.init_cfg['checkpoint'],
+                               self.init_cfg.get('prefix', 'head.final_layer'))
             return
-        path = self.init_cfg['checkpoint']
-        prefix = self.init_cfg.get('prefix', 'head.final_layer').rstrip('.')
-        checkpoint = CheckpointLoader.load_checkpoint(path, 'cpu')
-        weights = checkpoint.get('state_dict', checkpoint)
-        for name, parameter in self.named_parameters():
-            found = weights.get(f'{prefix}.{name}')
-            if found is None or found.shape != parameter.shape:
-                got = 'nothing' if found is None else tuple(found.shape)
-                raise ValueError(
-                    f'label_init_cfg: {path} must have {prefix}.{name} of '
-                    f'shape {tuple(parameter.shape)}, found {got}')
-            with torch.no_grad():
-                parameter.copy_(found)
+        print_log(
+            "MutualInformationLoss(estimator='released'): no label_init_cfg "
+            'is given, so the frozen heatmap layer of the label terms is '
+            'random unless a checkpoint of the whole model is loaded',
+            logger='current',
+            level=logging.WARNING)
 
 
-class ReleasedEstimator(BaseModule):
-    """The authors' seven terms.
+class ReleasedEstimator(Estimator):
+    """The authors' seven terms, of maps divided by ``temperature``; the
+    weights of the frozen heatmap layer, see :class:`FrozenHeatmapLayer`."""
 
-    Args:
-        in_channels (int): C.
-        num_keypoints (int): K.
-        temperature (float): What maps are divided by. Defaults to 0.05.
-        label_init_cfg (dict, optional): Weights of the frozen heatmap layer,
-            see :class:`FrozenHeatmapLayer`.
-    """
-
-    DEFAULTS = dict(temperature=0.05, label_init_cfg=None)
-
-    #: How often each term counts in the objective, and with which sign.
-    COEFFICIENTS = dict(
+    coefficients = dict(
         useful_noise=2.,
         motion_useful=-1.,
         useful_visual=1.,
@@ -484,39 +400,27 @@ class ReleasedEstimator(BaseModule):
         self.label_layer = FrozenHeatmapLayer(in_channels, num_keypoints,
                                               label_init_cfg)
 
-    def scale(self, heatmaps: Tensor) -> float:
-        """What the terms are multiplied by in the objective: they are means
-        over cells as they are."""
-        return 1.
+    def term(self, a: Tensor, b: Tensor) -> Tensor:
+        """V(a, b) with this temperature."""
+        return released_term(a, b, self.temperature)
 
-    def forward(self, features: DisentangledFeatures, heatmaps: Tensor,
-                targets: Tensor, target_weights: Tensor) -> Dict[str, Tensor]:
-        """The terms by name, before coefficients and weights.
-
-        Args:
-            features (DisentangledFeatures): (B, C, H, W) each.
-            heatmaps (Tensor): Predicted heatmaps, (B, K, H, W).
-            targets, target_weights (Tensor): Not used: the authors' label
-                is the prediction, and their terms are not masked.
-
-        Returns:
-            dict[str, Tensor]: Scalars.
-        """
+    def forward(self, features: Any, heatmaps: Tensor, targets: Tensor,
+                target_weights: Tensor) -> Dict[str, Tensor]:
+        """The terms by name. Targets and weights are not used: the authors'
+        label is the prediction, and their terms are not masked."""
         motion, useful, noisy, visual, fused = features
-
-        def term(a: Tensor, b: Tensor) -> Tensor:
-            return released_term(a, b, self.temperature)
-
+        label, term = self.label_layer, self.term
         return dict(
             useful_noise=term(useful, noisy),
             motion_useful=term(motion.detach(), useful),
             useful_visual=term(useful.detach(), visual),
             useful_fused=term(useful.detach(), fused),
             visual_fused=term(visual.detach(), fused),
-            useful_label=term(self.label_layer(useful.detach()), heatmaps),
-            visual_label=term(self.label_layer(visual.detach()), heatmaps))
+            useful_label=term(label(useful.detach()), heatmaps),
+            visual_label=term(label(visual.detach()), heatmaps))
 
 
+#: The estimators by name.
 ESTIMATORS: Dict[str, Any] = dict(vsd=VSDEstimator, released=ReleasedEstimator)
 
 
@@ -526,27 +430,25 @@ class MutualInformationLoss(BaseModule):
 
     The result holds, for every term, ``loss_mi_<term>``, its share of the
     objective (alpha * weight * coefficient * estimate, for ``vsd`` per cell
-    or in nats as its ``reduction`` says): the host adds up
-    every key with ``loss`` in it, so their sum is alpha * L_MI, counted
-    once. Beside it stand ``mi_<term>``, the bare estimate, and ``mi_alpha``,
-    which are logged and not added. The ``vsd`` estimator adds
-    ``loss_probe_useful`` and ``loss_probe_visual``, which train its probes
-    alone and do not depend on alpha.
+    or in nats as its ``reduction`` says): the host adds up every key with
+    ``loss`` in it, so their sum is alpha * L_MI. Beside it stand
+    ``mi_<term>``, the bare estimate, and ``mi_alpha``, which are logged and
+    not added. An estimator with probes adds ``loss_probe_<name>``, which train
+    these alone and do not depend on alpha.
 
     Args:
         in_channels (int): C; the head gives it.
         num_keypoints (int): K; the head gives it.
-        estimator (str): ``'vsd'`` or ``'released'``. Defaults to ``'vsd'``.
+        estimator (str): ``'vsd'``, ``'released'``, or one that you put into
+            :data:`ESTIMATORS`. Defaults to ``'vsd'``.
         alpha (float | dict): Eq. 15's alpha, see :class:`AlphaSchedule`.
             Defaults to 1.
         weights (dict, optional): Weight of each term, by its name among the
-            estimator's ``COEFFICIENTS``; 1 where not given.
-        init_cfg (dict | list[dict], optional): Initialisation config.
+            estimator's ``coefficients``; 1 where not given.
         **options: The estimator's: ``temperature``, ``label_init_cfg``, ...
-
-    Raises:
-        ValueError: If an option is invalid; the message names its key.
     """
+
+    estimators = ESTIMATORS
 
     def __init__(self,
                  in_channels: int,
@@ -557,58 +459,45 @@ class MutualInformationLoss(BaseModule):
                  init_cfg=None,
                  **options) -> None:
         super().__init__(init_cfg)
-        check_choice('mi_loss.estimator', estimator, tuple(ESTIMATORS))
-        estimator_class = ESTIMATORS[estimator]
+        check_choice('mi_loss.estimator', estimator, tuple(self.estimators))
+        build = self.estimators[estimator]
         options = merge_options(f'mi_loss with estimator={estimator!r}',
-                                options, estimator_class.DEFAULTS)
+                                options, build)
+        self.alpha = AlphaSchedule(alpha)
+        self.estimator = build(in_channels, num_keypoints, **options)
         self.weights = merge_options(
             f'mi_loss.weights with estimator={estimator!r}', weights,
-            dict.fromkeys(estimator_class.COEFFICIENTS, 1.))
+            dict.fromkeys(self.estimator.coefficients, 1.))
         for name, weight in self.weights.items():
-            if isinstance(weight, bool) or not isinstance(
-                    weight, (int, float)) or not 0 <= weight < float('inf'):
-                raise ValueError(f'mi_loss.weights.{name} must be a finite '
-                                 f'number >= 0, got {weight!r}')
-        self.alpha = AlphaSchedule(alpha)
-        self.estimator = estimator_class(in_channels, num_keypoints, **options)
+            check_not_negative(f'mi_loss.weights.{name}', weight)
 
-    def forward(self, features: DisentangledFeatures, heatmaps: Tensor,
-                targets: Tensor, target_weights: Tensor,
+    def forward(self, features: NamedTuple, heatmaps: Tensor, targets: Tensor,
+                target_weights: Tensor,
                 heatmap_loss: Callable) -> Dict[str, Tensor]:
-        """The objective's terms.
+        """The objective's terms, see the class.
 
         Args:
             features (DisentangledFeatures): (B, C, H, W) each, with a noisy
                 part.
-            heatmaps (Tensor): Predicted heatmaps, (B, K, H, W).
-            targets (Tensor): Target heatmaps, (B, K, H, W).
-            target_weights (Tensor): Their weights, (B, K).
+            heatmaps, targets (Tensor): Predictions and targets, (B, K, H, W).
+            target_weights (Tensor): The targets' weights, (B, K).
             heatmap_loss (Callable): The head's heatmap loss.
-
-        Returns:
-            dict[str, Tensor]: See the class.
         """
-        alpha = self.alpha.value()
+        alpha, estimator = self.alpha.value(), self.estimator
+        losses = {}
         with torch.autocast(heatmaps.device.type, enabled=False):
             # the layers of the estimators do not take half precision here
-            features = DisentangledFeatures(*(at_least_float32(x)
-                                              for x in features))
-            terms = self.estimator(features, heatmaps, targets, target_weights)
-            scale = alpha * self.estimator.scale(heatmaps)
-            losses = {}
+            features = type(features)(*map(at_least_float32, features))
+            terms = estimator(features, heatmaps, targets, target_weights)
+            scale = alpha * estimator.scale(heatmaps)
             for name, estimate in terms.items():
                 factor = (
-                    scale * self.weights[name] *
-                    self.estimator.COEFFICIENTS[name])
+                    scale * self.weights[name] * estimator.coefficients[name])
                 losses[f'loss_mi_{name}'] = factor * estimate
                 losses[f'mi_{name}'] = estimate.detach()
             losses['mi_alpha'] = heatmaps.new_tensor(alpha)
-            if isinstance(self.estimator, VSDEstimator):
-                probes = self.estimator.probe_losses(features, targets,
-                                                     target_weights,
-                                                     heatmap_loss)
-                losses.update({
-                    f'loss_probe_{name}': loss
-                    for name, loss in probes.items()
-                })
+            probes = estimator.probe_losses(features, targets, target_weights,
+                                            heatmap_loss)
+        for name, loss in probes.items():
+            losses[f'loss_probe_{name}'] = loss
         return losses

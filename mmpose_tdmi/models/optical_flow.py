@@ -1,34 +1,18 @@
-"""Optical flow in place of feature differences: Table 5, "Op-Flow".
-
-RAFT of torchvision between pairs of normalised frames.
-
-Teed and Deng, "RAFT: Recurrent All-Pairs Field Transforms for Optical Flow",
-ECCV 2020, which the paper's Op-Flow baseline takes its flow from. Network,
-weights and their loader are torchvision's.
-
-Shape shorthand: N pairs of frames, H x W pixels of a crop.
-
-Optical flow as the motion feature: Table 5, "Op-Flow".
+"""Optical flow as the motion feature: Table 5, "Op-Flow".
 
 The paper's baseline takes "optical flows predicted by RAFT as motion
-representations" and gives no further detail. Here the flow takes the place
-of the differences of Eq. 1 and nothing else changes: between the same
-consecutive frames, concatenated, through residual blocks (Eq. 2) at the
-visual feature's size. There is one flow, so no stages to fuse (Eq. 3 to 5).
+representations" and gives no further detail. Here the flow takes the place of
+the differences of Eq. 1 and nothing else changes: between the same consecutive
+frames, concatenated, through residual blocks (Eq. 2) at the visual feature's
+size. There is one flow, so no stages to fuse (Eq. 3 to 5). RAFT's (Teed and
+Deng, "RAFT: Recurrent All-Pairs Field Transforms for Optical Flow", ECCV
+2020) network, weights and their loader are torchvision's.
 
-Shape shorthand: B clips, T frames, C channels, H x W feature cells, h x w
-input pixels.
-
-A backbone that hands on its input frames beside its maps.
-
-Necks see maps only, but optical flow is computed on frames (Table 5,
-"Op-Flow"). Going round a backbone of any kind, this module puts the frames
-before its maps; estimator and data preprocessor stay the host's.
-
-Shape shorthand: N frames, C channels, H x W input pixels.
+Shape letters: B clips, T frames, N frames or pairs of them, C channels, H x W
+feature cells, h x w pixels of a crop.
 """
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Dict, Mapping, Optional, Sequence, Tuple, Union
 from urllib.error import URLError
 
 import torch
@@ -41,25 +25,18 @@ from torchvision.models.optical_flow import (Raft_Large_Weights,
                                              Raft_Small_Weights, raft_large,
                                              raft_small)
 
-from mmpose_tdmi.structures import FrameWindow, fold_time, unfold_time
+from mmpose_tdmi.structures import fold_time, unfold_time
 from .layers import ResidualChain
 from .layers.blocks import (check_choice, check_positive, check_positive_int,
-                            merge_options)
-from .temporal_difference import StageAlignment, TemporalFeatures
+                            merge_options, paper_init)
+from .temporal_difference import (StageAlignment, TemporalFeatures,
+                                  clip_window, resolve_stage)
 
 __all__ = ['BackboneWithFrames', 'OpticalFlowNeck', 'RaftFlow']
 
 ARCHITECTURES = dict(
     small=(raft_small, Raft_Small_Weights),
     large=(raft_large, Raft_Large_Weights))
-
-#: The options of the config key ``flow`` with their defaults.
-FLOW_DEFAULTS = dict(
-    arch='large',
-    weights='DEFAULT',
-    num_updates=12,
-    frame_scale=1.,
-    frozen=True)
 
 # what RAFT can take: its maps are of stride 8, and halved three times
 MULTIPLE, SMALLEST = 8, 128
@@ -69,26 +46,21 @@ class RaftFlow(BaseModule):
     """Optical flow from one frame to another.
 
     The frames are those of the data preprocessor, normalised with ``mean``
-    and ``std``; RAFT gets them as RGB in [-1, 1].
+    and ``std`` of R, G, B from 0 to 255; RAFT gets them as RGB in [-1, 1].
 
     Args:
-        mean (Sequence[float]): Mean of R, G, B that the frames were
-            normalised with, of values from 0 to 255.
-        std (Sequence[float]): Standard deviation, likewise.
-        arch (str): ``'small'`` or ``'large'``. Defaults to ``'large'``.
+        mean (Sequence[float]): Mean of R, G, B.
+        std (Sequence[float]): Standard deviation of R, G, B.
+        arch (str): ``'small'`` or ``'large'``.
         weights (str, optional): Name of torchvision's weights, such as
             ``'C_T_SKHT_V2'`` or ``'DEFAULT'``, or path of a file with a
             state dict of theirs; ``None`` leaves the weights random. They
             are loaded by :meth:`init_weights`, at the start of a training; a
-            trained model's checkpoint holds them. Defaults to ``'DEFAULT'``.
-        num_updates (int): RAFT's iterations. Defaults to 12.
+            trained model's checkpoint holds them.
+        num_updates (int): RAFT's iterations.
         frame_scale (float): What the frames are enlarged by for RAFT, whose
-            sides must be multiples of 8 from 128 on. Defaults to 1.
+            sides must be multiples of 8 from 128 on.
         frozen (bool): Whether RAFT is not trained, and stays in eval mode.
-            Defaults to ``True``.
-
-    Raises:
-        ValueError: If an option is invalid; the message names its key.
     """
 
     def __init__(self,
@@ -113,12 +85,12 @@ class RaftFlow(BaseModule):
                 persistent=False)
         self.build, self.known_weights = ARCHITECTURES[arch]
         self.weights = weights
-        if weights is not None and not self._is_known(weights) \
-                and not Path(weights).suffix:
+        names = ('DEFAULT', *self.known_weights.__members__)
+        self.is_file = weights is not None and weights not in names
+        if self.is_file and not Path(weights).suffix:
             raise ValueError(
-                'flow.weights must be one of '
-                f'{", ".join(["DEFAULT", *self.known_weights.__members__])} '
-                f"for arch='{arch}', a file, or None, got {weights!r}")
+                f'flow.weights must be one of {", ".join(names)} for '
+                f"arch='{arch}', a file, or None, got {weights!r}")
         self.num_updates = num_updates
         self.frame_scale = frame_scale
         self.frozen = frozen
@@ -127,22 +99,13 @@ class RaftFlow(BaseModule):
             self.requires_grad_(False)
             self.eval()
 
-    def _is_known(self, weights: str) -> bool:
-        known = ('DEFAULT', *self.known_weights.__members__)
-        return weights in known
-
     def init_weights(self) -> None:
-        """Load the weights.
-
-        Raises:
-            FileNotFoundError: If ``flow.weights`` names a missing file.
-            RuntimeError: If the weights must be downloaded and cannot be.
-        """
+        """Load the weights."""
         if self.weights is not None:
             self.network.load_state_dict(self._read_weights())
 
     def _read_weights(self) -> Dict[str, Tensor]:
-        if not self._is_known(self.weights):
+        if self.is_file:
             if not Path(self.weights).is_file():
                 raise FileNotFoundError(
                     f'flow.weights: no such file: {self.weights}')
@@ -162,20 +125,10 @@ class RaftFlow(BaseModule):
                 'for tests.)') from error
 
     def forward(self, start: Tensor, end: Tensor) -> Tensor:
-        """Flow between frames.
-
-        Args:
-            start (Tensor): Normalised frames, (N, 3, H, W).
-            end (Tensor): The frames that they move to, (N, 3, H, W).
-
-        Returns:
-            Tensor: (N, 2, H', W') float32, H' and W' being H and W times
-            ``frame_scale``: how far what is seen at a place of ``start``
-            moves to the right and down, in pixels of the H x W crop.
-
-        Raises:
-            ValueError: If the frames' size is none that RAFT takes.
-        """
+        """Flow between normalised frames, (N, 3, h, w) both: (N, 2, h', w')
+        float32, h' and w' being h and w times ``frame_scale``: how far what is
+        seen at a place of ``start`` moves to the right and down, in pixels of
+        the h x w crop."""
         size = self._size(start)
         with torch.set_grad_enabled(torch.is_grad_enabled()
                                     and not self.frozen), torch.autocast(
@@ -187,7 +140,7 @@ class RaftFlow(BaseModule):
         return flow * ratio.view(1, 2, 1, 1)
 
     def _size(self, frames: Tensor) -> Tuple[int, int]:
-        """(H', W') that RAFT gets, if it takes it."""
+        """(h', w') that RAFT gets, if it takes it."""
         size = tuple(round(x * self.frame_scale) for x in frames.shape[-2:])
         if any(x % MULTIPLE or x < SMALLEST for x in size):
             raise ValueError(
@@ -207,11 +160,7 @@ class RaftFlow(BaseModule):
         return frames
 
     def train(self, mode: bool = True) -> 'RaftFlow':
-        """Set the mode; a frozen network stays in eval mode."""
         return super().train(mode and not self.frozen)
-
-
-PAIRS = ('consecutive', 'key')
 
 
 @MODELS.register_module()
@@ -227,25 +176,16 @@ class OpticalFlowNeck(BaseModule):
             maps, the frames left out.
         mean (Sequence[float]): The data preprocessor's ``mean``, of R, G, B.
         std (Sequence[float]): The data preprocessor's ``std``.
-        out_channels (int): C. Defaults to 48.
-        offsets (Sequence[int]): The clip's frame offsets, at least two;
-            see :class:`FrameWindow`. Defaults to ``(-2, -1, 0, 1, 2)``.
         pairs (str): Which flow is taken: ``'consecutive'``, from each frame
             to the next, or ``'key'``, from the key frame to each other one.
-        num_blocks (int): Residual blocks on the flow. Defaults to 3.
-        flow (dict, optional): Options of the flow network, see
-            :data:`FLOW_DEFAULTS` and :class:`RaftFlow`.
-        visual_stage (int): Index of the map that gives the visual feature.
-            Defaults to -1.
-        skip_projection (str): As :class:`ResidualChain`'s.
-        norm_cfg (dict, optional): As :class:`ResidualChain`'s.
-        with_cp (bool): As :class:`ResidualChain`'s.
+        num_blocks (int): Residual blocks on the flow.
+        flow (dict, optional): Options of :class:`RaftFlow`.
+        out_channels, offsets, visual_stage: As
+            :class:`TemporalDifferenceNeck`'s.
+        skip_projection, norm_cfg, with_cp: As :class:`ResidualChain`'s.
         init_cfg (dict | list[dict], optional): Of the layers on the flow, not
             of the flow network. Defaults to the paper's recipe, convolutions
             N(0, 0.001), normalisation 1 and 0.
-
-    Raises:
-        ValueError: If an option is invalid; the message names its key.
     """
 
     def __init__(self,
@@ -265,23 +205,16 @@ class OpticalFlowNeck(BaseModule):
         # only `encoder` and `alignment` are initialised by `init_cfg`: given
         # to this module it would reach into the flow network
         super().__init__()
-        init_cfg = init_cfg or self.default_init_cfg
+        init_cfg = init_cfg or paper_init('Conv2d')
         if isinstance(in_channels, int):
             in_channels = (in_channels, )
         self.in_channels = tuple(in_channels)
         check_positive_int('out_channels', out_channels)
-        check_choice('pairs', pairs, PAIRS)
+        check_choice('pairs', pairs, ('consecutive', 'key'))
         self.pairs = pairs
-        self.window = FrameWindow(tuple(offsets))
-        if self.window.num_frames < 2:
-            raise ValueError('offsets must hold at least two frames to have '
-                             f'a flow between them, got {tuple(offsets)}')
-        count = len(self.in_channels)
-        if not -count <= visual_stage < count:
-            raise ValueError(
-                f'visual_stage must name one of the {count} maps of '
-                f'in_channels = {self.in_channels}, got {visual_stage!r}')
-        self.visual_stage = visual_stage % count
+        self.window = clip_window(offsets)
+        self.visual_stage = resolve_stage('visual_stage', visual_stage,
+                                          self.in_channels)
         self.alignment = StageAlignment([self.in_channels[self.visual_stage]],
                                         out_channels)
         self.alignment.init_cfg = init_cfg
@@ -294,35 +227,13 @@ class OpticalFlowNeck(BaseModule):
             with_cp=with_cp,
             init_cfg=init_cfg)
         self.flow = RaftFlow(mean, std,
-                             **merge_options('flow', flow, FLOW_DEFAULTS))
-
-    @property
-    def default_init_cfg(self) -> List[dict]:
-        """list[dict]: The paper's initialisation of new layers."""
-        return [
-            dict(type='Normal', layer='Conv2d', std=0.001),
-            dict(type='Constant', layer=['_BatchNorm', 'GroupNorm'], val=1)
-        ]
-
-    def _check_maps(self, maps: Sequence[Tensor]) -> None:
-        channels = tuple(x.shape[1] for x in maps)
-        if channels != (3, *self.in_channels):
-            raise ValueError(
-                'OpticalFlowNeck takes the frames, of 3 channels, and maps of '
-                f'in_channels = {self.in_channels}, but the backbone gives '
-                f'maps of {channels} channels; is it a BackboneWithFrames?')
+                             **merge_options('flow', flow, RaftFlow))
 
     def optical_flow(self, frames: Tensor) -> Tensor:
-        """The flow between the frames of clips.
-
-        Args:
-            frames (Tensor): Normalised clips, (B, T, 3, h, w).
-
-        Returns:
-            Tensor: (B, T - 1, 2, h', w'), in pixels of the h x w crop;
-            ``pairs='consecutive'``: item i is from frame i to i + 1, else
-            from the key frame to the i-th of the others.
-        """
+        """The flow between the frames of normalised clips, (B, T, 3, h, w):
+        (B, T - 1, 2, h', w'), in pixels of the h x w crop; consecutive, item i
+        is from frame i to i + 1, else from the key frame to the i-th of the
+        others."""
         if self.pairs == 'consecutive':
             start, end = frames[:, :-1], frames[:, 1:]
         else:
@@ -334,38 +245,21 @@ class OpticalFlowNeck(BaseModule):
         return unfold_time(flow, self.window.num_frames - 1)
 
     def encode_frames(self, maps: Sequence[Tensor]) -> Tuple[Tensor, Tensor]:
-        """The part of the neck that treats each frame by itself.
-
-        Args:
-            maps (Sequence[Tensor]): N normalised frames (N, 3, h, w), then
-                the backbone's maps of them, (N, C_j, H_j, W_j) each.
-
-        Returns:
-            tuple[Tensor, Tensor]: The frames, and their visual feature (N,
-            C, H, W).
-
-        Raises:
-            ValueError: If the maps are not those.
-        """
-        self._check_maps(maps)
+        """The part that treats each frame by itself: N normalised frames (N,
+        3, h, w), then the backbone's maps of them, to the frames and their
+        visual feature (N, C, H, W)."""
+        channels = tuple(x.shape[1] for x in maps)
+        if channels != (3, *self.in_channels):
+            raise ValueError(
+                'OpticalFlowNeck takes the frames, of 3 channels, and maps of '
+                f'in_channels = {self.in_channels}, but the backbone gives '
+                f'maps of {channels} channels; is it a BackboneWithFrames?')
         visual, = self.alignment([maps[1 + self.visual_stage]])
         return maps[0], visual
 
     def encode_windows(self, frames: Sequence[Tensor]) -> TemporalFeatures:
-        """The part of the neck that compares the frames of clips.
-
-        Args:
-            frames (Sequence[Tensor]): What :meth:`encode_frames` gives for
-                B * T frames in the order b * T + t.
-
-        Returns:
-            TemporalFeatures: The motion feature of the flow, and the visual
-            features.
-
-        Raises:
-            ValueError: If the number of frames is no multiple of T, or RAFT
-                does not take the frames' size.
-        """
+        """The part that compares the frames of clips, in the order b * T + t:
+        the motion feature of the flow, and the visual features."""
         clips, sequence = (
             unfold_time(x, self.window.num_frames) for x in frames)
         size = sequence.shape[-2:]
@@ -379,24 +273,15 @@ class OpticalFlowNeck(BaseModule):
         return TemporalFeatures(motion, sequence, sequence[:, self.window.key])
 
     def forward(self, maps: Sequence[Tensor]) -> TemporalFeatures:
-        """Encode folded clips.
-
-        Args:
-            maps (Sequence[Tensor]): The normalised frames, then the
-                backbone's maps, of B * T frames in the order b * T + t.
-
-        Returns:
-            TemporalFeatures: As :meth:`encode_windows`'s.
-
-        Raises:
-            ValueError: As the two parts.
-        """
+        """Encode folded clips: :meth:`encode_windows` of
+        :meth:`encode_frames`."""
         return self.encode_windows(self.encode_frames(maps))
 
 
 @MODELS.register_module()
 class BackboneWithFrames(BaseModule):
-    """Any backbone with the frames as its first map.
+    """Any backbone with the frames, on which flow is computed, as its first
+    map; estimator and data preprocessor stay the host's.
 
     In a checkpoint it looks like the backbone that it goes round: state-dict
     keys are that backbone's, so a model of single frames can be loaded, and
@@ -413,14 +298,8 @@ class BackboneWithFrames(BaseModule):
         self._register_load_state_dict_pre_hook(_insert_level)
 
     def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
-        """The frames, and the backbone's maps of them.
-
-        Args:
-            x (Tensor): Normalised frames, (N, C, H, W).
-
-        Returns:
-            tuple[Tensor]: ``x`` itself, then the backbone's maps.
-        """
+        """Normalised frames (N, C, h, w), themselves, then the backbone's maps
+        of them."""
         maps = self.backbone(x)
         return (x, maps) if isinstance(maps, Tensor) else (x, *maps)
 

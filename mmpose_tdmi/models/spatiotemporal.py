@@ -1,4 +1,4 @@
-"""The visual feature of TDMI-ST: one map for the whole clip.
+"""TDMI-ST's visual feature, and a shortcut that starts as the window's mean.
 
 Section 4.2 says only that TDMI-ST replaces the key frame's visual feature
 with "the spatiotemporal feature of the input sequence". This is its authors'
@@ -11,26 +11,12 @@ the modulation, zero start of the offsets) as switches:
 - a third on s, steered by their result; a fourth on that, steered by itself;
 - residual blocks on the concatenation of the key frame's map and the result.
 
-Shape shorthand: B clips, T frames, C channels, H x W feature cells.
+The middle three are FAMI-Pose's local calibration (``rivals/fami_pose.py``).
 
-A shortcut that starts as the mean of the window's frames.
-
-Not in the paper. :class:`Aggregation` with ``visual_shortcut`` starts as the
-single-frame model on the key frame, and has to learn to look at the
-neighbours at all. The weighted mean of the frames' single-frame features, and
-with a linear heatmap layer that of their heatmaps, finds joints that the key
-frame hides without any training, but smears what moves. This shortcut starts
-as that mean, and the useful motion feature decides, cell by cell, how much
-each frame counts:
-
-    a_t(x) = softmax_t(b_t + (W * Mu)_t(x)),    V'(x) = sum_t a_t(x) F_t(x)
-
-with b_t = log(1 + delta - |offset_t|), normalised, and W = 0 at the start.
-
-Shape shorthand: B clips, T frames, C channels, H x W feature cells.
+Shape letters: B clips, T frames, C channels, H x W feature cells.
 """
 import math
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Mapping, Optional, Tuple
 
 import torch
 from mmengine.model import BaseModule, constant_init
@@ -39,6 +25,7 @@ from torch import Tensor, nn
 from mmpose_tdmi.structures import FrameWindow
 from .layers import ResidualChain, SteeredDeformableConv2d
 from .layers.blocks import check_positive_int, merge_options
+from .temporal_difference import clip_window
 
 #: The options of the config key ``spatiotemporal`` with their defaults.
 SPATIOTEMPORAL_DEFAULTS = dict(
@@ -53,96 +40,80 @@ SPATIOTEMPORAL_DEFAULTS = dict(
     num_output_blocks=3)
 
 
-class SpatiotemporalFeature(BaseModule):
-    """Supporting frames' maps, aligned to the key frame and fused with it.
+class ContextAlignment(BaseModule):
+    """Aligns a supporting feature to the key frame's, cell by cell. Subclasses
+    set ``context_blocks``, 2 * C to C channels, then the convolutions."""
 
-    Args:
-        channels (int): C, of each frame's map and of the result.
-        window (FrameWindow): The clip's frames.
-        options (Mapping, optional): See :data:`SPATIOTEMPORAL_DEFAULTS`:
-            ``backend``, ``groups``, ``mask``, ``offset_init``, ``dilation``
-            (of the deformable kernels) and ``offset_dilation`` (of the
-            convolutions that estimate) as in the temporal difference neck's
-            modulation, and the numbers of residual blocks on the supporting
-            maps, for c, and at the end.
-        skip_projection (str): As :class:`ResidualChain`'s.
-        norm_cfg (dict, optional): As :class:`ResidualChain`'s.
-        with_cp (bool): As :class:`ResidualChain`'s.
+    def add_convolutions(self, channels: int, options: Mapping) -> None:
+        for name in ('context_deform1', 'context_deform2', 'align_deform1',
+                     'align_deform2'):
+            self.add_module(name, SteeredDeformableConv2d(channels, **options))
 
-    Raises:
-        ValueError: If the window has no supporting frame or an option is
-            invalid.
-    """
-
-    def __init__(self,
-                 channels: int,
-                 window: FrameWindow,
-                 options: Optional[Mapping] = None,
-                 skip_projection: str = 'needed',
-                 norm_cfg: Optional[dict] = None,
-                 with_cp: bool = False) -> None:
-        super().__init__()
-        if window.num_frames < 2:
-            raise ValueError(
-                "visual='spatiotemporal' needs offsets with at least one "
-                f'supporting frame, got {window.offsets}')
-        options = merge_options('spatiotemporal', options,
-                                SPATIOTEMPORAL_DEFAULTS)
-        for key in ('num_supporting_blocks', 'num_context_blocks',
-                    'num_output_blocks'):
-            check_positive_int(f'spatiotemporal.{key}', options[key])
-        self.window = window
-        common: Dict[str, Any] = dict(
-            skip_projection=skip_projection,
-            norm_cfg=norm_cfg,
-            with_cp=with_cp)
-        self.supporting_blocks = ResidualChain(
-            (window.num_frames - 1) * channels, channels,
-            options.pop('num_supporting_blocks'), **common)
-        self.context_blocks = ResidualChain(2 * channels, channels,
-                                            options.pop('num_context_blocks'),
-                                            **common)
-        self.output_blocks = ResidualChain(2 * channels, channels,
-                                           options.pop('num_output_blocks'),
-                                           **common)
-        self.context_deform1 = SteeredDeformableConv2d(channels, **options)
-        self.context_deform2 = SteeredDeformableConv2d(channels, **options)
-        self.align_deform1 = SteeredDeformableConv2d(channels, **options)
-        self.align_deform2 = SteeredDeformableConv2d(channels, **options)
-
-    def forward(self, sequence: Tensor) -> Tensor:
-        """The clip's visual feature.
-
-        Args:
-            sequence (Tensor): The frames' maps in time order, (B, T, C, H,
-                W).
-
-        Returns:
-            Tensor: (B, C, H, W).
-
-        Raises:
-            ValueError: If the sequence does not have the window's T.
-        """
-        self.window.check_sequence(sequence)
-        place = self.window.key
-        key = sequence[:, place]
-        supporting = self.supporting_blocks(
-            torch.cat((sequence[:, :place], sequence[:, place + 1:]),
-                      dim=1).flatten(1, 2))
-        context = self.context_blocks(torch.cat((supporting, key), dim=1))
+    def align(self, support: Tensor, key: Tensor) -> Tensor:
+        """Supporting features, aligned; all (N, C, H, W)."""
+        context = self.context_blocks(torch.cat((support, key), dim=1))
         context = self.context_deform1(context, context)
         context = self.context_deform2(context, context)
-        aligned = self.align_deform1(supporting, context)
-        aligned = self.align_deform2(aligned, aligned)
+        aligned = self.align_deform1(support, context)
+        return self.align_deform2(aligned, aligned)
+
+
+def supporting_frames(sequence: Tensor, window: FrameWindow) -> Tensor:
+    """(B, T, C, H, W) without the key frames, (B, T - 1, C, H, W)."""
+    return torch.cat((sequence[:, :window.key], sequence[:, window.key + 1:]),
+                     dim=1)
+
+
+class SpatiotemporalFeature(ContextAlignment):
+    """Supporting frames' maps, aligned to the key frame and fused with it.
+
+    The numbers of blocks are those of s, of c and at the end; the other
+    options are :class:`SteeredDeformableConv2d`'s, those of ``chain``
+    :class:`ResidualChain`'s.
+    """
+
+    def __init__(self, channels: int, window: FrameWindow,
+                 options: Optional[Mapping], **chain) -> None:
+        super().__init__()
+        self.window = clip_window(window.offsets)
+        options = merge_options('spatiotemporal', options,
+                                SPATIOTEMPORAL_DEFAULTS)
+        for name, num_maps in (('supporting', window.num_frames - 1),
+                               ('context', 2), ('output', 2)):
+            key = f'num_{name}_blocks'
+            num_blocks = options.pop(key)
+            check_positive_int(f'spatiotemporal.{key}', num_blocks)
+            self.add_module(
+                f'{name}_blocks',
+                ResidualChain(num_maps * channels, channels, num_blocks,
+                              **chain))
+        self.add_convolutions(channels, options)
+
+    def forward(self, sequence: Tensor) -> Tensor:
+        """The frames' maps in time order, (B, T, C, H, W), to the clip's
+        visual feature, (B, C, H, W)."""
+        key = sequence[:, self.window.key]
+        supporting = self.supporting_blocks(
+            supporting_frames(sequence, self.window).flatten(1, 2))
+        aligned = self.align(supporting, key)
         return self.output_blocks(torch.cat((key, aligned), dim=1))
 
 
 class WindowShortcut(BaseModule):
     """The window's visual features, averaged with weights that motion gives.
 
-    Args:
-        channels (int): C.
-        window (FrameWindow): The clip's frames.
+    Not in the paper. :class:`Aggregation` with ``visual_shortcut`` starts as
+    the single-frame model on the key frame, and has to learn to look at the
+    neighbours at all. The weighted mean of the frames' single-frame features,
+    and with a linear heatmap layer that of their heatmaps, finds joints that
+    the key frame hides without any training, but smears what moves. This
+    shortcut starts as that mean, and the useful motion feature decides, cell
+    by cell, how much each frame counts:
+
+        a_t(x) = softmax_t(b_t + (W * Mu)_t(x)),    V'(x) = sum_t a_t(x) F_t(x)
+
+    with b_t = ``log(1 + delta - |offset_t|)``, normalised, and W = 0 at the
+    start.
     """
 
     def __init__(self, channels: int, window: FrameWindow) -> None:
@@ -155,8 +126,8 @@ class WindowShortcut(BaseModule):
 
     @property
     def start_weights(self) -> Tuple[float, ...]:
-        """tuple[float]: Each frame's weight before training; they sum to 1
-        and fall linearly with the distance to the key frame."""
+        """tuple[float]: Each frame's weight before training; they sum to 1 and
+        fall linearly with the distance to the key frame."""
         reach = 1 + max(abs(offset) for offset in self.window.offsets)
         closeness = [reach - abs(offset) for offset in self.window.offsets]
         return tuple(value / sum(closeness) for value in closeness)
@@ -173,30 +144,12 @@ class WindowShortcut(BaseModule):
         self._start()
 
     def weights(self, useful: Tensor) -> Tensor:
-        """How much each frame counts in each cell.
-
-        Args:
-            useful (Tensor): Mu, (B, C, H, W).
-
-        Returns:
-            Tensor: (B, T, H, W), in [0, 1], summing to 1 over T.
-        """
+        """How much each frame counts in each cell: Mu, (B, C, H, W), to (B,
+        T, H, W) in [0, 1], summing to 1 over T."""
         logits = self.frame_logits[:, None, None] + self.gate(useful)
         return logits.softmax(dim=1)
 
     def forward(self, sequence: Tensor, useful: Tensor) -> Tensor:
-        """The averaged visual feature.
-
-        Args:
-            sequence (Tensor): The frames' maps in time order, (B, T, C, H,
-                W).
-            useful (Tensor): Mu, (B, C, H, W).
-
-        Returns:
-            Tensor: (B, C, H, W).
-
-        Raises:
-            ValueError: If the sequence does not have the window's T.
-        """
-        self.window.check_sequence(sequence)
+        """The frames' maps in time order, (B, T, C, H, W), averaged as Mu,
+        (B, C, H, W), says: (B, C, H, W)."""
         return (self.weights(useful).unsqueeze(2) * sequence).sum(dim=1)

@@ -1,1 +1,71 @@
-"""What the command-line tools are made of, as importable functions."""
+"""What the command-line tools are made of.
+
+Here: the host's tools under this package's names, and what they lack on
+machines without accelerators.
+"""
+import os
+import runpy
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import List, Sequence
+
+import torch.distributed
+from mmengine.device import get_device
+
+_CPU_AMP = 'optim_wrapper.type=CpuAmpOptimWrapper'
+
+
+def run_host_tool(name: str) -> None:
+    """Run one of MMPose's tools in this process with the present command line.
+
+    MMEngine refuses mixed precision where there is no accelerator, and starts
+    a process group on CUDA devices only, but uses one that is already there.
+    The model wrapper must then be told that there is no device, too:
+    ``model_wrapper_cfg=dict(type='MMDistributedDataParallel',
+    device_ids=None)``.
+
+    Args:
+        name (str): The tool relative to MMPose's tools folder, e.g.
+            ``'train.py'``.
+
+    Raises:
+        FileNotFoundError: If MMPose was installed without its tools.
+    """
+    spec = find_spec('mmpose')
+    tool = Path(spec.origin).parent / '.mim' / 'tools' / name
+    if not tool.is_file():
+        raise FileNotFoundError(
+            f'mmpose was installed without its tools: expected {tool}')
+    if get_device() == 'cpu':
+        _init_process_group(sys.argv)
+        sys.argv = cpu_amp_arguments(sys.argv)
+    runpy.run_path(str(tool), run_name='__main__')
+
+
+def cpu_amp_arguments(arguments: Sequence[str]) -> List[str]:
+    """A training's command line, so that ``--amp`` works on CPUs.
+
+    The host's tool names its own wrapper first and applies ``--cfg-options``
+    afterwards, where
+    :class:`~mmpose_tdmi.engine.CpuAmpOptimWrapper` takes its place.
+    """
+    arguments = list(arguments)
+    if '--amp' not in arguments:
+        return arguments
+    print(
+        'no accelerator: --amp is bfloat16 autocast on the CPU',
+        file=sys.stderr)
+    if '--cfg-options' not in arguments:
+        return [*arguments, '--cfg-options', _CPU_AMP]
+    place = arguments.index('--cfg-options') + 1
+    return [*arguments[:place], _CPU_AMP, *arguments[place:]]
+
+
+def _init_process_group(arguments: Sequence[str]) -> None:
+    """Start gloo if this process was launched as one of several."""
+    is_launched = '--launcher=pytorch' in arguments or (
+        '--launcher', 'pytorch') in zip(arguments, arguments[1:])
+    if is_launched and 'RANK' in os.environ:
+        print('no accelerator: processes talk through gloo', file=sys.stderr)
+        torch.distributed.init_process_group('gloo')

@@ -3,9 +3,8 @@
 Shape shorthand: T frames of a clip, K keypoints, H x W pixels of a frame.
 """
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -14,7 +13,6 @@ from mmengine.registry import init_default_scope
 from mmpose.datasets import CombinedDataset
 from mmpose.datasets.transforms import TopdownAffine
 from mmpose.registry import DATASETS
-from PIL import Image
 
 from mmpose_tdmi.datasets.transforms import LoadFrameSequence
 from mmpose_tdmi.utils.files import atomic_path
@@ -25,51 +23,17 @@ from mmpose_tdmi.visualization.clip_pictures import (PosePainter, box_corners,
                                                      stacked, strip)
 
 MODES = ('original', 'transformed', 'pipeline')
-CLIP_FORMATS = ('none', 'gif', 'mp4')
+CLIP_FORMATS = ('none', 'mp4')
 
 
-@dataclass
-class BrowsedSample:
-    """A sample, drawn.
-
-    Attributes:
-        name (str): For files, unique in the dataset.
-        picture (np.ndarray): The clip as a strip, or its steps one below the
-            other; uint8, BGR.
-        frames (list[np.ndarray]): The T frames, drawn on, of one size,
-            uint8, BGR.
-        captions (list[str]): What they are called, T.
-    """
+class BrowsedSample(NamedTuple):
+    """A sample, drawn: its name for files, unique in the dataset; the clip as
+    a strip, or its steps one below the other; the T frames, of one size, and
+    what they are called. Pictures are uint8, BGR."""
     name: str
     picture: np.ndarray
     frames: List[np.ndarray]
     captions: List[str]
-
-
-def build_phase_dataset(config: Config, phase: str):
-    """The dataset of a config's phase.
-
-    Args:
-        config (Config): The config.
-        phase (str): ``'train'``, ``'val'`` or ``'test'``.
-
-    Returns:
-        BaseDataset: It, ready.
-
-    Raises:
-        ValueError: If the config has no such dataset, or it is a
-            combination, which has no single pipeline.
-    """
-    loader = config.get(f'{phase}_dataloader')
-    if not loader:
-        raise ValueError(f'the config has no {phase}_dataloader')
-    init_default_scope(config.get('default_scope', 'mmpose'))
-    dataset = DATASETS.build(loader['dataset'])
-    if isinstance(dataset, CombinedDataset):
-        raise ValueError(
-            f'{phase}_dataloader.dataset is a CombinedDataset: browse its '
-            'datasets one by one')
-    return dataset
 
 
 class DatasetBrowser:
@@ -86,16 +50,14 @@ class DatasetBrowser:
             192.
 
     Raises:
-        ValueError: If the mode is unknown, or the pipeline does not begin
-            with :class:`LoadFrameSequence`.
+        ValueError: If the pipeline does not begin with
+            :class:`LoadFrameSequence`.
     """
 
     def __init__(self,
-                 dataset,
+                 dataset: Any,
                  mode: str = 'transformed',
                  height: int = 192) -> None:
-        if mode not in MODES:
-            raise ValueError(f'mode must be one of {MODES}, got {mode!r}')
         self.dataset = dataset
         self.mode = mode
         self.height = height
@@ -106,71 +68,81 @@ class DatasetBrowser:
                              f'LoadFrameSequence, this one with {found}')
         self._painter = PosePainter(dataset.metainfo, height, kpt_thr=0.01)
 
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def browse(self, indices: Sequence[int]) -> Iterator[BrowsedSample]:
-        """Draw samples.
-
-        Args:
-            indices (Sequence[int]): Their places in the dataset.
-
-        Yields:
-            BrowsedSample: One after the other.
+    @classmethod
+    def from_config(cls,
+                    path: str,
+                    phase: str,
+                    mode: str,
+                    cfg_options: Optional[dict] = None,
+                    height: int = 192) -> 'DatasetBrowser':
+        """A browser of the ``'train'``, ``'val'`` or ``'test'`` dataset.
 
         Raises:
-            ValueError: If a transform drops a sample.
+            ValueError: If the config has no such dataset, or it is a
+                combination, which has no single pipeline.
         """
-        for index in indices:
-            yield self._draw(index)
+        config = Config.fromfile(str(path))
+        if cfg_options is not None:
+            config.merge_from_dict(deepcopy(ConfigDict(cfg_options)))
+        loader = config.get(f'{phase}_dataloader')
+        if not loader:
+            raise ValueError(f'the config has no {phase}_dataloader')
+        init_default_scope(config.get('default_scope', 'mmpose'))
+        dataset = DATASETS.build(loader['dataset'])
+        if isinstance(dataset, CombinedDataset):
+            raise ValueError(
+                f'{phase}_dataloader.dataset is a CombinedDataset: browse its '
+                'datasets one by one')
+        return cls(dataset, mode, height)
 
-    def _draw(self, index: int) -> BrowsedSample:
-        results = self.dataset.get_data_info(index)
+    def draw(self, index: int) -> BrowsedSample:
+        """Draw a sample.
+
+        Raises:
+            ValueError: If a transform drops it.
+        """
+        results = dict(self.dataset.get_data_info(index))
         path = Path(results['img_path'])
-        name = f'{index:06d}_{path.parent.name}_{path.stem}'
         steps = self.steps[:1] if self.mode == 'original' else self.steps
-        rows, results, frames = [], dict(results), []
-        last = len(steps) - 1
-        for place, step in enumerate(steps):
-            packed = results
-            results = step(results)
+        rows, frames = [], []
+        for step in steps:
+            packed, results = results, step(results)
             title = type(step).__name__
             if results is None:
                 raise ValueError(f'sample {index} ({path}) is dropped by '
                                  f'{title}')
             if 'inputs' in results:
                 # packing is the last step: its annotations are those before
-                frames = self._frames(packed, clip_frames(results['inputs']))
+                images = clip_frames(results['inputs'])
                 results = packed
                 title = f'{title} (packed)'
             else:
-                frames = self._frames(results, results['img'])
-            if self.mode == 'pipeline' or place == last:
-                rows.append(self._row(results, frames, title))
-        return BrowsedSample(name, stacked(rows), frames, _captions(results))
+                images = results['img']
+            frames = self._painted(results, images)
+            if self.mode == 'pipeline':
+                rows.append(captioned(self._row(results, frames), title))
+        return BrowsedSample(f'{index:06d}_{path.parent.name}_{path.stem}',
+                             stacked(rows or [self._row(results, frames)]),
+                             frames, frame_captions(results))
 
-    def _frames(self, results: dict,
-                images: Sequence[np.ndarray]) -> List[np.ndarray]:
+    def _painted(self, results: dict,
+                 images: Sequence[np.ndarray]) -> List[np.ndarray]:
         """The frames as they are now, drawn on the key frame."""
-        drawn = []
-        for t, image in enumerate(images):
-            image = np.ascontiguousarray(image)
-            if image.dtype != np.uint8:
-                image = image.clip(0, 255).astype(np.uint8)
-            if t != results['key_frame']:
-                drawn.append(self._painter.paint(image))
-                continue
-            cropped = results.get('transformed_keypoints')
-            joints = results['keypoints'] if cropped is None else cropped
-            visible = np.asarray(results['keypoints_visible'])
-            if visible.ndim == 3:
-                # the host's visibility and weights
-                visible = visible[..., 0]
-            # dummies of detected persons, and absent joints
-            visible = visible * joints.any(axis=-1)
-            drawn.append(
-                self._painter.paint(image, joints, visible,
-                                    self._outlines(results)))
+        images = [
+            np.ascontiguousarray(image).clip(0, 255).astype(np.uint8)
+            for image in images
+        ]
+        drawn = [self._painter.paint(image) for image in images]
+        joints = results.get('transformed_keypoints', results['keypoints'])
+        visible = np.asarray(results['keypoints_visible'])
+        if visible.ndim == 3:
+            # the host's visibility and weights
+            visible = visible[..., 0]
+        # neither dummies of detected persons nor absent joints
+        visible = visible * joints.any(axis=-1)
+        key = results['key_frame']
+        drawn[key] = self._painter.paint(images[key], joints, visible,
+                                         self._outlines(results))
         return drawn
 
     def _outlines(self, results: dict) -> List[np.ndarray]:
@@ -181,31 +153,19 @@ class DatasetBrowser:
             return [crop_corners(crops[0], results)]
         return [box_corners(box) for box in results['bbox']]
 
-    def _row(self, results: dict, frames: Sequence[np.ndarray],
-             title: str) -> np.ndarray:
-        pictures, captions = list(frames), _captions(results)
+    def _row(self, results: dict, frames: Sequence[np.ndarray]) -> np.ndarray:
+        pictures, captions = list(frames), frame_captions(results)
+        key = results['key_frame']
         if results.get('heatmaps') is not None:
-            key = frames[results['key_frame']]
             target = np.asarray(results['heatmaps']).max(axis=0)
-            pictures.append(overlaid(key, target, self.height))
+            pictures.append(overlaid(frames[key], target, self.height))
             captions.append('targets')
-        row = strip(pictures, captions, results['key_frame'], self.height)
-        if self.mode == 'pipeline':
-            row = captioned(row, title)
-        return row
+        return strip(pictures, captions, key, self.height)
 
 
 def crop_corners(step: TopdownAffine, results: dict) -> np.ndarray:
-    """The region of a frame that will be cropped.
-
-    Args:
-        step (TopdownAffine): What will crop it.
-        results (dict): A sample before that, with centre, scale and, if any,
-            rotation.
-
-    Returns:
-        np.ndarray: The crop's corners, x, y in pixels of the frame, (4, 2).
-    """
+    """Corners of what will be cropped of a sample, x, y in pixels of the
+    frame, (4, 2)."""
     # the host's matrices turn opposite ways with and without UDP: see where
     # the step itself takes three points
     points = np.array([[(0, 0), (100, 0), (0, 100)]], np.float32)
@@ -225,84 +185,21 @@ def crop_corners(step: TopdownAffine, results: dict) -> np.ndarray:
     return corners @ back.T
 
 
-def _captions(results: dict) -> List[str]:
-    return frame_captions(results['frame_offsets'], results['frame_indices'],
-                          results.get('frame_padded'))
-
-
-def browse_config(path: Union[str, Path],
-                  phase: str,
-                  mode: str,
-                  cfg_options: Optional[dict] = None,
-                  height: int = 192) -> DatasetBrowser:
-    """A browser of a config's dataset.
-
-    Args:
-        path (str | Path): The config.
-        phase (str): ``'train'``, ``'val'`` or ``'test'``.
-        mode (str): One of :data:`MODES`.
-        cfg_options (dict, optional): Overrides of the config.
-        height (int): Height of a frame in the pictures.
-
-    Returns:
-        DatasetBrowser: It.
-
-    Raises:
-        ValueError: See :func:`build_phase_dataset` and the browser.
-    """
-    config = Config.fromfile(str(path))
-    if cfg_options is not None:
-        config.merge_from_dict(deepcopy(ConfigDict(cfg_options)))
-    return DatasetBrowser(build_phase_dataset(config, phase), mode, height)
-
-
 def write_sample(folder: Path,
                  sample: BrowsedSample,
-                 clip_format: str = 'gif',
+                 clip_format: str = 'mp4',
                  fps: float = 4.) -> Tuple[Path, ...]:
-    """Write a sample's picture, and its clip as a moving one.
-
-    Args:
-        folder (Path): Where to.
-        sample (BrowsedSample): The sample.
-        clip_format (str): One of :data:`CLIP_FORMATS`. Defaults to
-            ``'gif'``.
-        fps (float): Frames per second. Defaults to 4.
-
-    Returns:
-        tuple[Path, ...]: The files: ``<name>.png`` and the clip's.
-
-    Raises:
-        ValueError: If the format is unknown.
-        OSError: If a file cannot be written.
-    """
-    if clip_format not in CLIP_FORMATS:
-        raise ValueError(f'clip format must be one of {CLIP_FORMATS}, got '
-                         f'{clip_format!r}')
+    """Write a sample's picture ``<name>.png``, and its clip in one of
+    :data:`CLIP_FORMATS`; gives the files."""
     picture = folder / f'{sample.name}.png'
     with atomic_path(picture) as temporary:
         if not cv2.imwrite(str(temporary), sample.picture):
             raise OSError(f'{picture} cannot be written')
     if clip_format == 'none':
         return (picture, )
-    # the captions also keep apart equal frames, as padding makes them
-    frames = [
-        captioned(frame, caption)
-        for frame, caption in zip(sample.frames, sample.captions)
-    ]
     clip = folder / f'{sample.name}.{clip_format}'
-    if clip_format == 'mp4':
-        with VideoWriter(clip, fps) as writer:
-            for frame in frames:
-                writer.write(frame)
-        return picture, clip
-    images = [Image.fromarray(frame[..., ::-1]) for frame in frames]
-    with atomic_path(clip) as temporary:
-        images[0].save(
-            temporary,
-            format='GIF',
-            save_all=True,
-            append_images=images[1:],
-            duration=round(1000 / fps),
-            loop=0)
+    with VideoWriter(clip, fps) as writer:
+        for frame, caption in zip(sample.frames, sample.captions):
+            # captions also keep apart equal frames, as padding makes them
+            writer.write(captioned(frame, caption))
     return picture, clip

@@ -1,17 +1,10 @@
-"""Whole-or-nothing file output.
+"""Files that are written whole or not at all, and bounds on those read.
 
-How large a file may be that is read whole.
-
-Annotations, boxes and predictions come from outside, and json takes some ten
-times its size in memory. Nesting is bounded by Python's own recursion limit,
-which the readers turn into an error that names the file.
-
-Names in annotation files that must not lead out of a folder.
-
-Annotation files come from outside. A path in one could name any file that
-the process may read, and a picture of it could end up in a report; a video's
-name becomes that of a file which is written.
-; paths only.
+Annotations, boxes and predictions come from outside. Json takes some ten
+times its size in memory; its nesting is bounded by Python's own recursion
+limit, which the readers turn into an error that names the file. A path in
+one could name any file that the process may read, and a picture of it could
+end up in a report; a video's name becomes that of a file which is written.
 """
 import json
 import os
@@ -21,6 +14,11 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Iterator, Union
 
 import numpy as np
+
+#: Name of the environment variable that overrides the bound.
+VARIABLE = 'MMPOSE_TDMI_MAX_JSON_BYTES'
+#: The bound; PoseTrack21's annotations, merged, take about 200 MB.
+MAX_JSON_BYTES = 2**30
 
 
 @contextmanager
@@ -61,10 +59,7 @@ def write_json(path: Union[str, Path], content: Any, **kwargs: Any) -> None:
     Numpy scalars and arrays are written as numbers and lists. NaN is refused
     (it is not json): write None.
 
-    Args:
-        path (str | Path): The file.
-        content: Anything json can hold, numpy included.
-        **kwargs: Passed to :func:`json.dumps`.
+    ``kwargs`` go to :func:`json.dumps`.
     """
     with atomic_path(path) as temporary:
         with temporary.open('w', encoding='utf-8') as file:
@@ -81,44 +76,23 @@ def _plain(value: Any) -> Any:
     raise TypeError(f'{type(value).__name__} cannot be written as json')
 
 
-#: Name of the environment variable that overrides the bound.
-VARIABLE = 'MMPOSE_TDMI_MAX_JSON_BYTES'
-#: The bound; PoseTrack21's annotations, merged, take about 200 MB.
-MAX_JSON_BYTES = 2**30
-
-
-def max_json_bytes() -> int:
-    """The bound that holds.
-
-    Returns:
-        int: Bytes.
-
-    Raises:
-        ValueError: If the environment variable is no positive integer.
-    """
-    text = os.environ.get(VARIABLE)
-    if text is None:
-        return MAX_JSON_BYTES
-    if not text.isdecimal() or int(text) == 0:
-        raise ValueError(f'{VARIABLE} must be a positive number of bytes, '
-                         f'got {text!r}')
-    return int(text)
-
-
 def check_json_size(path: Union[str, Path], size: int = -1) -> None:
     """Refuse a file that is too large to be what it should be.
 
-    Args:
-        path (str | Path): The file.
-        size (int): Its size, bytes. Defaults to -1: that of the local file.
+    Its size, bytes, is by default that of the local file.
 
     Raises:
         FileNotFoundError: If there is no such local file.
-        ValueError: If it is too large.
+        ValueError: If it is too large, or the bound of the environment
+            variable is no positive integer.
     """
     if size < 0:
         size = os.stat(path).st_size
-    bound = max_json_bytes()
+    text = os.environ.get(VARIABLE, str(MAX_JSON_BYTES))
+    bound = int(text) if text.isdecimal() else 0
+    if bound == 0:
+        raise ValueError(f'{VARIABLE} must be a positive number of bytes, '
+                         f'got {text!r}')
     if size > bound:
         raise ValueError(f'{path}: has {size} bytes, expected at most {bound} '
                          f'({VARIABLE} sets another bound)')
@@ -129,12 +103,7 @@ def check_inner_path(path: str, where: str) -> str:
 
     Links that lie in the data root are the user's own, and are followed.
 
-    Args:
-        path (str): A path, relative to the root.
-        where (str): What it is called in messages.
-
-    Returns:
-        str: The same path.
+    ``where`` is what it is called in messages; the path is given back.
 
     Raises:
         ValueError: If it is absolute, has ``..`` as a part, a scheme
@@ -154,14 +123,7 @@ def check_inner_path(path: str, where: str) -> str:
 
 
 def check_file_name(name: str, where: str) -> str:
-    """Refuse a name that would be a file of another folder.
-
-    Args:
-        name (str): What a file is to be called.
-        where (str): What it is called in messages.
-
-    Returns:
-        str: The same name.
+    """Refuse a name that would be a file of another folder; give it back.
 
     Raises:
         ValueError: If it is empty, too long, ``.`` or ``..``, or has a

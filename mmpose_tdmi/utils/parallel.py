@@ -1,7 +1,4 @@
-"""Independent tasks in several processes, with a progress bar.
-
-Shape shorthand: none.
-"""
+"""Independent tasks in several processes, with a progress bar."""
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -25,18 +22,9 @@ def run_tasks(function: Callable[[Any], Any],
     holds while a copy is made stays locked in it for ever. A script that asks
     for several has to do so below ``if __name__ == '__main__':``.
 
-    Args:
-        function (Callable): A function of a module.
-        tasks (Sequence): Its arguments.
-        workers (int): Processes; with 1 it runs in this one. Defaults to 1.
-        name (str): What the progress bar is called. Defaults to ''.
-        unit (str): What is counted. Defaults to 'task'.
-        progress (bool): Show the bar. Defaults to False.
-        num_done (int): Tasks of the whole that are done already, where the
-            bar starts. Defaults to 0.
-
-    Yields:
-        The results.
+    With one worker, the function runs in this process. ``name``, ``unit`` and
+    ``num_done`` are the progress bar's: title, what is counted, and where it
+    starts.
 
     Raises:
         ValueError: If there is to be no worker. What the function raises

@@ -1,23 +1,10 @@
 """Pictures of clips: strips of frames, maps laid over a frame, poses.
 
-What the browsing tool and the visualisation hooks share. Everything is drawn
-after enlarging, so that small crops stay readable.
+What the browsing tool and the hooks share. Everything is drawn after
+enlarging, so that small crops stay readable. Pictures are uint8, BGR.
 
-Shape shorthand: T frames of a clip, K keypoints, H x W pixels of a frame,
-h x w cells of a map.
-
-What a model sees in a clip, as maps to look at.
-
-Section 3.2 of the paper disentangles the motion feature M into a useful part
-Mu and a noisy part Mn; these are their magnitudes over space, with the
-heatmaps.
-
-Shape shorthand: T frames, C channels, K keypoints, H x W pixels of a crop,
-h x w feature or heatmap cells.
-
-One picture of a packed sample: key frame, clip, and what the model sees.
-
-Shape shorthand: T frames, K keypoints, H x W pixels of a crop, h x w cells.
+Shape shorthand: T frames of a clip, C channels, K keypoints, H x W pixels of
+a frame or crop, h x w cells of a feature or heatmap.
 """
 from typing import Dict, List, Mapping, Optional, Sequence
 
@@ -33,21 +20,22 @@ from .drawers import PoseDrawer
 PAGE = (255, 255, 255)
 INK = (40, 40, 40)
 KEY_COLOUR = (30, 30, 230)
+#: Names of maps, in the order in which they are shown, and their captions:
+#: the motion features are those of Section 3.2 of the paper.
+MAPS = dict(
+    heatmap='heat',
+    motion='M',
+    useful='Mu',
+    noisy='Mn',
+    visual='V',
+    fused='fused')
 
 _CAPTION = 20
 _GAP = 4
 
 
 def resized(image: np.ndarray, height: int) -> np.ndarray:
-    """A picture at another height, its proportions kept.
-
-    Args:
-        image (np.ndarray): (H, W, 3), uint8.
-        height (int): The new height in pixels.
-
-    Returns:
-        np.ndarray: (height, ., 3), uint8.
-    """
+    """A picture at another height, its proportions kept."""
     width = max(1, round(image.shape[1] * height / image.shape[0]))
     method = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_CUBIC
     return cv2.resize(image, (width, height), interpolation=method)
@@ -56,16 +44,10 @@ def resized(image: np.ndarray, height: int) -> np.ndarray:
 def captioned(image: np.ndarray,
               caption: str,
               framed: bool = False) -> np.ndarray:
-    """A picture with a line of text above it.
+    """A picture (H, W, 3) with a line of text above it, (H + 20, W, 3).
 
-    Args:
-        image (np.ndarray): (H, W, 3), uint8, BGR.
-        caption (str): The text; it is cut where the picture ends.
-        framed (bool): Whether to draw the key frame's border. Defaults to
-            ``False``.
-
-    Returns:
-        np.ndarray: (H + 20, W, 3), uint8, BGR.
+    The text is cut where the picture ends; ``framed`` draws the key frame's
+    border.
     """
     image = image.copy()
     if framed:
@@ -78,34 +60,19 @@ def captioned(image: np.ndarray,
 
 
 def in_a_row(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures side by side, aligned at the top.
-
-    Args:
-        pictures (Sequence[np.ndarray]): (., ., 3) each, uint8, at least one.
-
-    Returns:
-        np.ndarray: One picture, uint8.
-    """
+    """Pictures side by side, aligned at the top."""
     height = max(picture.shape[0] for picture in pictures)
     last = len(pictures) - 1
-    padded = [
+    return np.concatenate([
         np.pad(
             picture, ((0, height - picture.shape[0]),
                       (0, _GAP if i < last else 0), (0, 0)),
             constant_values=PAGE[0]) for i, picture in enumerate(pictures)
-    ]
-    return np.concatenate(padded, axis=1)
+    ], 1)
 
 
 def stacked(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures one below the other, aligned at the left.
-
-    Args:
-        pictures (Sequence[np.ndarray]): (., ., 3) each, uint8, at least one.
-
-    Returns:
-        np.ndarray: One picture, uint8.
-    """
+    """Pictures one below the other, aligned at the left."""
     width = max(picture.shape[1] for picture in pictures)
     return np.concatenate([
         np.pad(
@@ -120,22 +87,9 @@ def strip(frames: Sequence[np.ndarray],
           height: int = 192) -> np.ndarray:
     """A clip as a row of its frames, time running to the right.
 
-    Args:
-        frames (Sequence[np.ndarray]): T frames (H, W, 3), uint8, BGR.
-        captions (Sequence[str]): T texts.
-        key (int): The key frame's place; it gets a border.
-        height (int): Height of a frame in the picture, pixels. Defaults to
-            192.
-
-    Returns:
-        np.ndarray: The picture, uint8, BGR.
-
-    Raises:
-        ValueError: If there are not as many captions as frames.
+    T frames (H, W, 3) and T texts; the key frame gets a border. ``height`` is
+    that of a frame in the picture.
     """
-    if len(frames) != len(captions) or not frames:
-        raise ValueError(f'a strip needs a caption for each of its frames, '
-                         f'got {len(captions)} for {len(frames)}')
     return in_a_row([
         captioned(resized(frame, height), caption, framed=t == key)
         for t, (frame, caption) in enumerate(zip(frames, captions))
@@ -145,16 +99,9 @@ def strip(frames: Sequence[np.ndarray],
 def overlaid(frame: np.ndarray,
              heat: np.ndarray,
              height: int = 192) -> np.ndarray:
-    """A map over a frame, its own range from dark to bright.
+    """A map (h, w) over a frame (H, W, 3), which it covers whole.
 
-    Args:
-        frame (np.ndarray): (H, W, 3), uint8, BGR.
-        heat (np.ndarray): (h, w), float; it covers the whole frame.
-        height (int): Height of the picture, pixels. Defaults to 192.
-
-    Returns:
-        np.ndarray: The picture, uint8, BGR. The brightest place is the
-        map's maximum, the darkest its minimum.
+    The brightest place is the map's maximum, the darkest its minimum.
 
     Raises:
         ValueError: If the map is not finite.
@@ -178,14 +125,10 @@ def overlaid(frame: np.ndarray,
 
 
 class PosePainter:
-    """Poses and boxes on enlarged frames.
+    """Draws poses and boxes on enlarged frames.
 
-    Args:
-        dataset_meta (dict): The layout of the keypoints, as datasets and
-            models of MMPose have it.
-        height (int): Height of pictures, pixels. Defaults to 192.
-        kpt_thr (float): Keypoints of a lower score are not drawn. Defaults
-            to 0.3.
+    ``dataset_meta`` is the layout of the keypoints, as datasets and models of
+    MMPose have it; keypoints of a score below ``kpt_thr`` are not drawn.
     """
 
     def __init__(self,
@@ -202,19 +145,9 @@ class PosePainter:
         scores: Optional[np.ndarray] = None,
         outlines: Sequence[np.ndarray] = ()
     ) -> np.ndarray:
-        """Enlarge a frame and draw on it.
-
-        Args:
-            frame (np.ndarray): (H, W, 3), uint8, BGR.
-            keypoints (np.ndarray, optional): x, y in the frame's pixels,
-                (n, K, 2).
-            scores (np.ndarray, optional): Scores or visibility, (n, K).
-            outlines (Sequence[np.ndarray]): Corners of boxes in the frame's
-                pixels, (4, 2) each.
-
-        Returns:
-            np.ndarray: The picture, uint8, BGR.
-        """
+        """Enlarge a frame (H, W, 3) and draw on it, in the frame's pixels:
+        keypoints (n, K, 2) with scores or visibility (n, K), and outlines by
+        their corners, (4, 2) each."""
         picture = resized(frame, self.height)
         scale = np.array(picture.shape[1::-1]) / frame.shape[1::-1]
         if keypoints is not None and len(keypoints):
@@ -232,35 +165,16 @@ def box_corners(box: np.ndarray) -> np.ndarray:
     return np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)])
 
 
-def frame_captions(offsets: Sequence[int],
-                   indices: Sequence[int],
-                   padded: Optional[Sequence[bool]] = None) -> List[str]:
-    """What the frames of a clip are called in pictures.
-
-    Args:
-        offsets (Sequence[int]): T offsets from the key frame.
-        indices (Sequence[int]): T frame numbers that were used.
-        padded (Sequence[bool], optional): Where another frame stands in.
-
-    Returns:
-        list[str]: T texts like ``-1 #12`` or ``+2 #13 pad``.
-    """
-    padded = padded or [False] * len(offsets)
+def frame_captions(sample: Mapping) -> List[str]:
+    """T texts like ``-1 #12`` or ``+2 #13 pad``, of a sample or its
+    metainfo."""
+    offsets = sample['frame_offsets']
+    padded = sample.get('frame_padded') or [False] * len(offsets)
     return [
-        f'{offset:+d} #{index}{" pad" if pad else ""}'
-        if offset else f'key #{index}{" pad" if pad else ""}'
-        for offset, index, pad in zip(offsets, indices, padded)
+        f'{f"{offset:+d}" if offset else "key"} #{index}'
+        f'{" pad" if pad else ""}'
+        for offset, index, pad in zip(offsets, sample['frame_indices'], padded)
     ]
-
-
-#: Names of maps, in the order in which they are shown, and their captions.
-MAPS = dict(
-    heatmap='heat',
-    motion='M',
-    useful='Mu',
-    noisy='Mn',
-    visual='V',
-    fused='fused')
 
 
 @torch.no_grad()
@@ -281,13 +195,7 @@ def clip_maps(model: nn.Module, clip: Tensor, sample: PoseDataSample,
     Returns:
         dict[str, np.ndarray]: Name -> (h, w): the largest of the K heatmaps
         at each cell, and features' root mean square over the C channels.
-
-    Raises:
-        ValueError: If a name is unknown.
     """
-    unknown = sorted(set(names) - set(MAPS))
-    if unknown:
-        raise ValueError(f'maps must be among {tuple(MAPS)}, got {unknown}')
     training = model.training
     model.eval()
     try:
@@ -315,14 +223,8 @@ def clip_maps(model: nn.Module, clip: Tensor, sample: PoseDataSample,
     }
 
 
-def clip_frames(clip: Tensor) -> Sequence[np.ndarray]:
-    """A packed clip's crops.
-
-    Args:
-        clip (Tensor): (T, 3, H, W), uint8, BGR.
-
-    Returns:
-        list[np.ndarray]: T crops (H, W, 3), uint8, BGR.
+def clip_frames(clip: Tensor) -> List[np.ndarray]:
+    """The T crops (H, W, 3) of a packed clip, (T, 3, H, W).
 
     Raises:
         ValueError: If it is not a clip.
@@ -336,42 +238,6 @@ def clip_frames(clip: Tensor) -> Sequence[np.ndarray]:
             clip.permute(0, 2, 3, 1).cpu().numpy().astype(np.uint8)))
 
 
-def clip_strip(clip: Tensor,
-               sample: PoseDataSample,
-               height: int = 192) -> np.ndarray:
-    """A packed clip as a row of its crops.
-
-    Args:
-        clip (Tensor): (T, 3, H, W), uint8, BGR.
-        sample (PoseDataSample): Its data sample.
-        height (int): Height of a crop in the picture. Defaults to 192.
-
-    Returns:
-        np.ndarray: The picture, uint8, BGR.
-    """
-    meta = sample.metainfo
-    captions = frame_captions(meta['frame_offsets'], meta['frame_indices'],
-                              meta.get('frame_padded'))
-    return strip(clip_frames(clip), captions, meta['key_frame'], height)
-
-
-def to_crop(points: np.ndarray, sample: PoseDataSample) -> np.ndarray:
-    """Points in the image to points in an unturned crop.
-
-    Args:
-        points (np.ndarray): x, y in pixels of the image, (..., 2).
-        sample (PoseDataSample): The crop's sample.
-
-    Returns:
-        np.ndarray: x, y in pixels of the crop, (..., 2), to a fraction of a
-        pixel: for drawing.
-    """
-    center, scale, size = (
-        np.asarray(sample.metainfo[key])
-        for key in ('input_center', 'input_scale', 'input_size'))
-    return (points - (center - scale / 2)) / scale * size
-
-
 def prediction_picture(image: np.ndarray,
                        clip: Tensor,
                        sample: PoseDataSample,
@@ -381,77 +247,63 @@ def prediction_picture(image: np.ndarray,
     """A predicted sample: its image, its clip, its maps.
 
     Args:
-        image (np.ndarray): The key frame's image, uint8, BGR.
+        image (np.ndarray): The key frame's image.
         clip (Tensor): The packed clip, (T, 3, H, W), uint8.
         sample (PoseDataSample): It, with ``pred_instances``.
         painter (PosePainter): What draws.
-        maps (Mapping[str, np.ndarray]): Of
-            :func:`~mmpose_tdmi.visualization.feature_maps.clip_maps`.
+        maps (Mapping[str, np.ndarray]): Of :func:`clip_maps`.
         truth (np.ndarray, optional): Annotated x, y, visibility in the image,
             (K, 3), to be drawn beside the prediction.
 
     Returns:
-        np.ndarray: The picture, uint8, BGR. First row: the image with the
-        predicted pose, and with the annotated one; second: the clip; third:
-        the prediction on the crop, and the maps.
+        np.ndarray: The picture. First row: the image with the predicted pose,
+        and with the annotated one; second: the clip; third: the prediction on
+        the crop, and the maps.
     """
-    predicted = sample.pred_instances
-    keypoints, scores = predicted.keypoints, predicted.keypoint_scores
-    outlines = [box_corners(box) for box in predicted.bboxes]
-    key = clip_frames(clip)[sample.metainfo['key_frame']]
-    images = [
-        captioned(
-            painter.paint(image, keypoints, scores, outlines), 'prediction')
-    ]
-    crops = [
-        captioned(
-            painter.paint(key, to_crop(keypoints, sample), scores),
-            'prediction')
-    ]
+    meta, predicted = sample.metainfo, sample.pred_instances
+    frames = clip_frames(clip)
+    key = frames[meta['key_frame']]
+    center, scale, size = (
+        np.asarray(meta[name])
+        for name in ('input_center', 'input_scale', 'input_size'))
+    poses = dict(
+        prediction=(predicted.keypoints, predicted.keypoint_scores,
+                    [box_corners(box) for box in predicted.bboxes]))
     if truth is not None:
-        joints, visible = truth[None, :, :2], (truth[None, :, 2] > 0) * 1.
+        poses['annotation'] = (truth[None, :, :2],
+                               (truth[None, :, 2] > 0) * 1., [])
+    images, crops = [], []
+    for name, (joints, scores, outlines) in poses.items():
         images.append(
-            captioned(painter.paint(image, joints, visible), 'annotation'))
-        crops.append(
-            captioned(
-                painter.paint(key, to_crop(joints, sample), visible),
-                'annotation'))
-    crops += _overlays(key, maps, painter.height)
+            captioned(painter.paint(image, joints, scores, outlines), name))
+        # to the unturned crop, to a fraction of a pixel
+        joints = (joints - (center - scale / 2)) / scale * size
+        crops.append(captioned(painter.paint(key, joints, scores), name))
     return stacked([
         in_a_row(images),
-        clip_strip(clip, sample, painter.height),
-        in_a_row(crops)
+        strip(frames, frame_captions(meta), meta['key_frame'], painter.height),
+        in_a_row(crops + _overlays(key, maps, painter.height))
     ])
 
 
 def training_picture(clip: Tensor, sample: PoseDataSample,
                      maps: Mapping[str,
                                    np.ndarray], height: int) -> np.ndarray:
-    """A training sample: its clip, its targets, its maps.
-
-    Args:
-        clip (Tensor): The packed clip, (T, 3, H, W), uint8.
-        sample (PoseDataSample): It, with ``gt_fields`` where targets are
-            heatmaps.
-        maps (Mapping[str, np.ndarray]): Of
-            :func:`~mmpose_tdmi.visualization.feature_maps.clip_maps`.
-        height (int): Height of a crop in the picture.
-
-    Returns:
-        np.ndarray: The picture, uint8, BGR.
-    """
-    key = clip_frames(clip)[sample.metainfo['key_frame']]
-    row = []
+    """A training sample: its clip, its targets, its maps; arguments as
+    :func:`prediction_picture`'s, targets in ``gt_fields`` where they are
+    heatmaps."""
+    meta, frames = sample.metainfo, clip_frames(clip)
+    key = frames[meta['key_frame']]
+    row = _overlays(key, maps, height)
     if 'gt_fields' in sample and 'heatmaps' in sample.gt_fields:
         target = sample.gt_fields.heatmaps.amax(dim=0).cpu().numpy()
-        row.append(captioned(overlaid(key, target, height), 'targets'))
-    row += _overlays(key, maps, height)
-    rows = [clip_strip(clip, sample, height)]
+        row.insert(0, captioned(overlaid(key, target, height), 'targets'))
+    rows = [strip(frames, frame_captions(meta), meta['key_frame'], height)]
     return stacked(rows + [in_a_row(row)] if row else rows)
 
 
 def _overlays(key: np.ndarray, maps: Mapping[str, np.ndarray],
-              height: int) -> Sequence[np.ndarray]:
+              height: int) -> List[np.ndarray]:
     return [
         captioned(
             overlaid(key, heat, height),

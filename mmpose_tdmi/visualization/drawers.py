@@ -1,16 +1,7 @@
-"""Skeletons, boxes and ids drawn on a video's frames.
+"""Poses drawn along a video: skeletons, ids, trails and what the model saw.
 
-The drawing is MMPose's; what is added are the persons' ids, in colours that
-stay with an id along the video.
-
-Shape shorthand: n persons, K keypoints, H x W pixels of a frame.
-
-Heatmaps and motion features of persons laid over a frame.
-
-Shape shorthand: K keypoints, C channels, H x W pixels of a frame, h x w cells
-of a crop's maps.
-
-Poses drawn along a video: skeletons, ids, trails and what the model saw.
+The drawing of skeletons is MMPose's; what is added are the persons' ids, in
+colours that stay with an id along the video, and maps of their crops.
 
 Shape shorthand: n persons, K keypoints, C channels, H x W pixels of a frame,
 h x w cells of a crop's maps.
@@ -30,6 +21,9 @@ from mmpose_tdmi.video.structures import Crop, FramePoses
 ID_COLOURS = ((230, 60, 60), (60, 180, 75), (255, 200, 25), (70, 110, 255),
               (245, 130, 48), (170, 60, 200), (70, 220, 240), (240, 50, 230),
               (190, 240, 70), (250, 170, 190), (0, 150, 150), (160, 100, 40))
+_OPACITY = .7
+#: Cells at a crop's border that see the padding of convolutions.
+_BORDER = 2
 
 
 class PoseDrawer:
@@ -86,13 +80,14 @@ class PoseDrawer:
                 image = self._draw_boxes(image, np.asarray(boxes), ids)
         return cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
 
-    def _width(self, image: np.ndarray) -> int:
+    def width_on(self, image: np.ndarray) -> int:
+        """Width of lines on a frame, pixels."""
         return self.line_width or max(1, round(image.shape[0] / 360))
 
     def _draw_poses(self, image: np.ndarray, keypoints: np.ndarray,
                     scores: np.ndarray) -> np.ndarray:
-        self._visualizer.line_width = self._width(image)
-        self._visualizer.radius = self._width(image) + 1
+        self._visualizer.line_width = self.width_on(image)
+        self._visualizer.radius = self.width_on(image) + 1
         sample = PoseDataSample()
         sample.pred_instances = InstanceData(
             keypoints=np.asarray(keypoints), keypoints_visible=scores)
@@ -102,16 +97,17 @@ class PoseDrawer:
 
     def _draw_boxes(self, image: np.ndarray, boxes: np.ndarray,
                     ids: Optional[Sequence[int]]) -> np.ndarray:
+        width = self.width_on(image)
         self._visualizer.set_image(image)
         for i, box in enumerate(boxes):
             colour = id_colour(0 if ids is None else ids[i])
             self._visualizer.draw_bboxes(
-                box[None], edge_colors=colour, line_widths=self._width(image))
+                box[None], edge_colors=colour, line_widths=width)
             if ids is not None:
                 self._visualizer.draw_texts(
                     str(ids[i]),
                     np.maximum(box[:2], 0),
-                    font_sizes=8 * self._width(image) + 4,
+                    font_sizes=8 * width + 4,
                     colors=_text_colour(colour),
                     vertical_alignments='top',
                     bboxes=[dict(facecolor=colour)])
@@ -129,21 +125,12 @@ def _text_colour(background: Tuple[int, int, int]) -> Tuple[int, int, int]:
     return (0, 0, 0) if brightness > 150 else (255, 255, 255)
 
 
-_OPACITY = .7
-_BORDER = 2
-
-
 def heatmap_strength(heatmaps: np.ndarray) -> np.ndarray:
-    """Where a person's keypoints may be.
+    """Where a person's keypoints may be: (K, h, w) to (h, w), 0 to 1.
 
-    Args:
-        heatmaps (np.ndarray): (K, h, w), each of any height.
-
-    Returns:
-        np.ndarray: (h, w), float32, 0 to 1: the largest of the keypoints'
-        maps, divided by the maximum of all of them: the surest keypoint is
-        the brightest, and one that may be anywhere is not seen. Zeros if no
-        map has a positive value.
+    The largest of the keypoints' maps, divided by the maximum of all of them:
+    the surest keypoint is the brightest, and one that may be anywhere is not
+    seen. Zeros if no map has a positive value.
     """
     strength = np.maximum(heatmaps.max(axis=0), 0).astype(np.float32)
     highest = strength.max()
@@ -180,26 +167,18 @@ def motion_strength(motion: np.ndarray) -> np.ndarray:
 
 def blend_map(image: np.ndarray, strength: np.ndarray, crop: Crop,
               colour_map: int) -> None:
-    """Lay a map over the part of a frame that it is of.
-
-    Args:
-        image (np.ndarray): The frame, (H, W, 3), uint8; changed in place.
-        strength (np.ndarray): (h, w), float32, 0 (not seen) to 1.
-        crop (Crop): The part of the frame; it may reach beyond it.
-        colour_map (int): One of OpenCV's, such as ``cv2.COLORMAP_INFERNO``.
-    """
-    left, right = _extent(crop.center[0], crop.scale[0], image.shape[1])
-    top, bottom = _extent(crop.center[1], crop.scale[1], image.shape[0])
+    """Lay a map (h, w), 0 (not seen) to 1, over the part of a frame that it
+    is of, in place; the part may reach beyond the frame."""
+    center, half = np.array(crop.center), np.array(crop.scale) / 2
+    start, limit = center - half, image.shape[1::-1]
+    left, top = np.floor(start).clip(0, limit).astype(int)
+    right, bottom = np.ceil(center + half).clip(0, limit).astype(int)
     if left >= right or top >= bottom:
         return
-    height, width = strength.shape
-    step_x, step_y = crop.scale[0] / width, crop.scale[1] / height
+    step_x, step_y = np.array(crop.scale) / strength.shape[::-1]
     # from cells to pixels of the part, both counted from their centres
-    matrix = np.array([[
-        step_x, 0, crop.center[0] - crop.scale[0] / 2 + (step_x - 1) / 2 - left
-    ], [
-        0, step_y, crop.center[1] - crop.scale[1] / 2 + (step_y - 1) / 2 - top
-    ]])
+    matrix = np.array([[step_x, 0, start[0] + (step_x - 1) / 2 - left],
+                       [0, step_y, start[1] + (step_y - 1) / 2 - top]])
     spread = cv2.warpAffine(
         strength, matrix, (right - left, bottom - top), flags=cv2.INTER_LINEAR)
     colours = cv2.applyColorMap(
@@ -209,27 +188,17 @@ def blend_map(image: np.ndarray, strength: np.ndarray, crop: Crop,
     part[:] = (part * (1 - weight) + colours * weight).round().astype(np.uint8)
 
 
-def _extent(center: float, scale: float, limit: int) -> Tuple[int, int]:
-    first = max(0, int(np.floor(center - scale / 2)))
-    return first, min(limit, int(np.ceil(center + scale / 2)))
-
-
 class VideoDrawer:
     """Draws the poses of a video's frames, one after the other.
 
     Args:
-        dataset_meta (dict): The layout of the keypoints with its skeleton and
-            colours, as a model of MMPose has it.
-        kpt_thr (float): Keypoints with a lower score are not drawn, nor limbs
-            that end in one. Defaults to 0.3.
+        dataset_meta, kpt_thr, line_width: As :class:`PoseDrawer`'s.
         trail (int): For how many frames the way of a person, the centre of
             its box, stays visible; 0 for no trails. Defaults to 30.
         heatmap (bool): Whether to lay the keypoints' heatmaps over the
             persons. Defaults to ``False``.
         motion (bool): Whether to lay the strength of the motion feature over
             them. Defaults to ``False``.
-        line_width (int, optional): Width of lines in pixels. Defaults to what
-            suits the height of the frame.
     """
 
     def __init__(self,
@@ -244,7 +213,6 @@ class VideoDrawer:
         self.trail = trail
         self.heatmap = heatmap
         self.motion = motion
-        self.line_width = line_width
         self._poses = PoseDrawer(dataset_meta, kpt_thr, line_width)
         self._trails: Dict[int, Deque[Tuple[int, float, float]]] = {}
 
@@ -286,13 +254,8 @@ class VideoDrawer:
 
     def remember(self, index: int, ids: Sequence[int],
                  boxes: Sequence[Sequence[float]]) -> None:
-        """Add a frame to the trails without drawing it.
-
-        Args:
-            index (int): The frame's index, ascending.
-            ids (Sequence[int]): The persons' ids, n.
-            boxes (Sequence[Sequence[float]]): x1, y1, x2, y2, (n, 4).
-        """
+        """Add a frame, of ascending index, to the trails without drawing it:
+        the persons' ids, n, and x1, y1, x2, y2 of their boxes, (n, 4)."""
         for person, (x1, y1, x2, y2) in zip(ids, boxes):
             self._trails.setdefault(person, deque()).append(
                 (index, (x1 + x2) / 2, (y1 + y2) / 2))
@@ -303,7 +266,7 @@ class VideoDrawer:
                 del self._trails[person]
 
     def _draw_trails(self, image: np.ndarray, index: int) -> None:
-        width = self.line_width or max(1, round(image.shape[0] / 360))
+        width = self._poses.width_on(image)
         for person, points in self._trails.items():
             colour = id_colour(person)[::-1]
             trail = list(points)

@@ -21,7 +21,7 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
-from mmpose_tdmi.models.rivals.heatmap_layer import SingleFrameHeatmapLayer
+from mmpose_tdmi.models.heads import SingleFrameHeatmapLayer
 from mmpose_tdmi.structures import FrameWindow, unfold_time
 
 
@@ -65,7 +65,7 @@ class KnownMotionHead(HeatmapHead):
         self.constant_velocity = constant_velocity
         self.frame_weights = tuple(frame_weights)
         self.heatmap_layer = SingleFrameHeatmapLayer(in_channels, out_channels,
-                                                     heatmap_layer)
+                                                     **heatmap_layer)
 
     def predict(self,
                 feats: Tuple[Tensor, ...],

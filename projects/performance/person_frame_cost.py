@@ -35,8 +35,7 @@ from mmengine.registry import DefaultScope, init_default_scope
 from torch import nn
 
 import mmpose_tdmi  # noqa: F401
-from mmpose_tdmi.models.batch_norm_folding import fold_batch_norms
-from mmpose_tdmi.models.cost import clip_length, count_model
+from mmpose_tdmi.models.cost import clip_length, count_model, fold_batch_norms
 from mmpose_tdmi.video import StreamingPoseEstimator, TrackedFrame
 from projects.performance.machine import describe_machine
 from projects.performance.models import (MODEL_CONFIGS, build_random_model,

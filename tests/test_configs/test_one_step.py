@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.config import config as config_module
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
@@ -31,33 +30,6 @@ CONFIGS = sorted(
     path for path in ROOT.rglob('*.py')
     if '_base_' not in path.relative_to(ROOT).parts)
 MAX_INPUT = (64, 96)
-
-
-@pytest.fixture(autouse=True, scope='module')
-def _bases_are_found_once():
-    """For each base of MMPose's MMEngine reads a hundred files of MMPose."""
-    host = config_module._get_external_cfg_path
-    missing = set()
-
-    def find(package_path, cfg_file):
-        if cfg_file in missing:
-            raise ValueError(cfg_file)
-        try:
-            return host(package_path, cfg_file)
-        except ValueError:
-            missing.add(cfg_file)
-            raise
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(config_module, '_get_external_cfg_path', find)
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _plain_text(monkeypatch):
-    """The Runner logs and keeps the config's text; formatting it would take
-    longer than all the rest."""
-    monkeypatch.setattr(Config, 'pretty_text', property(repr))
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +104,7 @@ def reduce_size(cfg):
 def reduce_run(cfg, work_dir):
     """One iteration of training, one batch of testing, nothing kept."""
     cfg.work_dir = str(work_dir)
-    cfg.experiment_name = work_dir.name
+    cfg.experiment_name = cfg.visualizer.name = work_dir.name
     cfg.log_level = 'ERROR'
     for phase, size in (('train', 2), ('test', 1)):
         loader = cfg[f'{phase}_dataloader']

@@ -52,11 +52,8 @@ def test_neck_and_head_are_one_graph(estimator_config, visual, with_grad):
         for _ in range(4)
     ]
     with torch.set_grad_enabled(with_grad):
-        found = torch._dynamo.explain(window_phase)(*maps)
+        # refuses any break
         compiled = torch.compile(
             window_phase, backend='eager', fullgraph=True)(*maps)
         expected = window_phase(*maps)
-    assert (found.graph_count, found.graph_break_count) == (1, 0), [
-        reason.reason for reason in found.break_reasons
-    ]
     torch.testing.assert_close(compiled, expected, atol=1e-5, rtol=1e-4)

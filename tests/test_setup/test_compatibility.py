@@ -146,7 +146,7 @@ def test_a_python_that_is_missing_or_another(script, tmp_path, monkeypatch):
 def test_the_page_in_the_docs_is_of_the_kept_results(repository, script,
                                                      tmp_path, monkeypatch):
     monkeypatch.setattr(script, 'RESULTS',
-                        repository / 'benchmarks' / 'compatibility')
+                        repository / 'docs' / 'compatibility')
     script.write_page(tmp_path / 'page.md')
     assert (tmp_path /
             'page.md').read_text() == (repository /

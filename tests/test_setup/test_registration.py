@@ -13,23 +13,31 @@ for name, classes in {expected!r}.items():
         found = getattr(registry, name).get(cls)
         assert found is not None, (name, cls)
         assert found.__module__.startswith('mmpose_tdmi.'), found
+import sys
+assert not [x for x in sys.modules if x.split('.')[0] == 'projects']
 '''
 EXPECTED = {
     'DATASETS': [
         'PoseTrack17SequenceDataset', 'PoseTrack18SequenceDataset',
-        'PoseTrack21SequenceDataset', 'HiEveSequenceDataset',
-        'StoredFeatureDataset'
+        'PoseTrack21SequenceDataset', 'HiEveSequenceDataset'
     ],
     'METRICS': ['PoseTrackMetric', 'HiEveMetric'],
     'OPTIM_WRAPPERS': ['CpuAmpOptimWrapper'],
-    'TRANSFORMS': ['LoadFrameSequence', 'LoadStoredFeatures'],
+    'TRANSFORMS': ['LoadFrameSequence', 'PackPoseSequenceInputs'],
+    'WEIGHT_INITIALIZERS': ['Dirac'],
     'MODELS': [
-        'MultiStageHRNet', 'SequencePoseDataPreprocessor',
-        'TemporalDifferenceNeck', 'DisentanglementHead',
-        'MutualInformationLoss', 'PoseWarpingNeck', 'DCPoseNeck',
-        'FAMIPoseNeck', 'FAMIPoseHead', 'FAMIMutualInformationLoss',
-        'TemporalAttentionHead', 'MultiStageViT', 'StoredFeatureBackbone'
+        'BackboneWithFrames', 'DCPoseNeck', 'DisentanglementHead',
+        'DisentanglementNeck', 'FAMIMutualInformationLoss', 'FAMIPoseHead',
+        'FAMIPoseNeck', 'MultiStageHRNet', 'MultiStageViT',
+        'MutualInformationLoss', 'OpticalFlowNeck', 'PoseWarpingNeck',
+        'SequencePoseDataPreprocessor', 'SpatialCrossEntropyLoss',
+        'SpatialSoftmaxHead', 'TemporalAttentionHead', 'TemporalDifferenceNeck'
     ],
+    'HOOKS': [
+        'AtomicCheckpointHook', 'ClipBadCaseHook', 'ClipVisualizationHook',
+        'DependenceHook', 'ExactResumeHook', 'NonFiniteGuardHook'
+    ],
+    'VISBACKENDS': ['GroupedTensorboardVisBackend', 'GroupedWandbVisBackend'],
 }
 
 

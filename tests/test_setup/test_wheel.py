@@ -1,4 +1,6 @@
-"""A built wheel holds what mim looks for, and mim finds it."""
+"""A built wheel holds the product, mim finds it, and it works alone."""
+import ast
+import json
 import os
 import shutil
 import subprocess
@@ -6,7 +8,12 @@ import sys
 import zipfile
 from pathlib import Path
 
+import mmpose
 import pytest
+import torch
+
+from projects.synthetic.generator import generate
+from projects.synthetic.settings import ClipSettings
 
 LEFT_OUT = shutil.ignore_patterns('.venv', '.git', '.mim', '__pycache__',
                                   '*.egg-info', 'build', 'dist', 'work_dirs',
@@ -84,29 +91,99 @@ def test_sdist_builds_the_same_wheel(source, wheel, tmp_path):
         sorted(zipfile.ZipFile(wheel).namelist())
 
 
-def test_mim_finds_the_installed_tools_and_configs(installed, tmp_path,
-                                                   needs_mim):
+def imported(path):
+    """The packages that a file imports, wherever it does."""
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split('.')[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.split('.')[0]
+
+
+def test_nothing_of_the_wheel_imports_a_project(source):
+    assert [
+        str(path) for folder in ('mmpose_tdmi', 'tools', 'configs')
+        for path in (source / folder).rglob('*.py')
+        if {'projects', 'tests'} & set(imported(path))
+    ] == []
+
+
+def run_tools(folder, target, *options, **env):
+    """Run the installed tools on a generated clip; checks the poses."""
+    settings = ClipSettings.preset(
+        'easy', width=160, height=120, frames=5, label_margin=1)
+    generate(folder / 'clips', settings, dict(train=1, val=1), seed=0)
+    script = Path(__file__).with_name('run_installed_tools.py')
+    print(
+        run(sys.executable,
+            '-W',
+            'ignore',
+            *options,
+            script,
+            target,
+            env=dict(os.environ, **env),
+            cwd=folder))
+    assert (folder / 'work' / 'epoch_1.pth').is_file()
+    boxes = json.loads((folder / 'boxes.json').read_text())
+    frames = json.loads((folder / 'out' / 'poses.json').read_text())['frames']
+    assert len(frames) == 5
+    assert sum(len(frame['persons']) for frame in frames) == len(boxes) > 0
+
+
+def test_the_tools_run_from_the_wheel(installed, tmp_path):
+    """Each tool says how it is used, and the main ones work."""
     env, target = installed
+    run_tools(tmp_path, target, PYTHONPATH=env['PYTHONPATH'])
+    boxes = json.loads((tmp_path / 'detected.json').read_text())
+    assert {box['image_id'] for box in boxes} == set(range(5))
+
+
+def test_without_mmdetection(installed, tmp_path):
+    """Training, and poses in given boxes: MMPose alone asks for it."""
+    site, rtmo = tmp_path / 'site', 'models/heads/hybrid_heads/rtmo_head.py'
+    site.mkdir()
+    for path in Path(torch.__file__).parents[1].iterdir():
+        if not path.name.startswith(('mmdet', 'mmpose', '__pycache__')):
+            (site / path.name).symlink_to(path)
+    host = Path(mmpose.__file__).parent
+    shutil.copytree(
+        host, site / 'mmpose', ignore=shutil.ignore_patterns('__pycache__'))
+    for path in host.parent.glob('mmpose-*.dist-info'):
+        (site / path.name).symlink_to(path)
+    text = (host / rtmo).read_text()
+    env, target = installed
+    path = os.pathsep.join([env['PYTHONPATH'], str(site)])
+    done = subprocess.run([sys.executable, '-S', '-c', 'import mmpose_tdmi'],
+                          env=dict(os.environ, PYTHONPATH=path),
+                          cwd=tmp_path,
+                          stderr=subprocess.PIPE,
+                          text=True)
+    assert 'mmdet is not installed: the installed mmpose imports it' in \
+        done.stderr
+    # as it would be if RTMO were optional
+    (site / 'mmpose' / rtmo).write_text(
+        text.replace('from mmdet.utils import ConfigType, reduce_mean',
+                     'ConfigType = reduce_mean = dict'))
+    run_tools(tmp_path, target, '-S', PYTHONPATH=path)
+
+
+def test_mim_runs_what_is_installed(installed, tmp_path, needs_mim):
+    env, target = installed
+    # mim keeps --help to itself, so the tool is run without its arguments
     code = ('from mim.utils import get_installed_path; '
-            "print(get_installed_path('mmpose_tdmi'))")
-    found = run(
-        sys.executable, '-W', 'ignore', '-c', code, env=env,
-        cwd=tmp_path).split()[-1]
-    assert found == str(target / 'mmpose_tdmi')
-
-
-def test_mim_runs_an_installed_tool(installed, tmp_path, needs_mim):
-    env, target = installed
-    # mim keeps --help to itself, so the tool is run without its arguments.
+            "print(get_installed_path('mmpose_tdmi'), flush=True); "
+            'from mim.cli import cli; cli()')
     done = subprocess.run([
-        sys.executable, '-W', 'ignore', '-c', 'from mim.cli import cli; cli()',
-        'run', 'mmpose_tdmi', 'train'
+        sys.executable, '-W', 'ignore', '-c', code, 'run', 'mmpose_tdmi',
+        'train'
     ],
                           env=env,
                           cwd=tmp_path,
                           stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT,
                           text=True)
-    script = target / 'mmpose_tdmi' / '.mim' / 'tools' / 'train.py'
+    package = target / 'mmpose_tdmi'
+    assert f'{package}\n' in done.stdout
+    script = package / '.mim' / 'tools' / 'train.py'
     assert f'Use the script {script}' in done.stdout
     assert 'usage: train.py' in done.stdout

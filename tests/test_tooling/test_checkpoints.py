@@ -1,4 +1,4 @@
-"""Publishing and averaging of checkpoints."""
+"""Publishing of checkpoints."""
 import hashlib
 
 import pytest
@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.runner import load_checkpoint
 from mmpose.registry import MODELS
 
-from mmpose_tdmi.tooling.checkpoints import average, last_checkpoints, publish
+from mmpose_tdmi.utils.checkpoints import publish
 
 
 def test_a_published_file_is_the_weights_under_its_hash(
@@ -47,26 +47,6 @@ def test_published_names_are_reproducible_and_not_doubled(
     assert publish(first, first) == first
 
 
-def test_the_average_is_the_mean(tiny_training, tmp_path, run_main):
-    paths = last_checkpoints(tiny_training, 2)
-    assert [p.name for p in paths] == ['epoch_1.pth', 'epoch_2.pth']
-    run_main('misc/average_checkpoints.py', '--work-dir', tiny_training,
-             '--last', 2, '--out', tmp_path / 'mean.pth', '--weights', 1, 3)
-    mean = torch.load(tmp_path / 'mean.pth', weights_only=True)
-    assert mean['meta']['averaged'] == ['epoch_1.pth', 'epoch_2.pth']
-    one, two = (torch.load(p, weights_only=True)['state_dict'] for p in paths)
-    moved = 0
-    for name, value in mean['state_dict'].items():
-        assert value.dtype == two[name].dtype
-        if value.is_floating_point():
-            expected = one[name] / 4 + two[name] * 3 / 4
-            assert torch.allclose(value, expected, atol=1e-6)
-            moved += not torch.equal(one[name], two[name])
-        else:
-            assert torch.equal(value, two[name])
-    assert moved > 10
-
-
 def test_mistakes_are_named(tiny_training, tmp_path, run_main):
     content = torch.load(tiny_training / 'epoch_1.pth', weights_only=True)
     weights = dict(content['state_dict'])
@@ -76,15 +56,8 @@ def test_mistakes_are_named(tiny_training, tmp_path, run_main):
     with pytest.raises(SystemExit, match=f'{name} has .* not finite'):
         run_main('misc/publish_model.py', tmp_path / 'nan.pth', tmp_path / 'x')
     assert [p.name for p in tmp_path.iterdir()] == ['nan.pth']
-    del weights[name]
-    torch.save(weights, tmp_path / 'less.pth')
-    with pytest.raises(ValueError, match='different models.*' + name):
-        average([tiny_training / 'epoch_1.pth', tmp_path / 'less.pth'])
     with pytest.raises(ValueError, match='no weight begins with'):
         publish(tiny_training / 'epoch_1.pth', tmp_path / 'x', ['nothing'])
-    with pytest.raises(SystemExit, match='expected 9'):
-        run_main('misc/average_checkpoints.py', '--work-dir', tiny_training,
-                 '--last', 9, '--out', tmp_path / 'y.pth')
     torch.save([1], tmp_path / 'list.pth')
     with pytest.raises(ValueError, match='state_dict'):
         publish(tmp_path / 'list.pth', tmp_path / 'x')

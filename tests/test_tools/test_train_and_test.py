@@ -1,12 +1,14 @@
 """Training, resuming and testing through the command-line tools."""
 import json
+import multiprocessing
 import os
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from projects.synthetic.generator import generate
 from projects.synthetic.settings import ClipSettings
@@ -46,15 +48,32 @@ def _options(clips, phases=('train', ), **more):
     return ['--cfg-options', *(f'{k}={v}' for k, v in options.items())]
 
 
-def _run(*command):
-    environment = dict(os.environ, OMP_NUM_THREADS='1')
-    done = subprocess.run([str(part) for part in command],
-                          stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT,
-                          text=True,
-                          env=environment)
-    assert done.returncode == 0, done.stdout[-3000:]
-    return done.stdout
+def _run(tool, *arguments, processes=1):
+    """Run a tool in copies of this process, which has imported torch."""
+
+    def child(rank):
+        torch.set_num_threads(1)
+        if processes > 1:  # what torch.distributed.run sets
+            os.environ.update(
+                RANK=str(rank),
+                LOCAL_RANK=str(rank),
+                WORLD_SIZE=str(processes),
+                MASTER_ADDR='127.0.0.1',
+                MASTER_PORT='29876')
+        sys.argv = [tool, *(str(argument) for argument in arguments)]
+        runpy.run_path(str(ROOT / 'tools' / tool), run_name='__main__')
+
+    context = multiprocessing.get_context('fork')
+    children = [
+        context.Process(target=child, args=(rank, ))
+        for rank in range(processes)
+    ]
+    for process in children:
+        process.start()
+    for process in children:
+        process.join(240)
+        process.kill()  # where it hangs
+    assert [process.exitcode for process in children] == [0] * processes
 
 
 def _losses(work_dir):
@@ -72,10 +91,9 @@ def _losses(work_dir):
 def trained(clips, tmp_path_factory):
     """A work folder with two epochs, the second by a resumed run."""
     work_dir = tmp_path_factory.mktemp('tdmi')
-    tool = (sys.executable, ROOT / 'tools/train.py', TDMI, '--work-dir',
-            work_dir, '--no-validate')
-    _run(*tool, *_options(clips, **{'train_cfg.max_epochs': 1}))
-    _run(*tool, '--resume', *_options(clips, **{'train_cfg.max_epochs': 2}))
+    command = ('train.py', TDMI, '--work-dir', work_dir, '--no-validate')
+    _run(*command, *_options(clips, **{'train_cfg.max_epochs': 1}))
+    _run(*command, '--resume', *_options(clips, **{'train_cfg.max_epochs': 2}))
     return work_dir
 
 
@@ -100,8 +118,8 @@ def test_testing_gives_the_figures_and_the_prediction_files(
         clips, trained, tmp_path):
     out = tmp_path / 'metrics.json'
     _run(
-        sys.executable, ROOT / 'tools/test.py', TDMI, trained / 'epoch_2.pth',
-        '--work-dir', tmp_path, '--out', out,
+        'test.py', TDMI, trained / 'epoch_2.pth', '--work-dir', tmp_path,
+        '--out', out,
         *_options(clips, ('test', ),
                   **{'test_evaluator.out_dir': tmp_path / 'pred'}))
     metrics = json.loads(out.read_text())
@@ -120,15 +138,19 @@ def test_testing_gives_the_figures_and_the_prediction_files(
 
 def test_two_processes_train_together(clips, tmp_path):
     _run(
-        sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', 2,
-        '--master_port', 29876, ROOT / 'tools/train.py', TDMI, '--work-dir',
-        tmp_path, '--launcher', 'pytorch',
+        'train.py',
+        TDMI,
+        '--work-dir',
+        tmp_path,
+        '--launcher',
+        'pytorch',
         *_options(
             clips, ('train', 'val'), **{
                 'train_cfg.max_epochs': 1,
                 'train_cfg.val_interval': 1,
                 'train_dataloader.batch_size': 2
-            }))
+            }),
+        processes=2)
     # 8 samples, two processes with two each: two iterations
     assert sorted(_losses(tmp_path)) == [1, 2]
     log = next(tmp_path.glob('*/*.log')).read_text()
@@ -137,8 +159,7 @@ def test_two_processes_train_together(clips, tmp_path):
 
 def test_mixed_precision_trains_without_an_accelerator(clips, tmp_path):
     _run(
-        sys.executable, ROOT / 'tools/train.py', TDMI, '--amp', '--work-dir',
-        tmp_path, '--no-validate',
+        'train.py', TDMI, '--amp', '--work-dir', tmp_path, '--no-validate',
         *_options(
             clips, **{
                 'train_cfg.max_epochs': 1,
@@ -151,8 +172,8 @@ def test_mixed_precision_trains_without_an_accelerator(clips, tmp_path):
 def test_the_learning_rate_is_scaled_to_the_batch(clips, tmp_path):
     rate = 0.004
     _run(
-        sys.executable, ROOT / 'tools/train.py', TDMI, '--auto-scale-lr',
-        '--work-dir', tmp_path, '--no-validate',
+        'train.py', TDMI, '--auto-scale-lr', '--work-dir', tmp_path,
+        '--no-validate',
         *_options(
             clips, **{
                 'train_cfg.max_epochs': 1,

@@ -102,6 +102,8 @@ def small_config(training_clips, repository):
             str(work_dir),
             'experiment_name':
             f'{Path(work_dir).name}_{os.getpid()}',
+            'visualizer.name':
+            f'{Path(work_dir).name}_{os.getpid()}',
             'log_level':
             'ERROR',
             'randomness':

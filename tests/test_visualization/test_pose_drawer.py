@@ -3,14 +3,14 @@ import numpy as np
 import pytest
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
+from mmpose_tdmi.datasets import PoseTrack18SequenceDataset
 from mmpose_tdmi.visualization import PoseDrawer
 from mmpose_tdmi.visualization.drawers import ID_COLOURS
 
 
 @pytest.fixture(scope='module')
 def meta():
-    return parse_pose_metainfo(
-        dict(from_file='configs/_base_/datasets/posetrack18.py'))
+    return parse_pose_metainfo(PoseTrack18SequenceDataset.METAINFO)
 
 
 @pytest.fixture

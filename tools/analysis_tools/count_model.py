@@ -6,14 +6,14 @@ Examples:
         --table configs/ablations/posetrack17
 """
 import argparse
-from typing import Optional, Sequence
+from pathlib import Path
+from typing import List, Optional, Sequence
 
 from mmengine.config import DictAction
+from tabulate import tabulate
 
 import mmpose_tdmi  # noqa: F401
-from mmpose_tdmi.models.cost import (build_from_config, clip_length,
-                                     config_cost, count_model, find_configs,
-                                     markdown_header, markdown_row)
+from mmpose_tdmi.models.cost import clip_cost
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -46,27 +46,57 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     return parser.parse_args(args)
 
 
+def find_configs(paths: Sequence[str]) -> List[Path]:
+    """Configs by file name, or all below a folder, sorted by name."""
+    found = []
+    for path in map(Path, paths):
+        if not path.exists():
+            raise FileNotFoundError(f'no such config or folder: {path}')
+        below = sorted(path.rglob('*.py')) if path.is_dir() else [path]
+        if not below:
+            raise FileNotFoundError(f'no config (*.py) in folder {path}')
+        found.extend(below)
+    return found
+
+
 def print_modules(args: argparse.Namespace) -> None:
     """One model, module by module."""
     config, = args.configs
-    model, shape = build_from_config(config, args.cfg_options, args.shape)
-    num_frames = clip_length(model)
-    counts = count_model(model, shape, num_frames, depth=args.depth)
-    print(f'{config}: {num_frames} frame(s) of {shape[0]}x{shape[1]}')
-    print(f'{"module":44}{"params":>14}{"trainable":>14}{"GMAC":>10}')
-    for count in counts:
-        print(f'{count.name or "(all)":44}{count.params:14,}'
-              f'{count.trainable:14,}{count.macs / 1e9:10.3f}')
+    cost = clip_cost(config, args.shape, args.depth, args.cfg_options)
+    height, width = cost.shape
+    print(f'{config}: {cost.num_frames} frame(s) of {height}x{width}')
+    rows = [(x.name or '(all)', f'{x.params:,}', f'{x.trainable:,}',
+             f'{x.macs / 1e9:.3f}') for x in cost.modules]
+    print_rows(rows, ['module', 'params', 'trainable', 'GMAC'], 'plain')
 
 
 def print_table(args: argparse.Namespace) -> None:
-    """A row for each model, as soon as it is counted."""
-    configs = find_configs(args.configs)
-    width = max(len(path.stem) for path in configs)
-    print('\n'.join(markdown_header(width)))
-    for path in configs:
-        cost = config_cost(path, args.cfg_options, args.shape)
-        print(markdown_row(cost.cells(), width), flush=True)
+    """A row for each model."""
+    rows = []
+    for path in find_configs(args.configs):
+        cost = clip_cost(path, args.shape, 1, args.cfg_options)
+        total = cost.modules[0]
+        own_params, own_macs = cost.without_backbone()
+        height, width = cost.shape
+        rows.append(
+            (path.stem, cost.num_frames, f'{height}x{width}',
+             f'{total.params:,}', f'{total.trainable:,}', f'{own_params:,}',
+             f'{total.macs / 1e9:.3f}', f'{own_macs / 1e9:.3f}'))
+    print_rows(rows, [
+        'config', 'T', 'input', 'params', 'trained', 'without backbone',
+        'GMAC per clip', 'without backbone'
+    ], 'pipe')
+
+
+def print_rows(rows: Sequence[tuple], header: List[str], layout: str) -> None:
+    """Names on the left, figures on the right, as they are."""
+    print(
+        tabulate(
+            rows,
+            header,
+            tablefmt=layout,
+            disable_numparse=True,
+            colalign=['left'] + ['right'] * (len(header) - 1)))
 
 
 def main(args: Optional[Sequence[str]] = None) -> None:

@@ -13,6 +13,7 @@ themselves.
 import argparse
 
 from mmengine.config import DictAction
+from tabulate import tabulate
 
 import mmpose_tdmi  # noqa: F401
 from mmpose_tdmi.models.cost import clip_cost
@@ -57,7 +58,25 @@ def main() -> None:
         cost = clip_cost(args.config, shape, args.depth, args.cfg_options)
     except (OSError, ValueError) as error:
         raise SystemExit(f'error: {error}') from error
-    print('\n'.join(cost.lines()))
+    total = cost.modules[0]
+    height, width = cost.shape
+    print(f'Input: a clip of T = {cost.num_frames} frames, {height}x{width} '
+          '(height x width)')
+    print(f'Parameters: {total.params / 1e6:.3f} M, '
+          f'{total.trainable / 1e6:.3f} M of them trained')
+    print(f'Multiply-accumulates: {total.macs / 1e9:.3f} G a clip, '
+          f'{2 * total.macs / 1e9:.3f} GFLOPs, '
+          f'{total.macs / 1e9 / cost.num_frames:.3f} G for each of its frames')
+    print(f'Deformable convolutions: {len(cost.deformable)}, '
+          f'{sum(x.macs for x in cost.deformable) / 1e9:.3f} GMAC of these')
+    print(
+        tabulate([(x.name or '(all)', f'{x.params:,}', f'{x.trainable:,}',
+                   f'{x.macs / 1e9:.3f}', f'{x.macs / (total.macs or 1):.1%}')
+                  for x in cost.modules],
+                 ['module', 'params', 'trained', 'GMAC', 'share'],
+                 'plain',
+                 disable_numparse=True,
+                 colalign=['left'] + ['right'] * 4))
 
 
 if __name__ == '__main__':

@@ -1,10 +1,10 @@
 #!/usr/bin/env python
-"""Browse a dataset of clips: strips of frames, and moving pictures.
+"""Browse a dataset of clips: strips of frames, and videos.
 
 ::
 
     python tools/misc/browse_dataset.py CONFIG --output-dir browsed
-    python tools/misc/browse_dataset.py CONFIG --mode pipeline --clip mp4
+    python tools/misc/browse_dataset.py CONFIG --mode pipeline --clip none
 
 Modes: ``original`` (the frames as they are, pose and box on the key frame),
 ``transformed`` (what the model gets, with its targets), ``pipeline`` (what
@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 import mmpose_tdmi  # noqa: F401
 from mmpose_tdmi.tooling.browsing import (CLIP_FORMATS, MODES, DatasetBrowser,
-                                          browse_config, write_sample)
+                                          write_sample)
 
 
 def parse_args() -> argparse.Namespace:
@@ -49,8 +49,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--clip',
         choices=CLIP_FORMATS,
-        default='gif',
-        help='also write each clip as a moving picture (default gif)')
+        default='mp4',
+        help='also write each clip as a video (default mp4)')
     parser.add_argument('--fps', type=float, default=4., help='its speed')
     parser.add_argument(
         '--height', type=int, default=192, help='of a frame, in pixels')
@@ -77,7 +77,7 @@ def parse_args() -> argparse.Namespace:
 
 def chosen(args: argparse.Namespace, browser: DatasetBrowser) -> List[int]:
     """Which samples are drawn."""
-    size = len(browser)
+    size = len(browser.dataset)
     if args.indices is None:
         if args.max_item_per_dataset < 1:
             raise ValueError('--max-item-per-dataset must be at least 1, got '
@@ -95,17 +95,20 @@ def main() -> None:
     random.seed(args.seed)
     np.random.seed(args.seed)
     try:
-        browser = browse_config(args.config, args.phase, args.mode,
-                                args.cfg_options, args.height)
+        browser = DatasetBrowser.from_config(args.config, args.phase,
+                                             args.mode, args.cfg_options,
+                                             args.height)
         indices = chosen(args, browser)
-        for sample in tqdm(browser.browse(indices), total=len(indices)):
+        for index in tqdm(indices):
+            sample = browser.draw(index)
             write_sample(args.output_dir, sample, args.clip, args.fps)
             if args.show and not args.not_show:
                 cv2.imshow('browse_dataset', sample.picture)
                 cv2.waitKey(round(1000 * args.show_interval))
     except (OSError, ValueError) as error:
         raise SystemExit(f'error: {error}') from error
-    print(f'{len(indices)} of {len(browser)} samples: {args.output_dir}')
+    print(
+        f'{len(indices)} of {len(browser.dataset)} samples: {args.output_dir}')
 
 
 if __name__ == '__main__':

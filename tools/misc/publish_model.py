@@ -11,7 +11,7 @@ and the dataset's metainfo alone, after a check that they are finite.
 import argparse
 
 import mmpose_tdmi  # noqa: F401
-from mmpose_tdmi.tooling.checkpoints import publish
+from mmpose_tdmi.utils.checkpoints import publish
 
 
 def parse_args() -> argparse.Namespace:

@@ -1,6 +1,8 @@
-"""How much two sets of vectors depend on each other, from samples.
+"""Watching the mutual information objective (Section 3.2 of the paper).
 
-Two estimates that no loss of this package uses:
+It is to make the useful and the noisy motion feature, Mu and Mn, independent.
+Its own estimate cannot tell whether it does: the hook measures on held-out
+clips, by two estimates that no loss of this package uses.
 
 - **HSIC** (Gretton et al., "Measuring Statistical Dependence with
   Hilbert-Schmidt Norms", ALT 2005), with Gaussian kernels whose width is the
@@ -11,16 +13,10 @@ Two estimates that no loss of this package uses:
 - **Linear CKA**, the same with the inner product as the kernel: it sees
   linear dependence.
 
-Shape shorthand: n samples, p and q features.
+The backends show the objective's terms in groups.
 
-Measure, while it is trained, how dependent Mu and Mn are.
-
-The mutual information objective (Section 3.2 of the paper) is to make the
-useful and the noisy motion feature independent. Its own estimate cannot tell
-whether it does; this hook gives one that is not in the loss, on held-out
-clips.
-
-Shape shorthand: B clips, C channels, H x W feature cells, n samples.
+Shape shorthand: n samples, p and q features, B clips, C channels, H x W
+feature cells.
 """
 import json
 from pathlib import Path
@@ -30,12 +26,13 @@ import torch
 import torch.nn.functional as F
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from mmpose.registry import DATASETS, HOOKS
+from mmengine.visualization import TensorboardVisBackend, WandbVisBackend
+from mmpose.registry import DATASETS, HOOKS, VISBACKENDS
 from torch import Tensor
 
 from mmpose_tdmi.utils.files import write_json
+from .safeguards import check_integers, unwrapped
 
 #: Below it a product of two variances is that of constant samples.
 ROUNDING = 1e-24
@@ -62,14 +59,7 @@ def linear_cka(x: Tensor, y: Tensor) -> float:
 
 
 def unbiased_hsic(kernel_x: Tensor, kernel_y: Tensor) -> Tensor:
-    """Unbiased estimate of HSIC from two kernel matrices.
-
-    Args:
-        kernel_x (Tensor): (n, n).
-        kernel_y (Tensor): (n, n).
-
-    Returns:
-        Tensor: A scalar.
+    """Unbiased estimate of HSIC from two kernel matrices, (n, n).
 
     Raises:
         ValueError: With fewer than four samples.
@@ -155,33 +145,25 @@ class DependenceHook(Hook):
                  batch_size: int = 16,
                  grid: Tuple[int, int] = (4, 3),
                  max_cells: int = 768) -> None:
-        for name, value, low in (('interval', interval,
-                                  1), ('num_clips', num_clips,
-                                       4), ('batch_size', batch_size, 1),
-                                 ('max_cells', max_cells, 4)):
-            if isinstance(value,
-                          bool) or not isinstance(value, int) or value < low:
-                raise ValueError(f'{name} must be an integer of at least '
-                                 f'{low}, got {value!r}')
+        check_integers(1, interval=interval, batch_size=batch_size)
+        check_integers(4, num_clips=num_clips, max_cells=max_cells)
         self.dataset = dataset
         self.interval = interval
         self.num_clips = num_clips
         self.batch_size = batch_size
         self.grid = tuple(grid)
         self.max_cells = max_cells
-        self._batches: Optional[List[dict]] = None
+        self._batches: List[dict] = []
         self._history: List[Dict[str, float]] = []
 
     def before_train(self, runner: Runner) -> None:
         """Measure the model that training starts with."""
-        self._history = _known_history(runner)
-        self._measure(runner)
+        path = Path(runner.work_dir) / 'dependence.json'
+        if runner.iter > 0 and path.is_file():  # of the training so far
+            self._history = json.loads(path.read_text(encoding='utf-8'))
+        self._measure(runner, runner.iter)
 
-    def after_train_iter(self,
-                         runner: Runner,
-                         batch_idx: int,
-                         data_batch: Optional[dict] = None,
-                         outputs: Optional[dict] = None) -> None:
+    def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:
         """Measure every so many iterations, and after the last."""
         if (self.every_n_train_iters(runner, self.interval)
                 or runner.iter + 1 == runner.max_iters):
@@ -203,7 +185,7 @@ class DependenceHook(Hook):
         """
         training = model.training
         model.eval()
-        parts: Dict[str, List[Tensor]] = dict(useful=[], noisy=[])
+        parts = []
         for batch in self._held_out():
             data = model.data_preprocessor(batch, False)
             features = model.head.disentangle(
@@ -212,32 +194,25 @@ class DependenceHook(Hook):
                 raise ValueError(
                     'DependenceHook needs a head with a noisy motion feature, '
                     "not one with factorisation='none'")
-            parts['useful'].append(features.useful.float())
-            parts['noisy'].append(features.noisy.float())
+            parts.append((features.useful.float(), features.noisy.float()))
         model.train(training)
-        useful, noisy = (torch.cat(parts[k]) for k in ('useful', 'noisy'))
-        results = {}
-        for kind, pair in (('clip', (useful.mean(dim=(2, 3)),
-                                     noisy.mean(dim=(2, 3)))),
-                           ('cell', (self._cells(useful),
-                                     self._cells(noisy)))):
-            results[f'hsic_{kind}'] = normalised_hsic(*pair)
-            results[f'cka_{kind}'] = linear_cka(*pair)
-        return results
+        useful, noisy = map(torch.cat, zip(*parts))
+        samples = dict(
+            clip=(useful.mean(dim=(2, 3)), noisy.mean(dim=(2, 3))),
+            cell=(self._cells(useful), self._cells(noisy)))
+        return {
+            f'{name}_{kind}': estimate(*pair)
+            for kind, pair in samples.items()
+            for name, estimate in (('hsic', normalised_hsic), ('cka',
+                                                               linear_cka))
+        }
 
-    def _measure(self,
-                 runner: Runner,
-                 iteration: Optional[int] = None) -> None:
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
-        iteration = runner.iter if iteration is None else iteration
-        results = self.measure(model)
+    def _measure(self, runner: Runner, iteration: int) -> None:
+        results = self.measure(unwrapped(runner))
         for name, value in results.items():
             runner.message_hub.update_scalar(f'train/dependence/{name}', value)
-        runner.logger.info(f'Mu and Mn after {iteration} iterations: ' +
-                           ', '.join(f'{k} {v:.4f}'
-                                     for k, v in results.items()))
+        shown = ', '.join(f'{k} {v:.4f}' for k, v in results.items())
+        runner.logger.info(f'Mu and Mn after {iteration} iterations: {shown}')
         self._history = [
             *(h for h in self._history if h['iteration'] < iteration),
             dict(iteration=iteration, **results)
@@ -246,14 +221,15 @@ class DependenceHook(Hook):
 
     def _held_out(self) -> List[dict]:
         """The clips, loaded once."""
-        if self._batches is None:
+        if not self._batches:
             dataset = DATASETS.build(self.dataset)
             count = min(self.num_clips, len(dataset))
             if count < 4:
                 raise ValueError('DependenceHook needs at least 4 clips, its '
                                  f'dataset has {len(dataset)}')
-            chosen = [i * len(dataset) // count for i in range(count)]
-            samples = [dataset[i] for i in chosen]
+            samples = [
+                dataset[i * len(dataset) // count] for i in range(count)
+            ]
             self._batches = [
                 pseudo_collate(samples[i:i + self.batch_size])
                 for i in range(0, count, self.batch_size)
@@ -265,14 +241,91 @@ class DependenceHook(Hook):
         size = tuple(min(a, b) for a, b in zip(self.grid, maps.shape[-2:]))
         cells = F.adaptive_avg_pool2d(maps, size).permute(0, 2, 3, 1)
         cells = cells.flatten(0, 2)
-        step = -(-len(cells) // self.max_cells)
-        return cells[::step]
+        return cells[::-(-len(cells) // self.max_cells)]
 
 
-def _known_history(runner: Runner) -> List[Dict[str, float]]:
-    """What was measured before a training that is resumed."""
-    path = Path(runner.work_dir) / 'dependence.json'
-    if runner.iter == 0 or not path.is_file():
-        return []
+#: Beginning of a name in the log, its group, and whether the name goes on
+#: without that beginning; the first that fits counts.
+GROUPS = (('loss_mi_', 'mi_loss', True), ('loss_probe_', 'mi_probe_loss',
+                                          True), ('mi_', 'mi_estimate', True),
+          ('loss', 'loss', False), ('acc', 'accuracy', False))
+#: Whole names -> their group.
+SINGLE = dict(
+    epoch='progress',
+    iter='progress',
+    lr='optimisation',
+    base_lr='optimisation',
+    momentum='optimisation',
+    grad_norm='optimisation',
+    mi_alpha='optimisation',
+    memory='resources',
+    time='resources',
+    data_time='resources')
 
-    return json.loads(path.read_text(encoding='utf-8'))
+
+def grouped_name(name: str) -> str:
+    """A scalar's name with its group.
+
+    TensorBoard and WandB show curves by the part of their names before the
+    first slash. The host's names have none, so that the terms of the mutual
+    information objective would drown in one flat list.
+
+    Args:
+        name (str): Its name in the log, e.g. ``'loss_mi_noise'``.
+
+    Returns:
+        str: E.g. ``'mi_loss/noise'``; a name that has a group keeps it, and
+        one that belongs to none stays as it is.
+    """
+    if '/' in name:
+        return name
+    if name in SINGLE:
+        return f'{SINGLE[name]}/{name}'
+    for prefix, group, is_cut in GROUPS:
+        if name.startswith(prefix):
+            return f'{group}/{name[len(prefix):] if is_cut else name}'
+    return name
+
+
+@VISBACKENDS.register_module()
+class GroupedTensorboardVisBackend(TensorboardVisBackend):
+    """The host's TensorBoard backend, scalars in groups.
+
+    ``vis_backends = [dict(type='LocalVisBackend'),
+    dict(type='GroupedTensorboardVisBackend')]`` and the same list in
+    ``visualizer``. Pictures of :class:`ClipVisualizationHook` go there, too;
+    ``scalars.json`` keeps the names of the log.
+
+    Args:
+        save_dir (str): As the host's; the Runner gives it.
+    """
+
+    def add_scalar(self, name: str, value, step: int = 0, **kwargs) -> None:
+        """Record a scalar under its group; as the host's otherwise."""
+        super().add_scalar(grouped_name(name), value, step, **kwargs)
+
+
+@VISBACKENDS.register_module()
+class GroupedWandbVisBackend(WandbVisBackend):
+    """The host's WandB backend, scalars in groups.
+
+    ``init_kwargs=dict(project=..., mode='offline')`` works without an
+    account; ``wandb sync`` uploads later.
+
+    Args:
+        save_dir (str): As the host's; the Runner gives it.
+        **kwargs: The host's: ``init_kwargs``, ``define_metric_cfg`` ...
+    """
+
+    def add_scalar(self, name: str, value, step: int = 0, **kwargs) -> None:
+        """Record a scalar under its group; as the host's otherwise."""
+        super().add_scalar(grouped_name(name), value, step, **kwargs)
+
+    def add_scalars(self,
+                    scalar_dict: dict,
+                    step: int = 0,
+                    file_path: Optional[str] = None,
+                    **kwargs) -> None:
+        """Record scalars under their groups; as the host's otherwise."""
+        scalars = {grouped_name(k): value for k, value in scalar_dict.items()}
+        super().add_scalars(scalars, step, file_path, **kwargs)

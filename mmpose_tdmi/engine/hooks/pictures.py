@@ -1,30 +1,78 @@
-"""Pictures of clips while a model is trained, validated or tested.
+"""What people look at: pictures of clips, and of a test's worst persons.
 
-The host's hook draws the key frame alone. This one takes its options, so that
-``tools/test.py --show-dir`` works as ever, and adds the clip, heatmaps, and
-the motion features of Section 3.2 of the paper.
-
-Shape shorthand: T frames of a clip, H x W pixels of a crop.
+The host's visualisation hook draws the key frame alone, and its bad-case hook
+compares coordinates by the loss of heatmaps and boxes of a detector with
+dummy keypoints. These two take their options, so that ``tools/test.py``'s
+``--show-dir`` and ``--badcase`` work as ever, and show the clip, heatmaps,
+and the motion features of Section 3.2 of the paper.
 """
+import heapq
+from collections import defaultdict
+from itertools import count
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import cv2
 import mmcv
 import mmengine.fileio as fileio
 import numpy as np
-from mmengine.model import is_model_wrapper
+import torch
+from mmengine.dist import all_gather_object, is_main_process
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
 from mmpose.engine.hooks import PoseVisualizationHook
+from mmpose.evaluation.functional.nms import oks_iou
 from mmpose.registry import HOOKS
 from mmpose.structures import PoseDataSample
-from torch import Tensor, nn
+from torch import Tensor
+from torchvision.ops import box_iou
 
-from mmpose_tdmi.utils.files import atomic_path
+from mmpose_tdmi.evaluation.functional import head_sizes
+from mmpose_tdmi.evaluation.functional.sequences import get_records, read_json
+from mmpose_tdmi.utils.files import atomic_path, write_json
 from mmpose_tdmi.visualization.clip_pictures import (MAPS, PosePainter,
                                                      clip_maps,
                                                      prediction_picture,
                                                      training_picture)
+from .safeguards import check_integers, unwrapped
+
+
+def _check_maps(maps: Sequence[str]) -> Tuple[str, ...]:
+    unknown = sorted(set(maps) - set(MAPS))
+    if unknown:
+        raise ValueError(f'maps must be among {tuple(MAPS)}, got {unknown}')
+    return tuple(maps)
+
+
+def _sample_name(sample: PoseDataSample) -> str:
+    """A sample's name for files: video, frame and the sample's own id."""
+    path = Path(sample.metainfo['img_path'])
+    return f'{path.parent.name}_{path.stem}_id{sample.metainfo["id"]}'
+
+
+def _picture(hook: Any,
+             runner: Runner,
+             dataset_meta: dict,
+             clip: Tensor,
+             sample: PoseDataSample,
+             truth: Optional[np.ndarray] = None) -> np.ndarray:
+    """What a hook of this module draws of a predicted sample."""
+    path = sample.metainfo['img_path']
+    image = mmcv.imfrombytes(fileio.get(path, backend_args=hook.backend_args))
+    if image is None:
+        raise ValueError(f'{path} cannot be decoded as an image')
+    return prediction_picture(
+        image, clip, sample,
+        PosePainter(dataset_meta, hook.height, hook.kpt_thr),
+        clip_maps(unwrapped(runner), clip, sample, hook.maps), truth)
+
+
+def _write_picture(path: Path, picture: np.ndarray) -> None:
+    with atomic_path(path) as temporary:
+        if not cv2.imwrite(
+                str(temporary), picture, [cv2.IMWRITE_JPEG_QUALITY, 92]):
+            raise OSError(f'{path} cannot be written')
 
 
 @HOOKS.register_module()
@@ -54,10 +102,10 @@ class ClipVisualizationHook(PoseVisualizationHook):
             ``<video>_<frame>_id<sample>.jpg``.
         backend_args (dict, optional): File backend of the images.
         train_interval (int): See above; 0 draws none. Defaults to 0.
-        maps (Sequence[str]): Which maps to draw, of
-            :data:`~mmpose_tdmi.visualization.feature_maps.MAPS`; those that
-            the model's head does not make are left out. Defaults to
-            ``('heatmap', 'useful', 'noisy')``.
+        maps (Sequence[str]): Which maps to draw: ``'heatmap'``, ``'motion'``
+            (M), ``'useful'`` (Mu), ``'noisy'`` (Mn), ``'visual'`` (V),
+            ``'fused'``; those that the model's head does not make are left
+            out. Defaults to ``('heatmap', 'useful', 'noisy')``.
         height (int): Height of frames in the pictures, pixels. Defaults to
             192.
 
@@ -77,21 +125,13 @@ class ClipVisualizationHook(PoseVisualizationHook):
                  train_interval: int = 0,
                  maps: Sequence[str] = ('heatmap', 'useful', 'noisy'),
                  height: int = 192) -> None:
-        for name, value, low in (('interval', interval,
-                                  1), ('train_interval', train_interval, 0),
-                                 ('height', height, 16)):
-            if isinstance(value,
-                          bool) or not isinstance(value, int) or value < low:
-                raise ValueError(f'{name} must be an integer of at least '
-                                 f'{low}, got {value!r}')
-        unknown = sorted(set(maps) - set(MAPS))
-        if unknown:
-            raise ValueError(
-                f'maps must be among {tuple(MAPS)}, got {unknown}')
+        check_integers(1, interval=interval)
+        check_integers(0, train_interval=train_interval)
+        check_integers(16, height=height)
         super().__init__(enable, interval, kpt_thr, show, wait_time, out_dir,
                          backend_args)
         self.train_interval = train_interval
-        self.maps = tuple(maps)
+        self.maps = _check_maps(maps)
         self.height = height
 
     def after_train_iter(self,
@@ -105,7 +145,7 @@ class ClipVisualizationHook(PoseVisualizationHook):
             return
         clip, sample = (
             data_batch[key][0] for key in ('inputs', 'data_samples'))
-        maps = clip_maps(unwrapped(runner.model), clip, sample, self.maps)
+        maps = clip_maps(unwrapped(runner), clip, sample, self.maps)
         self._give('train_img',
                    training_picture(clip, sample, maps, self.height),
                    runner.iter + 1)
@@ -113,11 +153,10 @@ class ClipVisualizationHook(PoseVisualizationHook):
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                        outputs: Sequence[PoseDataSample]) -> None:
         """Draw the first sample of every so many batches."""
-        if not self.enable or batch_idx % self.interval:
-            return
-        picture = self._predicted(runner, data_batch['inputs'][0], outputs[0],
-                                  runner.val_evaluator.dataset_meta)
-        self._give('val_img', picture, runner.iter + batch_idx)
+        if self.enable and batch_idx % self.interval == 0:
+            picture = _picture(self, runner, runner.val_evaluator.dataset_meta,
+                               data_batch['inputs'][0], outputs[0])
+            self._give('val_img', picture, runner.iter + batch_idx)
 
     def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                         outputs: Sequence[PoseDataSample]) -> None:
@@ -128,23 +167,17 @@ class ClipVisualizationHook(PoseVisualizationHook):
             self._test_index += 1
             if (self._test_index - 1) % self.interval:
                 continue
-            picture = self._predicted(runner, clip, sample,
-                                      runner.test_evaluator.dataset_meta)
+            picture = _picture(self, runner,
+                               runner.test_evaluator.dataset_meta, clip,
+                               sample)
             if self.out_dir is None:
                 self._give('test_img', picture, self._test_index)
                 continue
-            write_picture(
-                picture_folder(runner, self.out_dir) /
-                f'{sample_name(sample)}.jpg', picture)
+            name = _sample_name(sample)
+            folder = Path(runner.work_dir) / runner.timestamp / self.out_dir
+            _write_picture(folder / f'{name}.jpg', picture)
             if self.show:
-                self._give(sample_name(sample), picture, self._test_index)
-
-    def _predicted(self, runner: Runner, clip: Tensor, sample: PoseDataSample,
-                   dataset_meta: dict) -> np.ndarray:
-        maps = clip_maps(unwrapped(runner.model), clip, sample, self.maps)
-        painter = PosePainter(dataset_meta, self.height, self.kpt_thr)
-        return prediction_picture(
-            read_image(sample, self.backend_args), clip, sample, painter, maps)
+                self._give(name, picture, self._test_index)
 
     def _give(self, name: str, picture: np.ndarray, step: int) -> None:
         """Hand a picture to the window or the visualiser's backends."""
@@ -156,43 +189,256 @@ class ClipVisualizationHook(PoseVisualizationHook):
             self._visualizer.add_image(name, picture, step)
 
 
-def unwrapped(model: nn.Module) -> nn.Module:
-    """A model without the wrapper of distributed training."""
-    return model.module if is_model_wrapper(model) else model
+def _oks(pose: np.ndarray, joints: np.ndarray, person: dict,
+         sigmas: np.ndarray) -> float:
+    """Object keypoint similarity, by COCO's rule."""
+    width, height = person['bbox'][2:]
+    # 0.53: the host's share of a person in the box
+    area = person.get('area') or 0.53 * width * height
+    ones = np.ones(len(pose))
+    similarity = oks_iou(
+        np.column_stack((joints, ones)).ravel(),
+        np.column_stack((pose, ones)).ravel()[None], area, [area], sigmas)
+    return float(similarity[0])
 
 
-def picture_folder(runner: Runner, out_dir: str) -> Path:
-    """``out_dir`` in the run's own folder, unless it is absolute."""
-    return Path(runner.work_dir) / runner.timestamp / out_dir
+def _box_size(person: dict) -> float:
+    """The longer side of the person's box."""
+    return max(person['bbox'][2:])
 
 
-def sample_name(sample: PoseDataSample) -> str:
-    """A sample's name for files: video, frame and the sample's own id."""
-    path = Path(sample.metainfo['img_path'])
-    return f'{path.parent.name}_{path.stem}_id{sample.metainfo["id"]}'
+def _head_size(person: dict) -> float:
+    """PoseTrack's head size."""
+    if 'bbox_head' not in person:
+        raise ValueError(
+            f'annotation {person.get("id")} has no bbox_head, which the '
+            "'posetrack' score measures by: use 'oks' or 'pck'")
+    x, y, width, height = person['bbox_head']
+    return head_sizes(np.array([[x, y, x + width, y + height]], float))[0]
 
 
-def read_image(sample: PoseDataSample,
-               backend_args: Optional[dict]) -> np.ndarray:
-    """The image of a sample's key frame, (H, W, 3), uint8, BGR.
+#: A joint is right if it is off by at most so much of this size: PCKh@0.5,
+#: and a tenth of the box.
+SHARES = dict(posetrack=(0.5, _head_size), pck=(0.1, _box_size))
+
+
+def score_of(metric: str, pose: np.ndarray, person: dict,
+             sigmas: np.ndarray) -> float:
+    """A pose's score in [0, 1] over the labelled joints of its annotation;
+    x, y of the K joints in pixels of the image, (K, 2), and their sigmas."""
+    joints = _joints_of(person)
+    labelled = joints[:, 2] > 0
+    pose, joints = pose[labelled], joints[labelled, :2]
+    if metric == 'oks':
+        return _oks(pose, joints, person, sigmas[labelled])
+    share, size_of = SHARES[metric]
+    distances = np.linalg.norm(pose - joints, axis=1)
+    return float((distances <= share * size_of(person)).mean())
+
+
+def _joints_of(person: dict) -> np.ndarray:
+    """x, y, visibility of an annotation, (K, 3), pixels of its image."""
+    return np.asarray(person['keypoints'], float).reshape(-1, 3)
+
+
+def _has_joints(person: dict) -> bool:
+    return bool(
+        person.get('bbox') and person.get('keypoints')
+        and (_joints_of(person)[:, 2] > 0).any())
+
+
+@HOOKS.register_module()
+class ClipBadCaseHook(Hook):
+    """Find and draw a test's worst persons.
+
+    Every tested person is scored against its annotation; those with a score
+    of at most ``badcase_thr`` are bad cases. The ``max_cases`` worst are
+    drawn after the test, the score leading the file's name, and all are
+    listed, worst first, in ``results.json``. Detected persons that overlap no
+    annotated one by an IoU of 0.5 are counted and left out: false positives
+    have no score.
+
+    It takes the place of the host's hook, and ``tools/test.py --badcase``
+    switches it on::
+
+        default_hooks = dict(
+            badcase=dict(
+                _delete_=True, type='ClipBadCaseHook', metric='posetrack'))
+
+    There ``metric`` must be set: the host's test tool fills in the head's
+    loss otherwise.
+
+    Args:
+        enable (bool): Whether to look; ``--badcase`` sets it. Defaults to
+            ``False``.
+        show, wait_time, kpt_thr, backend_args, maps, height: As of
+            :class:`ClipVisualizationHook`, with the same defaults.
+        interval (int): Look at every so many-th person. Defaults to 1.
+        out_dir (str): Folder, below the run's own unless absolute. Defaults
+            to ``'badcase'``.
+        metric (str): ``'posetrack'`` (share of joints within half a head
+            size), ``'oks'`` or ``'pck'`` (share of joints within 0.1 of the
+            box's longer side). Defaults to ``'posetrack'``.
+        badcase_thr (float): In [0, 1]. Defaults to 0.5.
+        max_cases (int): How many are drawn at most, by each process.
+            Defaults to 50.
+        ann_file (str, optional): Annotations for detected persons. Defaults
+            to None, those of the test's evaluator.
 
     Raises:
-        ValueError: If it cannot be decoded.
+        ValueError: If an option is out of range or unknown; when testing, if
+            a person comes without annotation and no file is known.
     """
-    path = sample.metainfo['img_path']
-    image = mmcv.imfrombytes(fileio.get(path, backend_args=backend_args))
-    if image is None:
-        raise ValueError(f'{path} cannot be decoded as an image')
-    return image
 
+    def __init__(self,
+                 enable: bool = False,
+                 show: bool = False,
+                 wait_time: float = 0.,
+                 interval: int = 1,
+                 kpt_thr: float = 0.3,
+                 out_dir: str = 'badcase',
+                 backend_args: Optional[dict] = None,
+                 metric: str = 'posetrack',
+                 badcase_thr: float = 0.5,
+                 max_cases: int = 50,
+                 ann_file: Optional[str] = None,
+                 maps: Sequence[str] = ('heatmap', 'useful', 'noisy'),
+                 height: int = 192) -> None:
+        check_integers(1, interval=interval, max_cases=max_cases)
+        if metric not in ('posetrack', 'oks', 'pck'):
+            raise ValueError(
+                "metric must be 'posetrack', 'oks' or 'pck', got "
+                f'{metric!r} '
+                "(MMPose's test tool fills in the head's loss where the "
+                'config sets none)')
+        if not 0 <= badcase_thr <= 1:
+            raise ValueError('badcase_thr must be in [0, 1], got '
+                             f'{badcase_thr!r}')
+        self.enable = enable
+        self.show = show
+        self.wait_time = wait_time
+        self.interval = interval
+        self.kpt_thr = kpt_thr
+        self.out_dir = out_dir
+        self.backend_args = backend_args
+        self.metric = metric
+        self.badcase_thr = badcase_thr
+        self.max_cases = max_cases
+        self.ann_file = ann_file
+        self.maps = _check_maps(maps)
+        self.height = height
 
-def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Write a picture, (H, W, 3), uint8, BGR, whole or not at all.
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Start anew."""
+        self._annotated: Optional[Dict[int, List[dict]]] = None
+        self._seen = self._scored = 0
+        self._cases: List[dict] = []
+        # the worst, the best of them first; numbers break ties
+        self._worst: List[Tuple] = []
+        self._number = count()
 
-    Raises:
-        OSError: If it cannot be written.
-    """
-    with atomic_path(path) as temporary:
-        options: List[int] = [cv2.IMWRITE_JPEG_QUALITY, 92]
-        if not cv2.imwrite(str(temporary), picture, options):
-            raise OSError(f'{path} cannot be written')
+    def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
+                        outputs: Sequence[PoseDataSample]) -> None:
+        """Score a batch's persons."""
+        if not self.enable:
+            return
+        sigmas = np.asarray(runner.test_evaluator.dataset_meta['sigmas'])
+        for clip, sample in zip(data_batch['inputs'], outputs):
+            self._seen += 1
+            if (self._seen - 1) % self.interval:
+                continue
+            person = self._annotation(runner, sample)
+            if person is None:
+                continue
+            self._scored += 1
+            pose = np.asarray(sample.pred_instances.keypoints[0])
+            score = score_of(self.metric, pose, person, sigmas)
+            if score <= self.badcase_thr:
+                self._keep(score, clip, sample, person)
+
+    def after_test_epoch(self,
+                         runner: Runner,
+                         metrics: Optional[Dict[str, float]] = None) -> None:
+        """Draw the worst and write the table."""
+        if not self.enable:
+            return
+        folder = Path(runner.work_dir) / runner.timestamp / self.out_dir
+        for _, _, clip, sample, record, joints in self._worst:
+            picture = _picture(self, runner,
+                               runner.test_evaluator.dataset_meta, clip,
+                               sample, joints)
+            path = folder / record['picture']
+            _write_picture(path, picture)
+            if self.show:
+                Visualizer.get_current_instance().show(
+                    np.ascontiguousarray(picture[..., ::-1]),
+                    win_name=path.stem,
+                    wait_time=self.wait_time)
+        parts = all_gather_object((self._seen, self._scored, self._cases))
+        if not is_main_process():
+            return
+        cases = sorted((case for part in parts for case in part[2]),
+                       key=lambda case: case['score'])
+        seen, scored = (sum(part[i] for part in parts) for i in (0, 1))
+        write_json(
+            folder / 'results.json',
+            dict(
+                metric=self.metric,
+                badcase_thr=self.badcase_thr,
+                persons=seen,
+                scored=scored,
+                cases=cases),
+            indent=1)
+        runner.logger.info(
+            f'{len(cases)} of {scored} scored persons ({seen} tested) have '
+            f'{self.metric} <= {self.badcase_thr}: {folder}')
+
+    def _annotation(self, runner: Runner,
+                    sample: PoseDataSample) -> Optional[dict]:
+        """The person's annotation; None for a false positive."""
+        person = sample.metainfo.get('raw_ann_info')
+        if person is not None:
+            return person if _has_joints(person) else None
+        if self._annotated is None:
+            path = self._ann_file(runner)
+            self._annotated = defaultdict(list)
+            for person in get_records(read_json(path), 'annotations', path):
+                if _has_joints(person):
+                    self._annotated[person['image_id']].append(person)
+        persons = self._annotated.get(sample.metainfo['img_id'])
+        if not persons:
+            return None
+        boxes = torch.tensor([person['bbox'] for person in persons]).double()
+        boxes[:, 2:] += boxes[:, :2]
+        detected = torch.as_tensor(sample.pred_instances.bboxes[:1]).double()
+        iou, best = box_iou(detected, boxes)[0].max(dim=0)
+        return persons[int(best)] if iou >= 0.5 else None
+
+    def _ann_file(self, runner: Runner) -> str:
+        if self.ann_file is not None:
+            return self.ann_file
+        for metric in runner.test_evaluator.metrics:
+            if getattr(metric, 'ann_file', None):
+                return str(metric.ann_file)
+        raise ValueError(
+            'ClipBadCaseHook needs annotations of the detected persons: the '
+            "evaluator names no ann_file, give the hook's ann_file")
+
+    def _keep(self, score: float, clip: Tensor, sample: PoseDataSample,
+              person: dict) -> None:
+        record = dict(
+            score=score,
+            img_path=sample.metainfo['img_path'],
+            sample=sample.metainfo['id'],
+            annotation=person.get('id'),
+            track=person.get('track_id'),
+            bbox=np.round(sample.pred_instances.bboxes[0], 1).tolist(),
+            picture=f'{score:.3f}_{_sample_name(sample)}.jpg')
+        self._cases.append(record)
+        entry = (-score, next(self._number), clip, sample, record,
+                 _joints_of(person))
+        if len(self._worst) < self.max_cases:
+            heapq.heappush(self._worst, entry)
+        else:
+            dropped = heapq.heappushpop(self._worst, entry)
+            dropped[4]['picture'] = None

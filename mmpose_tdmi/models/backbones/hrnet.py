@@ -5,9 +5,8 @@ Section 3.1, "Feature difference sequences generation": TDMI reads F^j, j =
 transition, which gives it the channels of the other three; stages 2 to 4 are
 their highest-resolution branch.
 
-Shape shorthand: N frames, C channels of branch 0, H x W input pixels.
+Shape letters: N frames, C channels of branch 0, H x W input pixels.
 """
-
 from typing import Iterable, List, Optional, Sequence, Tuple
 
 from mmpose.models.backbones import HRNet
@@ -30,9 +29,6 @@ class MultiStageHRNet(HRNet):
         frozen (bool): Freeze every parameter and keep batch normalisation in
             eval mode, also after ``train()``. Defaults to ``False``.
         **kwargs: As HRNet's.
-
-    Raises:
-        ValueError: If ``out_stages`` names a stage that HRNet does not have.
     """
 
     def __init__(self,
@@ -54,7 +50,6 @@ class MultiStageHRNet(HRNet):
 
     @property
     def out_channels(self) -> Tuple[int, ...]:
-        """tuple[int]: Channels of each returned map."""
         configs = (self.stage2_cfg, self.stage2_cfg, self.stage3_cfg,
                    self.stage4_cfg)
         chosen = [configs[stage - 1] for stage in self.out_stages]
@@ -63,26 +58,18 @@ class MultiStageHRNet(HRNet):
                      for config in chosen)
 
     def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
-        """Maps of the chosen stages.
-
-        Args:
-            x (Tensor): Frames, (N, in_channels, H, W).
-
-        Returns:
-            tuple[Tensor]: One map (N, C, H / 4, W / 4) per stage of
-            ``out_stages``.
-        """
+        """Frames (N, in_channels, H, W) to a map (N, C, H / 4, W / 4) for each
+        of ``out_stages``."""
         x = self.relu(self.norm1(self.conv1(x)))
         x = self.relu(self.norm2(self.conv2(x)))
-        x = self.layer1(x)
-        branches = self._enter_stage(self.transition1, [x])
+        branches = self._enter_stage(self.transition1, [self.layer1(x)])
         maps = [branches[0]]
-        branches = self.stage2(branches)
-        maps.append(branches[0])
-        branches = self.stage3(self._enter_stage(self.transition2, branches))
-        maps.append(branches[0])
-        branches = self.stage4(self._enter_stage(self.transition3, branches))
-        maps.append(branches[0])
+        for stage, transition in ((self.stage2, self.transition2),
+                                  (self.stage3,
+                                   self.transition3), (self.stage4, ())):
+            branches = stage(branches)
+            maps.append(branches[0])
+            branches = self._enter_stage(transition, branches)
         return tuple(maps[stage - 1] for stage in self.out_stages)
 
     @staticmethod
@@ -95,6 +82,5 @@ class MultiStageHRNet(HRNet):
         ]
 
     def train(self, mode: bool = True) -> 'MultiStageHRNet':
-        """Set the mode; a frozen backbone stays in eval mode."""
         super().train(mode and not self.frozen)
         return self

@@ -1,22 +1,15 @@
-"""A block of the vision transformer: attention, then perceptron.
-
-Normalisation comes before each, as in ViTPose. Parameters have the names of
-mmpretrain's ``TransformerEncoderLayer``, which MMPose's ViTPose checkpoints
-were saved with.
-
-Shape shorthand: N frames, L tokens, C channels, G heads.
-
-Plain vision transformer that gives the maps of several blocks.
+"""Plain vision transformer that gives the maps of several blocks.
 
 Dosovitskiy et al., "An Image is Worth 16x16 Words", as ViTPose (Xu et al.,
 "ViTPose: Simple Vision Transformer Baselines for Human Pose Estimation",
 NeurIPS 2022) uses it: no class token, patches cut with a padding of 2, a
-learnt position embedding. State-dict keys are those of MMPose's ViTPose
-checkpoints, whose configs need mmpretrain for the same network; this module
-does not. TDMI needs maps of several depths: those of intermediate blocks, all
-of stride 16.
+learnt position embedding, normalisation before each part of a block.
+State-dict keys are those of MMPose's ViTPose checkpoints, whose configs need
+mmpretrain for the same network; this module does not. TDMI needs maps of
+several depths: those of intermediate blocks, all of stride 16.
 
-Shape shorthand: N frames, C channels, H x W input pixels, h x w patches.
+Shape letters: N frames, L tokens, C channels, G heads, H x W input pixels, h x
+w patches.
 """
 from typing import Mapping, Sequence, Tuple, Union
 
@@ -35,15 +28,7 @@ from ..layers.blocks import check_choice
 
 
 class SelfAttention(BaseModule):
-    """Multi-head self-attention with one layer for query, key and value.
-
-    Args:
-        channels (int): C, a multiple of ``num_heads``.
-        num_heads (int): G.
-
-    Raises:
-        ValueError: If ``num_heads`` does not divide ``channels``.
-    """
+    """Multi-head self-attention with one layer for query, key and value."""
 
     def __init__(self, channels: int, num_heads: int) -> None:
         super().__init__()
@@ -55,7 +40,6 @@ class SelfAttention(BaseModule):
         self.proj = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, L, C) -> (N, L, C)."""
         # (3, N, G, L, C / G)
         query, key, value = self.qkv(x).unflatten(
             -1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
@@ -64,19 +48,11 @@ class SelfAttention(BaseModule):
 
 
 class TransformerBlock(BaseModule):
-    """x + attention(norm(x)), then x + perceptron(norm(x)).
+    """x + attention(norm(x)), then x + perceptron(norm(x)), each skipped by a
+    frame with the drop path rate in training."""
 
-    Args:
-        channels (int): C; the perceptron's hidden width is four times it.
-        num_heads (int): G.
-        drop_path_rate (float): Probability with which a frame skips each of
-            the two in training. Defaults to 0.
-    """
-
-    def __init__(self,
-                 channels: int,
-                 num_heads: int,
-                 drop_path_rate: float = 0.) -> None:
+    def __init__(self, channels: int, num_heads: int,
+                 drop_path_rate: float) -> None:
         super().__init__()
         drop_path = dict(type='DropPath', drop_prob=drop_path_rate)
         self.ln1 = nn.LayerNorm(channels, eps=1e-6)
@@ -98,7 +74,6 @@ class TransformerBlock(BaseModule):
                 nn.init.normal_(layer.bias, std=1e-6)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, L, C) -> (N, L, C)."""
         x = x + self.attn_drop_path(self.attn(self.ln1(x)))
         return self.ffn(self.ln2(x), identity=x)
 
@@ -134,9 +109,6 @@ class MultiStageViT(BaseModule):
         with_cp (bool): Recompute blocks in the backward pass. Defaults to
             ``False``.
         init_cfg (dict | list[dict], optional): Initialisation config.
-
-    Raises:
-        ValueError: If an option is invalid.
     """
 
     PATCH_SIZE = 16
@@ -196,24 +168,17 @@ class MultiStageViT(BaseModule):
 
     @property
     def out_channels(self) -> Tuple[int, ...]:
-        """tuple[int]: Channels of each returned map."""
         return (self.embed_dims, ) * len(self.out_indices)
 
     def init_weights(self) -> None:
-        """Initialise; a pretrained position embedding stays."""
         trunc_normal_(self.pos_embed, std=0.02)
         super().init_weights()
 
     def _fit_position_embedding(self, state_dict: dict, prefix: str,
                                 *args) -> None:
-        """Make a checkpoint's position embedding this network's.
-
-        A class token and its position are dropped; a grid of another size,
-        square or with this network's ratio of sides, is resized.
-
-        Raises:
-            ValueError: If the checkpoint's grid is neither.
-        """
+        """Make a checkpoint's position embedding this network's: a class token
+        and its position are dropped; a grid of another size, square or with
+        this network's ratio of sides, is resized."""
         skip = int(state_dict.pop(f'{prefix}cls_token', None) is not None)
         name = f'{prefix}pos_embed'
         if name not in state_dict:
@@ -238,15 +203,8 @@ class MultiStageViT(BaseModule):
             f'network\'s {height} x {width}')
 
     def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
-        """Maps of the chosen blocks.
-
-        Args:
-            x (Tensor): Frames, (N, in_channels, H, W).
-
-        Returns:
-            tuple[Tensor]: One map (N, C, h, w) for each of ``out_indices``;
-            h = H / 16, w = W / 16 where 16 divides them.
-        """
+        """Frames (N, in_channels, H, W) to a map (N, C, h, w) for each of
+        ``out_indices``; h = H / 16, w = W / 16 where 16 divides them."""
         x, size = self.patch_embed(x)
         x = x + resize_position_embedding(self.pos_embed,
                                           self.patch_resolution, size)
@@ -263,23 +221,13 @@ class MultiStageViT(BaseModule):
         return tuple(maps)
 
     def train(self, mode: bool = True) -> 'MultiStageViT':
-        """Set the mode; a frozen backbone stays in eval mode."""
         return super().train(mode and not self.frozen)
 
 
 def resize_position_embedding(embedding: Tensor, grid: Tuple[int, int],
                               size: Tuple[int, int]) -> Tensor:
-    """Resize a position embedding to another grid, bicubically.
-
-    Args:
-        embedding (Tensor): (1, grid[0] * grid[1], C).
-        grid (tuple[int, int]): Rows and columns that it is for.
-        size (tuple[int, int]): Rows and columns wanted.
-
-    Returns:
-        Tensor: (1, size[0] * size[1], C); ``embedding`` itself if the grids
-        are equal.
-    """
+    """Resize a position embedding (1, rows * columns, C) for a grid of so many
+    rows and columns to another one, bicubically."""
     if tuple(grid) == tuple(size):
         return embedding
     maps = embedding.transpose(1, 2).unflatten(2, grid)

@@ -1,27 +1,10 @@
-"""Checks of config values that say which key is wrong and what was found.
+"""Residual blocks and initialisations that the paper's boxes share, and checks
+of config values that say which key is wrong and what was found.
 
-Leaving half precision where it would hurt.
-
-An initialisation with which a convolution passes its input on.
-
-Deformable convolutions whose offsets start at zero are then the identity (or,
-with a modulation that starts at 1/2, with a gain of 2), and what comes before
-and after them is connected from the first iteration on. In the paper's recipe
-they start at random; that costs little in a long training and much in a short
-one.
-
-Chains of ResNet basic blocks, the paper's "residual blocks".
-
-Used for intra-stage fusion (Eq. 2), for estimating offsets and modulation
-(Eq. 3) and for aggregation (Sec. 3.2, "Heatmap generation"). The block is
-MMPose's ``BasicBlock``; this module only says how a chain is put together.
-The paper does not say what the skip of a block looks like; the authors' code
-gives the first block of every chain a 1x1 convolution with batch
-normalisation, also where the channels agree: ``skip_projection='always'``.
-
-Shape shorthand: N maps, C channels, H x W feature cells.
+Shape letters: N maps, C channels, H x W feature cells.
 """
-from typing import Any, Mapping, Optional, Sequence
+import inspect
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Union
 
 import torch
 from mmcv.cnn import build_conv_layer, build_norm_layer
@@ -34,66 +17,57 @@ from torch import Tensor, nn
 
 
 def check_choice(key: str, value: Any, choices: Sequence) -> None:
-    """Raise a ValueError naming ``key`` unless ``value`` is a choice."""
     # 1 and True are equal, and are not the same choice
-    if not any(
-            type(value) is type(choice) and value == choice
-            for choice in choices):
+    if not any(type(value) is type(x) and value == x for x in choices):
         raise ValueError(f'{key} must be one of {tuple(choices)}, got '
                          f'{value!r}')
 
 
 def check_positive_int(key: str, value: Any) -> None:
-    """Raise a ValueError naming ``key`` unless ``value`` is an int >= 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f'{key} must be a positive integer, got {value!r}')
 
 
 def check_bool(key: str, value: Any) -> None:
-    """Raise a ValueError naming ``key`` unless ``value`` is a bool."""
     if not isinstance(value, bool):
         raise ValueError(f'{key} must be True or False, got {value!r}')
 
 
 def check_norm_cfg(key: str, value: Any) -> None:
-    """Raise a ValueError naming ``key`` unless ``value`` is a layer config.
-
-    Args:
-        key (str): The config key.
-        value: Must be None or a mapping with a ``type``.
-    """
     if value is not None and (not isinstance(value, Mapping)
                               or 'type' not in value):
         raise ValueError(f'{key} must be None or a dict with a type, such as '
                          f"dict(type='BN'), got {value!r}")
 
 
+def _is_finite_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(
+        value, bool) and abs(value) < float('inf')
+
+
 def check_positive(key: str, value: Any) -> None:
-    """Raise a ValueError naming ``key`` unless ``value`` is a number > 0."""
-    if isinstance(value, bool) or not isinstance(
-            value, (int, float)) or not 0 < value < float('inf'):
+    if not _is_finite_number(value) or value <= 0:
         raise ValueError(f'{key} must be a positive number, got {value!r}')
 
 
+def check_not_negative(key: str, value: Any) -> None:
+    if not _is_finite_number(value) or value < 0:
+        raise ValueError(f'{key} must be a finite number >= 0, got {value!r}')
+
+
 def merge_options(key: str, options: Optional[Mapping],
-                  defaults: Mapping) -> dict:
-    """Fill a config dict's gaps with defaults; refuse keys it cannot have.
-
-    Args:
-        key (str): The config key that ``options`` was given under.
-        options (Mapping, optional): What the config gives.
-        defaults (Mapping): Every allowed key with its default.
-
-    Returns:
-        dict: A new dict with exactly the keys of ``defaults``.
-
-    Raises:
-        ValueError: If ``options`` is no mapping or has an unknown key.
-    """
-    if options is None:
-        options = {}
+                  defaults: Union[Mapping, Callable]) -> dict:
+    """Every option of a config key; ``defaults`` is a mapping, or the function
+    or class whose parameters that have defaults are the options."""
+    options = {} if options is None else options
     if not isinstance(options, Mapping):
         raise ValueError(f'{key} must be a dict, got {options!r}')
+    if not isinstance(defaults, Mapping):
+        parameters = inspect.signature(defaults).parameters
+        defaults = {
+            name: x.default
+            for name, x in parameters.items() if x.default is not x.empty
+        }
     unknown = sorted(set(options) - set(defaults))
     if unknown:
         raise ValueError(f'{key} has no option {", ".join(unknown)}; its '
@@ -107,9 +81,27 @@ def at_least_float32(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
 
 
+def paper_init(*layers: str) -> List[dict]:
+    """The paper's ``init_cfg`` of new layers: convolutions, those named or
+    all, N(0, 0.001), normalisation 1 and 0."""
+    return [
+        dict(
+            type='Normal',
+            layer=list(layers or ('Conv2d', 'DeformableConv2d')),
+            std=0.001),
+        dict(type='Constant', layer=['_BatchNorm', 'GroupNorm'], val=1)
+    ]
+
+
 @WEIGHT_INITIALIZERS.register_module(name='Dirac')
 class DiracInit(BaseInit):
     """Each output channel is the input channel of the same number.
+
+    Deformable convolutions whose offsets start at zero are then the identity
+    (with a modulation that starts at 1/2, at a gain of 2), and what comes
+    before and after them is connected from the first iteration on. In the
+    paper's recipe they start at random; that costs little in a long training
+    and much in a short one.
 
     Args:
         gain (float): What the channels are multiplied by. Defaults to 1.
@@ -122,17 +114,13 @@ class DiracInit(BaseInit):
         self.gain = gain
 
     def __call__(self, module: nn.Module) -> None:
-        """Initialise a module's layers."""
-
-        def init(part: nn.Module) -> None:
+        for part in module.modules():
             names = {type(part).__name__, *_get_bases_name(part)}
             if self.wholemodule or names & set(self.layer):
                 nn.init.dirac_(part.weight)
                 part.weight.data.mul_(self.gain)
                 if getattr(part, 'bias', None) is not None:
                     nn.init.constant_(part.bias, self.bias)
-
-        module.apply(init)
         if hasattr(module, '_params_init_info'):
             update_init_info(module, init_info=self._get_init_info())
 
@@ -140,28 +128,23 @@ class DiracInit(BaseInit):
         return f'{type(self).__name__}: gain={self.gain}, bias={self.bias}'
 
 
-SKIP_PROJECTIONS = ('needed', 'always')
-
-
 class ResidualChain(BaseModule):
-    """``num_blocks`` basic blocks (two 3x3 convolutions each) in a row.
+    """The paper's "residual blocks": MMPose's basic blocks (two 3x3
+    convolutions each) in a row, in Eq. 2, Eq. 3 and the aggregation.
 
     Args:
         in_channels (int): Channels of the input.
         out_channels (int): Channels of every block's output.
-        num_blocks (int): Number of blocks, at least 1.
+        num_blocks (int): Number of blocks.
         skip_projection (str): When the first block's skip is a 1x1
-            convolution with normalisation: ``'needed'``, only where
-            ``in_channels != out_channels``, or ``'always'`` (the authors'
-            code). Defaults to ``'needed'``.
+            convolution with normalisation, of which the paper says nothing:
+            ``'needed'``, only where ``in_channels != out_channels``, or
+            ``'always'`` (the authors' code).
         norm_cfg (dict, optional): Config of the normalisation layers.
             Defaults to ``None``, batch normalisation.
         with_cp (bool): Recompute activations in the backward pass to save
-            memory. Defaults to ``False``.
+            memory.
         init_cfg (dict | list[dict], optional): Initialisation config.
-
-    Raises:
-        ValueError: If ``num_blocks`` or ``skip_projection`` is invalid.
     """
 
     def __init__(self,
@@ -174,7 +157,7 @@ class ResidualChain(BaseModule):
                  init_cfg=None) -> None:
         super().__init__(init_cfg)
         check_positive_int('num_blocks', num_blocks)
-        check_choice('skip_projection', skip_projection, SKIP_PROJECTIONS)
+        check_choice('skip_projection', skip_projection, ('needed', 'always'))
         norm_cfg = norm_cfg or dict(type='BN')
         downsample = None
         if skip_projection == 'always' or in_channels != out_channels:
@@ -183,19 +166,12 @@ class ResidualChain(BaseModule):
                     None, in_channels, out_channels, kernel_size=1,
                     bias=False),
                 build_norm_layer(norm_cfg, out_channels)[1])
-        blocks = [
-            BasicBlock(
-                in_channels,
-                out_channels,
-                downsample=downsample,
-                norm_cfg=norm_cfg,
-                with_cp=with_cp)
-        ]
-        blocks.extend(
-            BasicBlock(
-                out_channels, out_channels, norm_cfg=norm_cfg, with_cp=with_cp)
-            for _ in range(num_blocks - 1))
-        self.blocks = Sequential(*blocks)
+        self.blocks = Sequential(*(BasicBlock(
+            in_channels if i == 0 else out_channels,
+            out_channels,
+            downsample=downsample if i == 0 else None,
+            norm_cfg=norm_cfg,
+            with_cp=with_cp) for i in range(num_blocks)))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H, W), >= 0."""

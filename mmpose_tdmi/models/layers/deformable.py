@@ -1,65 +1,23 @@
-"""Modulated deformable convolution (DCNv2) from stock PyTorch operators.
+"""Modulated deformable convolution (DCNv2) of Eq. 4, and its steering, Eq. 3.
 
-The operator of Zhu et al., "Deformable ConvNets v2", as TDMI uses it in
-Eq. 4, written with :func:`torch.nn.functional.grid_sample` and one matrix
-product. It gives the values of torchvision's and mmcv's compiled operators,
-and what those lack: several CPU threads, double backward (both compiled
-operators have none) and export by tracing.
-
-Shape shorthand: N maps, C input and O output channels, G offset groups, P
-points of the kernel (kh * kw), H x W input and H' x W' output cells.
-
-Modulated deformable convolution for inference on CPUs, block by block.
-
-The values of :func:`deform_conv2d_grid_sample`, whose intermediate results
-are nine times the map and leave the processor's caches between each step and
-the next. Here a few offset groups of one map go through all steps before the
-next few, in buffers that are used again. Measured (docs/performance.md), that
-halves the time of one map and takes a third of it off a batch. It has no
-backward pass.
-
-Shape shorthand: N maps, C input and O output channels, G offset groups, P
-points of the kernel, H x W cells.
-
-A modulated deformable convolution (DCNv2) with a choice of backends.
-
-Implements the operator of TDMI's Eq. 4. The layer owns the kernel; offsets
-and modulation are inputs. Its parameters (``weight``, ``bias``) are the same
-in every backend, so a checkpoint does not know which backend wrote it:
+The operator of Zhu et al., "Deformable ConvNets v2". Offsets and modulation
+are inputs, the layer owns the kernel, whose parameters are the same in every
+backend, so a checkpoint does not know which one wrote it:
 
 - ``'mmcv'``: ``mmcv.ops.modulated_deform_conv2d``;
 - ``'torchvision'``: ``torchvision.ops.deform_conv2d``;
-- ``'grid_sample'``: stock PyTorch operators, see ``grid_sample_deform.py``:
-  the fast one on CPUs, the only one with double backward, and traceable.
-  Without gradients on a CPU, and not while being traced, it takes the form of
-  ``blocked_deform.py``, which is faster still;
-- ``'auto'``: by the input's device: CUDA takes mmcv's operator, or
-  torchvision's where mmcv is built without operators; all else takes
-  ``grid_sample``.
+- ``'grid_sample'``: stock PyTorch operators, here. The same values, and what
+  the compiled operators lack: several CPU threads, double backward, export by
+  tracing. Without gradients on a CPU, and not while being traced, it goes
+  block by block, which is faster still;
+- ``'auto'``: on CUDA mmcv's operator, or torchvision's where mmcv is built
+  without operators; all else takes ``'grid_sample'``.
 
-The compiled operators do not exist in bfloat16 and lose accuracy in
-float16, so the layer runs in float32 inside autocast (float64 input stays
-float64).
+The compiled operators do not exist in bfloat16 and lose accuracy in float16,
+so the layer runs in float32 inside autocast (float64 input stays float64).
 
-Shape shorthand: N maps, C input and O output channels, G offset groups, P
-points of the kernel, H x W cells.
-
-Offsets and modulation of a deformable convolution from a feature map.
-
-The "regular convolution" of Eq. 3: two 3x3 convolutions estimate the kernel
-offsets O and the modulation W. How they are initialised is a choice:
-
-- ``'zeros'`` (default, as is usual for DCNv2): offsets start at zero and the
-  modulation constant, so that the layer starts as a plain convolution,
-  scaled by sigmoid(0) = 0.5 with a sigmoid mask and by 1 without;
-- ``'normal'``: N(0, 0.001) with zero biases, the authors' recipe for every
-  new convolution. Without a sigmoid the modulation then starts close to 0.
-
-The authors' code puts no sigmoid on the mask and dilates the estimating
-convolutions by 3.
-
-Shape shorthand: N maps, C channels, G offset groups, P kernel points, H x W
-cells.
+Shape letters: N maps, C input and O output channels, G offset groups, P
+points of the kernel (kh * kw), H x W input and H' x W' output cells.
 """
 from typing import Callable, Optional, Sequence, Tuple
 
@@ -70,6 +28,9 @@ from torch import Tensor, nn
 from torch.nn.modules.utils import _pair
 
 from .blocks import at_least_float32, check_choice, check_positive_int
+
+#: Offset groups in a block, at least: fewer make the steps too short.
+_MIN_BLOCK = 4
 
 
 def deform_conv2d_grid_sample(
@@ -91,8 +52,7 @@ def deform_conv2d_grid_sample(
         mask (Tensor, optional): Modulation, (N, G * P, H', W').
         weight (Tensor): (O, C, kh, kw).
         bias (Tensor, optional): (O, ).
-        stride, padding, dilation (tuple[int, int]): As a convolution's, in
-            the order (vertical, horizontal).
+        stride, padding, dilation (tuple[int, int]): (vertical, horizontal).
 
     Returns:
         Tensor: (N, O, H', W').
@@ -101,9 +61,9 @@ def deform_conv2d_grid_sample(
     out_height, out_width = offset.shape[-2:]
     points = weight.shape[-2] * weight.shape[-1]
     groups = offset.shape[1] // (2 * points)
-    base_y, base_x = sampled_cells(x, weight.shape[-2:],
-                                   (out_height, out_width), stride, padding,
-                                   dilation)
+    base_y, base_x = _sampled_cells(x, weight.shape[-2:],
+                                    (out_height, out_width), stride, padding,
+                                    dilation)
 
     offset = offset.reshape(num * groups, points, 2, out_height, out_width)
     grid = torch.stack((torch.add(base_x, offset[:, :, 1], alpha=2 / width),
@@ -126,23 +86,13 @@ def deform_conv2d_grid_sample(
     return out.reshape(num, weight.shape[0], out_height, out_width)
 
 
-def sampled_cells(x: Tensor, kernel_size: Sequence[int],
-                  out_size: Sequence[int], stride: Sequence[int],
-                  padding: Sequence[int],
-                  dilation: Sequence[int]) -> Tuple[Tensor, Tensor]:
-    """The cells that a plain convolution reads, as grid_sample counts them.
-
-    That is in [-1, 1] without align_corners, which unlike the other
-    convention also holds for maps one cell wide.
-
-    Args:
-        x (Tensor): Input, (N, C, H, W).
-        kernel_size, out_size, stride, padding, dilation (Sequence[int]): As
-            the convolution's, in the order (vertical, horizontal).
-
-    Returns:
-        tuple[Tensor, Tensor]: y, (P, H', 1), and x, (P, 1, W').
-    """
+def _sampled_cells(x: Tensor, kernel_size: Sequence[int],
+                   out_size: Sequence[int], stride: Sequence[int],
+                   padding: Sequence[int],
+                   dilation: Sequence[int]) -> Tuple[Tensor, Tensor]:
+    """The cells that a plain convolution reads: y, (P, H', 1), and x, (P, 1,
+    W'), in grid_sample's [-1, 1] without align_corners, which unlike the
+    other convention also holds for maps one cell wide."""
     factory = dict(device=x.device, dtype=x.dtype)
     cells = []
     for axis in range(2):
@@ -157,10 +107,6 @@ def sampled_cells(x: Tensor, kernel_size: Sequence[int],
     return cells[0][:, :, None], cells[1][:, None, :]
 
 
-#: Offset groups in a block, at least: fewer make the steps too short.
-_MIN_BLOCK = 4
-
-
 @torch.no_grad()
 def deform_conv2d_blocked(
     x: Tensor,
@@ -171,27 +117,19 @@ def deform_conv2d_blocked(
     padding: Tuple[int, int] = (0, 0),
     dilation: Tuple[int, int] = (1, 1)
 ) -> Tensor:
-    """Modulated deformable convolution with stride 1.
+    """:func:`deform_conv2d_grid_sample` with stride 1, without a gradient.
 
-    Args:
-        x (Tensor): Input, (N, C, H, W).
-        offset (Tensor): Kernel offsets in input cells, (N, G * P * 2, H, W),
-            the pair in the order (dy, dx).
-        mask (Tensor): Modulation, (N, G * P, H, W).
-        weight (Tensor): (O, C, kh, kw).
-        bias (Tensor, optional): (O, ).
-        padding, dilation (tuple[int, int]): As a convolution's, in the order
-            (vertical, horizontal).
-
-    Returns:
-        Tensor: (N, O, H, W), without a gradient.
+    Its intermediate results are nine times the map and leave the processor's
+    caches between each step and the next. Here a few offset groups of one map
+    go through all steps before the next few, in buffers that are used again:
+    half the time of one map, a third off a batch (docs/performance.md).
     """
     num, channels, height, width = x.shape
     out_size = offset.shape[-2:]
     points = weight.shape[-2] * weight.shape[-1]
     groups = offset.shape[1] // (2 * points)
-    base_y, base_x = sampled_cells(x, weight.shape[-2:], out_size, (1, 1),
-                                   padding, dilation)
+    base_y, base_x = _sampled_cells(x, weight.shape[-2:], out_size, (1, 1),
+                                    padding, dilation)
     maps = x.reshape(num, groups, channels // groups, height, width)
     offset = offset.reshape(num, groups, points, 2, *out_size)
     mask = mask.reshape(num, groups, 1, points * out_size[0], out_size[1])
@@ -249,12 +187,6 @@ def _old_is_compiling() -> bool:
 _is_compiling = getattr(torch.compiler, 'is_compiling', _old_is_compiling)
 
 
-def can_run_blocked(x: Tensor) -> bool:
-    """Whether ``x`` is on a CPU, without gradients, and nobody is tracing."""
-    return (x.device.type == 'cpu' and not torch.is_grad_enabled()
-            and not _is_compiling() and not torch.jit.is_tracing())
-
-
 class DeformableConv2d(BaseModule):
     """Modulated deformable convolution, kernel only (Eq. 4).
 
@@ -268,12 +200,8 @@ class DeformableConv2d(BaseModule):
             Defaults to 12.
         bias (bool): Whether there is a bias. Defaults to ``True``.
         backend (str): ``'auto'``, ``'mmcv'``, ``'torchvision'`` or
-            ``'grid_sample'``. Defaults to ``'auto'``.
+            ``'grid_sample'``, see the module. Defaults to ``'auto'``.
         init_cfg (dict | list[dict], optional): Initialisation config.
-
-    Raises:
-        ValueError: If an argument is out of its range.
-        ImportError: If ``backend='mmcv'`` and mmcv has no operators.
     """
 
     def __init__(self,
@@ -315,11 +243,9 @@ class DeformableConv2d(BaseModule):
 
     @property
     def num_points(self) -> int:
-        """int: P, the number of kernel points."""
         return self.kernel_size[0] * self.kernel_size[1]
 
     def resolve_backend(self, device: torch.device) -> str:
-        """The backend that runs a map on ``device``."""
         if self.backend != 'auto':
             return self.backend
         if device.type != 'cuda':
@@ -327,7 +253,7 @@ class DeformableConv2d(BaseModule):
         return 'torchvision' if mmcv_operator() is None else 'mmcv'
 
     def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
-        """Sample ``x`` at the displaced points, scale, and convolve.
+        """Sample (N, C, H, W) at the displaced points, scale, and convolve.
 
         Args:
             x (Tensor): (N, C, H, W).
@@ -337,10 +263,6 @@ class DeformableConv2d(BaseModule):
 
         Returns:
             Tensor: (N, O, H, W), float32 (float64 for float64 input).
-
-        Raises:
-            ValueError: If the channels of ``offset`` or ``mask`` do not fit
-                the kernel.
         """
         expected = self.groups * self.num_points
         if offset.shape[1] != 2 * expected or mask.shape[1] != expected:
@@ -358,42 +280,26 @@ class DeformableConv2d(BaseModule):
     def _run(self, x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor,
              bias: Optional[Tensor]) -> Tensor:
         backend = self.resolve_backend(x.device)
-        if backend == 'grid_sample':
-            run = (
-                deform_conv2d_blocked
-                if can_run_blocked(x) else deform_conv2d_grid_sample)
-            return run(
-                x,
-                offset,
-                mask,
-                weight,
-                bias,
-                padding=self.padding,
-                dilation=self.dilation)
+        geometry = dict(padding=self.padding, dilation=self.dilation)
         if backend == 'torchvision':
             from torchvision.ops import deform_conv2d
             return deform_conv2d(
-                x,
-                offset,
-                weight,
-                bias,
-                padding=self.padding,
-                dilation=self.dilation,
-                mask=mask)
-        return mmcv_operator()(x.contiguous(), offset.contiguous(),
-                               mask.contiguous(), weight, bias, 1,
-                               self.padding, self.dilation, 1, self.groups)
+                x, offset, weight, bias, mask=mask, **geometry)
+        if backend == 'mmcv':
+            return mmcv_operator()(x.contiguous(), offset.contiguous(),
+                                   mask.contiguous(), weight, bias, 1,
+                                   self.padding, self.dilation, 1, self.groups)
+        blocked = (
+            x.device.type == 'cpu' and not torch.is_grad_enabled()
+            and not _is_compiling() and not torch.jit.is_tracing())
+        run = deform_conv2d_blocked if blocked else deform_conv2d_grid_sample
+        return run(x, offset, mask, weight, bias, **geometry)
 
     def extra_repr(self) -> str:
-        """The layer's options, for ``print(model)``."""
         return (f'{self.in_channels}, {self.out_channels}, '
                 f'kernel_size={self.kernel_size}, padding={self.padding}, '
                 f'dilation={self.dilation}, groups={self.groups}, '
                 f'backend={self.backend!r}')
-
-
-MASKS = ('sigmoid', 'none')
-OFFSET_INITS = ('zeros', 'normal')
 
 
 class DeformableEstimator(BaseModule):
@@ -404,12 +310,13 @@ class DeformableEstimator(BaseModule):
         groups (int): G.
         num_points (int): P.
         mask (str): What is done to the modulation: ``'sigmoid'`` or
-            ``'none'``.
-        dilation (int): Dilation of the two convolutions.
-        offset_init (str): ``'zeros'`` or ``'normal'``, see the module.
-
-    Raises:
-        ValueError: If an option is invalid.
+            ``'none'`` (authors' code).
+        dilation (int): Dilation of the two convolutions (authors' code: 3).
+        offset_init (str): ``'zeros'``, usual for DCNv2: the layer starts as a
+            plain convolution, scaled by sigmoid(0) = 0.5 with a sigmoid and by
+            1 without; or ``'normal'``, N(0, 0.001) with zero biases, the
+            authors' recipe for every new convolution: without a sigmoid the
+            modulation then starts close to 0.
     """
 
     def __init__(self,
@@ -420,8 +327,8 @@ class DeformableEstimator(BaseModule):
                  dilation: int = 1,
                  offset_init: str = 'zeros') -> None:
         super().__init__()
-        check_choice('mask', mask, MASKS)
-        check_choice('offset_init', offset_init, OFFSET_INITS)
+        check_choice('mask', mask, ('sigmoid', 'none'))
+        check_choice('offset_init', offset_init, ('zeros', 'normal'))
         check_positive_int('offset_dilation', dilation)
         self.mask = mask
         self.offset_init = offset_init
@@ -451,16 +358,8 @@ class DeformableEstimator(BaseModule):
 
     def forward(self, offset_input: Tensor,
                 mask_input: Tensor) -> Tuple[Tensor, Tensor]:
-        """Offsets and modulation.
-
-        Args:
-            offset_input (Tensor): Map for the offsets, (N, C, H, W).
-            mask_input (Tensor): Map for the modulation, (N, C, H, W).
-
-        Returns:
-            tuple[Tensor, Tensor]: Offsets in cells, (N, 2 * G * P, H, W),
-            and modulation, (N, G * P, H, W), in (0, 1) with a sigmoid.
-        """
+        """Maps (N, C, H, W) to offsets in cells, (N, 2 * G * P, H, W), and
+        modulation, (N, G * P, H, W), in (0, 1) with a sigmoid."""
         offset = self.offset_conv(offset_input)
         mask = self.mask_conv(mask_input)
         return offset, mask.sigmoid_() if self.mask == 'sigmoid' else mask
@@ -471,12 +370,10 @@ class SteeredDeformableConv2d(BaseModule):
 
     Args:
         channels (int): Channels of input, output and steering map.
-        groups (int): Offset groups.
-        mask (str): ``'sigmoid'`` or ``'none'``.
+        groups, backend: As :class:`DeformableConv2d`'s.
         dilation (int): Dilation (and padding) of the deformable kernel.
+        mask, offset_init: As :class:`DeformableEstimator`'s.
         offset_dilation (int): Dilation of the estimating convolutions.
-        offset_init (str): ``'zeros'`` or ``'normal'``.
-        backend (str): As :class:`DeformableConv2d`'s.
     """
 
     def __init__(self,
@@ -495,13 +392,9 @@ class SteeredDeformableConv2d(BaseModule):
             dilation=dilation,
             groups=groups,
             backend=backend)
-        self.estimator = DeformableEstimator(
-            channels,
-            groups,
-            self.conv.num_points,
-            mask=mask,
-            dilation=offset_dilation,
-            offset_init=offset_init)
+        self.estimator = DeformableEstimator(channels, groups,
+                                             self.conv.num_points, mask,
+                                             offset_dilation, offset_init)
 
     def forward(self, x: Tensor, steering: Tensor) -> Tensor:
         """(N, C, H, W) displaced as ``steering`` (N, C, H, W) says."""

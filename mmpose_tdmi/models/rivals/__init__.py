@@ -5,8 +5,8 @@ and heads that plug into the stock estimator: same clips, boxes, codecs, flip
 test and metric. docs/rivals.md has their recipes and costs.
 """
 from .dcpose import DCPoseNeck
-from .fami_pose import FAMIFeatures, FAMIPoseHead, FAMIPoseNeck
-from .fami_pose_loss import FAMIMutualInformationLoss
+from .fami_pose import (FAMIFeatures, FAMIMutualInformationLoss, FAMIPoseHead,
+                        FAMIPoseNeck)
 from .posewarper import PoseWarpingNeck
 from .temporal_attention import TemporalAttentionHead
 

@@ -1,57 +1,24 @@
 """DCPose: heatmaps corrected by those of the frame before and after.
 
-Maps of several kinds, put side by side joint by joint.
-
-Shape shorthand: B clips, K keypoints, S kinds of maps, H x W cells.
-
-Chains of residual-steps blocks, which DCPose is built of.
-
-The block is MMPose's ``RSB``, of its RSN backbone (Cai et al., "Learning
-Delicate Local Representations for Multi-Person Pose Estimation", ECCV 2020);
-this module says how DCPose chains it: the first block's skip is a 1x1
-convolution with batch normalisation.
-
-Shape shorthand: N maps, C channels, H x W cells.
-
-Pose Temporal Merger, DCPose's search scope.
-
-Liu et al., CVPR 2021, Sec. 3.2: each joint's heatmaps of the three frames,
-the outer two weighted by how near their frame is, are merged into one. The
-merged map is where the joint may be; the correction then resamples it.
-
-Shape shorthand: B clips, K keypoints, H x W cells.
-
-Pose Residual Fusion, DCPose's motion cue.
-
-Liu et al., "Deep Dual Consecutive Network for Human Pose Estimation", CVPR
-2021, Sec. 3.3: the key frame's heatmaps minus those of the frame before, and
-minus those of the frame after, each as it is and weighted by how near that
-frame is; per joint, four maps.
-
-Shape shorthand: B clips, K keypoints, H x W cells.
-
-Pose Correction Network, DCPose's output.
-
-Liu et al., CVPR 2021, Sec. 3.4: what the residual fusion and the temporal
-merger give is combined by residual-steps blocks; for each of five dilations,
-two convolutions of that dilation turn it into offsets and modulation of a
-deformable convolution (each joint with its own) that resamples the merged
-heatmaps; the results are averaged.
-
-Shape shorthand: B clips, K keypoints, C channels, P = 9 kernel points, H x W
-cells.
-
-DCPose as a neck that gives the key frame's heatmaps.
-
 Liu et al., "Deep Dual Consecutive Network for Human Pose Estimation", CVPR
 2021: single-frame heatmaps of the key frame and of one frame before and after
-it go through Pose Residual Fusion, Pose Temporal Merger and Pose Correction
-Network. The backbone and the layer to heatmaps are the single-frame model's,
-frozen. A head without layers of its own (``final_layer=None``) follows.
+it go through
 
-The blocks are residual steps without channel groups, as in the released
-configs (the paper speaks of residual blocks of 3x3 convolutions). What
-differs from the authors' release:
+- Pose Residual Fusion (Sec. 3.3), the motion cue: the key frame's heatmaps
+  minus those of the frame before, and minus those of the frame after, each as
+  it is and weighted by how near that frame is; per joint, four maps;
+- Pose Temporal Merger (Sec. 3.2), the search scope: each joint's heatmaps of
+  the three frames, the outer two weighted likewise, are merged into one;
+- Pose Correction Network (Sec. 3.4): what these give is combined; for each of
+  five dilations, two convolutions of that dilation turn it into offsets and
+  modulation of a deformable convolution (each joint with its own) that
+  resamples the merged heatmaps; the results are averaged.
+
+The backbone and the layer to heatmaps are the single-frame model's, frozen. A
+head without layers of its own (``final_layer=None``) follows. The blocks are
+residual steps (MMPose's ``RSB``) without channel groups, as in the released
+configs (the paper speaks of residual blocks of 3x3 convolutions). What differs
+from the authors' release:
 
 - the clip is in order of time and folded into the batch; the release starts
   it with the key frame;
@@ -65,9 +32,9 @@ differs from the authors' release:
 - with a backbone that is not frozen the release also supervises the
   single-frame heatmaps; here the corrected ones alone are.
 
-Shape shorthand: B clips, T = 3 frames, C channels, K keypoints, H x W cells.
+Shape letters: B clips, T = 3 frames, C channels, K keypoints, H x W cells.
 """
-from typing import List, Mapping, Optional, Sequence, Tuple
+from typing import Mapping, Optional, Sequence, Tuple
 
 import torch
 from mmcv.cnn import ConvModule
@@ -77,9 +44,10 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from mmpose_tdmi.structures import FrameWindow, unfold_time
+from ..heads import SingleFrameHeatmapLayer
 from ..layers import DeformableConv2d
-from ..layers.blocks import check_choice, check_positive_int
-from .heatmap_layer import SingleFrameHeatmapLayer
+from ..layers.blocks import (check_choice, check_positive_int, merge_options,
+                             paper_init)
 
 __all__ = [
     'DCPoseNeck', 'PoseCorrection', 'PoseResidualFusion', 'PoseTemporalMerger'
@@ -87,30 +55,14 @@ __all__ = [
 
 
 def group_by_joint(*maps: Tensor) -> Tensor:
-    """Interleave heatmaps so that each joint's are neighbours.
-
-    Args:
-        *maps (Tensor): S tensors (B, K, H, W).
-
-    Returns:
-        Tensor: (B, K * S, H, W), joint k's maps at k * S ... k * S + S - 1.
-    """
+    """S heatmaps (B, K, H, W) to (B, K * S, H, W), joint k's at k * S ... k *
+    S + S - 1."""
     return torch.stack(maps, dim=2).flatten(1, 2)
 
 
 class ResidualSteps(BaseModule):
-    """``num_blocks`` residual-steps blocks in a row.
-
-    Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of every block's output.
-        num_blocks (int): Number of blocks, at least 1.
-        norm_cfg (dict, optional): Config of the normalisation layers.
-            Defaults to ``None``, batch normalisation.
-
-    Raises:
-        ValueError: If ``num_blocks`` is not positive.
-    """
+    """``num_blocks`` residual-steps blocks in a row; the first block's skip is
+    a 1x1 convolution with normalisation."""
 
     def __init__(self,
                  in_channels: int,
@@ -122,36 +74,24 @@ class ResidualSteps(BaseModule):
         norm_cfg = norm_cfg or dict(type='BN')
         skip = ConvModule(
             in_channels, out_channels, 1, norm_cfg=norm_cfg, act_cfg=None)
-        blocks = [
-            RSB(in_channels, out_channels, downsample=skip, norm_cfg=norm_cfg)
-        ]
-        blocks.extend(
-            RSB(out_channels, out_channels, norm_cfg=norm_cfg)
-            for _ in range(num_blocks - 1))
-        self.blocks = Sequential(*blocks)
+        self.blocks = Sequential(*(
+            RSB(in_channels if i == 0 else out_channels,
+                out_channels,
+                downsample=skip if i == 0 else None,
+                norm_cfg=norm_cfg) for i in range(num_blocks)))
 
     def init_weights(self) -> None:
-        """Keep what the parent's config has set.
-
-        mmcv's ``ConvModule`` would initialise its convolution once more, in
-        its own way.
-        """
+        """Keep what the parent's config has set: mmcv's ``ConvModule`` would
+        initialise its convolution once more, in its own way."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) -> (N, out_channels, H, W), >= 0."""
+        """(B, in_channels, H, W) -> (B, out_channels, H, W), >= 0."""
         return self.blocks(x)
 
 
 class PoseTemporalMerger(BaseModule):
-    """Residual-steps blocks on the three frames' weighted heatmaps.
-
-    Args:
-        num_keypoints (int): K.
-        num_blocks (int): Number of blocks.
-        frame_weights (tuple[float, float]): Weights of the frame before and
-            of the frame after, in (0, 1); the key frame's is 1.
-        norm_cfg (dict, optional): Config of the normalisation layers.
-    """
+    """Residual-steps blocks on the heatmaps of the frames before and after,
+    weighted by ``frame_weights``, and of the key frame."""
 
     def __init__(self,
                  num_keypoints: int,
@@ -172,16 +112,7 @@ class PoseTemporalMerger(BaseModule):
 
 
 class PoseResidualFusion(BaseModule):
-    """Residual-steps blocks on weighted heatmap residuals.
-
-    Args:
-        num_keypoints (int): K.
-        out_channels (int): Channels of the result.
-        num_blocks (int): Number of blocks.
-        frame_weights (tuple[float, float]): Weights of the frame before and
-            of the frame after, in (0, 1).
-        norm_cfg (dict, optional): Config of the normalisation layers.
-    """
+    """Residual-steps blocks on weighted heatmap residuals."""
 
     def __init__(self,
                  num_keypoints: int,
@@ -196,14 +127,8 @@ class PoseResidualFusion(BaseModule):
 
     def residuals(self, previous: Tensor, key: Tensor,
                   following: Tensor) -> Tensor:
-        """Weighted residuals in both directions of time.
-
-        Args:
-            previous, key, following (Tensor): Heatmaps, (B, K, H, W).
-
-        Returns:
-            Tensor: (B, 4 * K, H, W); exact zeros for a static clip.
-        """
+        """Weighted residuals in both directions of time: (B, K, H, W) each
+        -> (B, 4 * K, H, W); exact zeros for a static clip."""
         past, future = key - previous, key - following
         return group_by_joint(past, past * self.frame_weights[0], future,
                               future * self.frame_weights[1])
@@ -214,26 +139,9 @@ class PoseResidualFusion(BaseModule):
         return self.blocks(self.residuals(previous, key, following))
 
 
-MASKS = ('none', 'sigmoid')
-
-
 class PoseCorrection(BaseModule):
-    """Modulated deformable convolutions on the merged heatmaps.
-
-    Args:
-        num_keypoints (int): K.
-        in_channels (int): Channels of the residual fusion's result.
-        inner_channels (int): Channels of the combined map.
-        num_blocks (int): Number of blocks that combine.
-        dilations (Sequence[int]): One deformable convolution for each.
-        mask (str): What is done to the modulation: ``'none'`` (release) or
-            ``'sigmoid'``.
-        backend (str): As :class:`DeformableConv2d`'s.
-        norm_cfg (dict, optional): Config of the normalisation layers.
-
-    Raises:
-        ValueError: If an option is invalid.
-    """
+    """Modulated deformable convolutions on the merged heatmaps. The release
+    puts no sigmoid on the modulation (``mask``)."""
 
     def __init__(self,
                  num_keypoints: int,
@@ -245,58 +153,26 @@ class PoseCorrection(BaseModule):
                  backend: str = 'auto',
                  norm_cfg: Optional[dict] = None) -> None:
         super().__init__()
-        check_choice('mask', mask, MASKS)
-        if not dilations:
-            raise ValueError('dilations must name at least one, got '
-                             f'{dilations!r}')
-        for dilation in dilations:
-            check_positive_int('dilations', dilation)
+        check_choice('mask', mask, ('none', 'sigmoid'))
         self.mask = mask
         self.blocks = ResidualSteps(in_channels + num_keypoints,
                                     inner_channels, num_blocks, norm_cfg)
-
-        def estimators(channels: int) -> nn.ModuleList:
-            return nn.ModuleList(
-                nn.Conv2d(
-                    inner_channels,
-                    channels,
-                    kernel_size=3,
-                    padding=dilation,
-                    dilation=dilation,
-                    bias=False) for dilation in dilations)
-
-        self.offset_layers = estimators(2 * num_keypoints * 9)
-        self.mask_layers = estimators(num_keypoints * 9)
-        self.deform_conv_layers = nn.ModuleList(
-            DeformableConv2d(
-                num_keypoints,
-                num_keypoints,
-                padding=dilation,
-                dilation=dilation,
-                groups=num_keypoints,
-                backend=backend) for dilation in dilations)
-        self._start_as_identity()
-
-    def _start_as_identity(self) -> None:
-        for layer in self.deform_conv_layers:
-            nn.init.dirac_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        self.offset_layers = dilated_convolutions(inner_channels,
+                                                  2 * num_keypoints * 9,
+                                                  dilations)
+        self.mask_layers = dilated_convolutions(inner_channels,
+                                                num_keypoints * 9, dilations)
+        self.deform_conv_layers = joint_convolutions(num_keypoints, dilations,
+                                                     True, backend)
 
     def init_weights(self) -> None:
         """Initialise; deformable kernels start as the identity."""
         super().init_weights()
-        self._start_as_identity()
+        start_as_identity(self.deform_conv_layers)
 
     def forward(self, residuals: Tensor, merged: Tensor) -> Tensor:
-        """The corrected heatmaps.
-
-        Args:
-            residuals (Tensor): The residual fusion's result, (B, C, H, W).
-            merged (Tensor): The temporal merger's, (B, K, H, W).
-
-        Returns:
-            Tensor: (B, K, H, W).
-        """
+        """The residual fusion's result (B, C, H, W) and the merged heatmaps to
+        the corrected ones, (B, K, H, W) both."""
         context = self.blocks(torch.cat((residuals, merged), dim=1))
         corrected = 0
         for offset_layer, mask_layer, convolution in zip(
@@ -309,6 +185,47 @@ class PoseCorrection(BaseModule):
         return corrected / len(self.deform_conv_layers)
 
 
+def dilated_convolutions(in_channels: int, out_channels: int,
+                         dilations: Sequence[int]) -> nn.ModuleList:
+    """A 3x3 convolution without bias for each dilation."""
+    if not dilations:
+        raise ValueError(f'dilations must name at least one, got {dilations}')
+    for dilation in dilations:
+        check_positive_int('dilations', dilation)
+    return nn.ModuleList(
+        nn.Conv2d(
+            in_channels,
+            out_channels,
+            kernel_size=3,
+            padding=dilation,
+            dilation=dilation,
+            bias=False) for dilation in dilations)
+
+
+def joint_convolutions(num_keypoints: int, dilations: Sequence[int],
+                       bias: bool, backend: str) -> nn.ModuleList:
+    """A deformable convolution of heatmaps for each dilation, each joint with
+    offsets of its own, that starts as the identity."""
+    layers = nn.ModuleList(
+        DeformableConv2d(
+            num_keypoints,
+            num_keypoints,
+            padding=dilation,
+            dilation=dilation,
+            groups=num_keypoints,
+            bias=bias,
+            backend=backend) for dilation in dilations)
+    start_as_identity(layers)
+    return layers
+
+
+def start_as_identity(layers: nn.ModuleList) -> None:
+    for layer in layers:
+        nn.init.dirac_(layer.weight)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
 @MODELS.register_module()
 class DCPoseNeck(BaseModule):
     """Correct the key frame's heatmaps by those of its two neighbours.
@@ -316,33 +233,22 @@ class DCPoseNeck(BaseModule):
     Args:
         in_channels (int): C, of the backbone's last map.
         out_channels (int): K.
-        offsets (Sequence[int]): The clip's frame offsets: one frame before
-            the key frame, the key frame, one after it. Defaults to ``(-1,
-            0, 1)``.
+        offsets (Sequence[int]): The clip's frame offsets, ``(-a, 0, b)``.
         fusion_channels (int): Channels of the residual fusion's result.
-            Defaults to 34.
-        fusion_blocks (int): Its number of blocks. Defaults to 2.
-        merger_blocks (int): The temporal merger's. Defaults to 1.
-        correction_channels (int): Channels of the combined map. Defaults to
-            64.
-        correction_blocks (int): Number of blocks that combine. Defaults to
-            2.
-        dilations (Sequence[int]): Dilations of the correction's
-            convolutions. Defaults to ``(3, 6, 9, 12, 15)``.
+        fusion_blocks (int): Its number of blocks.
+        merger_blocks (int): The temporal merger's.
+        correction_channels (int): Channels of the combined map.
+        correction_blocks (int): Number of blocks that combine.
+        dilations (Sequence[int]): Of the correction's convolutions.
         mask (str): What is done to the correction's modulation: ``'none'``
-            (release) or ``'sigmoid'``. Defaults to ``'none'``.
+            (release) or ``'sigmoid'``.
         heatmap_layer (dict, optional): Options of the layer to single-frame
-            heatmaps, see :data:`HEATMAP_LAYER_DEFAULTS`.
-        backend (str): As :class:`DeformableConv2d`'s. Defaults to
-            ``'auto'``.
+            heatmaps, see :class:`SingleFrameHeatmapLayer`.
+        backend (str): As :class:`DeformableConv2d`'s.
         norm_cfg (dict, optional): Config of the normalisation layers.
-            Defaults to ``None``, batch normalisation.
         init_cfg (dict | list[dict], optional): Defaults to the release's,
             convolutions N(0, 0.001), normalisation 1 and 0; deformable
             kernels always start as the identity.
-
-    Raises:
-        ValueError: If an option is invalid; the message names its key.
     """
 
     def __init__(self,
@@ -362,52 +268,34 @@ class DCPoseNeck(BaseModule):
                  init_cfg=None) -> None:
         check_positive_int('in_channels', in_channels)
         check_positive_int('out_channels', out_channels)
-        super().__init__(init_cfg or self.default_init_cfg)
+        super().__init__(init_cfg or paper_init('Conv2d'))
         self.window = FrameWindow(tuple(offsets))
         if self.window.num_frames != 3 or self.window.key != 1:
             raise ValueError(
                 'DCPose reads one frame before and one after the key frame: '
-                'offsets must be (-a, 0, b), got '
-                f'{self.window.offsets}')
+                f'offsets must be (-a, 0, b), got {self.window.offsets}')
         first, _, last = self.window.offsets
         # the nearer frame counts more
         weights = (last / (last - first), -first / (last - first))
-        self.heatmap_layer = SingleFrameHeatmapLayer(in_channels, out_channels,
-                                                     heatmap_layer)
+        self.heatmap_layer = SingleFrameHeatmapLayer(
+            in_channels, out_channels,
+            **merge_options('heatmap_layer', heatmap_layer,
+                            SingleFrameHeatmapLayer))
         self.residual_fusion = PoseResidualFusion(out_channels,
                                                   fusion_channels,
                                                   fusion_blocks, weights,
                                                   norm_cfg)
         self.temporal_merger = PoseTemporalMerger(out_channels, merger_blocks,
                                                   weights, norm_cfg)
-        self.correction = PoseCorrection(
-            out_channels,
-            fusion_channels,
-            correction_channels,
-            correction_blocks,
-            dilations,
-            mask=mask,
-            backend=backend,
-            norm_cfg=norm_cfg)
-
-    @property
-    def default_init_cfg(self) -> List[dict]:
-        """list[dict]: The release's initialisation of new layers."""
-        return [
-            dict(type='Normal', layer='Conv2d', std=0.001),
-            dict(type='Constant', layer=['_BatchNorm', 'GroupNorm'], val=1)
-        ]
+        self.correction = PoseCorrection(out_channels, fusion_channels,
+                                         correction_channels,
+                                         correction_blocks, dilations, mask,
+                                         backend, norm_cfg)
 
     def single_frame_heatmaps(
             self, maps: Sequence[Tensor]) -> Tuple[Tensor, Tensor, Tensor]:
-        """Heatmaps of the three frames.
-
-        Args:
-            maps (Sequence[Tensor]): As :meth:`forward`'s.
-
-        Returns:
-            tuple[Tensor, Tensor, Tensor]: In order of time, (B, K, H, W).
-        """
+        """The three frames' heatmaps in order of time, (B, K, H, W) each;
+        maps as :meth:`forward`'s."""
         if isinstance(maps, Tensor):
             maps = (maps, )
         heatmaps = self.heatmap_layer(maps[-1])
@@ -415,18 +303,8 @@ class DCPoseNeck(BaseModule):
         return previous, key, following
 
     def forward(self, maps: Sequence[Tensor]) -> Tuple[Tensor]:
-        """Heatmaps of the key frames.
-
-        Args:
-            maps (Sequence[Tensor]): The backbone's maps of folded clips; the
-                last, (B * 3, C, H, W), is used.
-
-        Returns:
-            tuple[Tensor]: One map, (B, K, H, W).
-
-        Raises:
-            ValueError: If the number of frames is no multiple of 3.
-        """
+        """The backbone's maps of folded clips, of which the last, (B * 3, C,
+        H, W), is used, to the key frames' heatmaps, (B, K, H, W)."""
         frames = self.single_frame_heatmaps(maps)
         residuals = self.residual_fusion(*frames)
         merged = self.temporal_merger(*frames)

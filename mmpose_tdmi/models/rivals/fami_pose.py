@@ -1,91 +1,70 @@
 """FAMI-Pose: neighbours' features, aligned to the key frame's.
 
-What FAMI-Pose's neck gives to its head.
-
-Shape shorthand: B clips, S supporting features, C channels, H x W cells.
-
-Global transformation, FAMI-Pose's coarse alignment.
-
-Liu et al., "Temporal Feature Alignment and Mutual Information Maximization
-for Video-Based Human Pose Estimation", CVPR 2022, Sec. 3.1: from the
-difference of a supporting frame's map and the key frame's, one affine
-transformation of the whole map is estimated and applied. The release
-estimates a translation only.
-
-Here the estimate starts at zero, so that a new module passes maps through
-(the release's last layer starts at random).
-
-Shape shorthand: N pairs of frames, C channels, H x W cells.
-
-Local calibration, FAMI-Pose's fine alignment.
-
-Liu et al., CVPR 2022, Sec. 3.1: the globally aligned feature is resampled by
-deformable convolutions whose offsets and modulation come from it and the key
-frame's map. In the release:
-
-- c: a residual block on the concatenation of both;
-- two deformable convolutions in turn on c, each steered by its own input;
-- a third on the supporting feature, steered by their result; a fourth on
-  that, steered by itself.
-
-TDMI-ST's visual feature is of the same design (``spatiotemporal.py``).
-
-Shape shorthand: N maps, C channels, H x W cells.
-
-FAMI-Pose's hierarchical alignment as a neck.
-
-Liu et al., "Temporal Feature Alignment and Mutual Information Maximization
-for Video-Based Human Pose Estimation", CVPR 2022, Sec. 3.1: each supporting
-frame's map is aligned to the key frame's, first as a whole, then locally; the
-aligned maps are merged and combined with the key frame's map. The backbone is
-the single-frame model's, frozen.
-
-The paper aligns every supporting frame fully, then merges
-(``merge='after'``, the default); the release merges the globally aligned maps
-and calibrates their merger (``merge='before'``). What differs from the
-release, beside the order of the clip:
+Liu et al., "Temporal Feature Alignment and Mutual Information Maximization for
+Video-Based Human Pose Estimation", CVPR 2022. Sec. 3.1, the neck: each
+supporting frame's map is aligned to the key frame's, first as a whole, then
+locally; the aligned maps are merged and combined with the key frame's map. The
+backbone is the single-frame model's, frozen. The paper aligns every supporting
+frame fully, then merges (``merge='after'``, the default); the release merges
+the globally aligned maps and calibrates their merger (``merge='before'``).
+What differs from the release, beside the order of the clip:
 
 - the global transformation starts as the identity, not at random;
-- the pooling before its estimate makes it work on maps of any size; on 96 x
-  72 it changes nothing;
+- the pooling before its estimate makes it work on maps of any size; on 96 x 72
+  it changes nothing;
 - batch normalisation of the frozen backbone stays in eval mode; the release
   freezes its parameters only.
 
 Not in either: ``visual_shortcut``, with which a model that was loaded with
 single-frame weights starts *as* the single-frame model.
 
-Shape shorthand: B clips, T frames, S = T - 1 supporting frames, C channels,
-H x W cells.
+Sec. 3.2, the objective: with y the pose, z~ the enhanced feature, z the key
+frame's and z_s a supporting one, maximise I(y; z~ | z), what the enhanced
+feature tells about the pose beyond the key frame, and minimise I(y; z_s | z~)
+and I(y; z | z~), what is lost on the way to it. By one of two estimators, both
+described in ``mutual_information.py``. ``released``, which the published
+numbers rest on, with y the *predicted* heatmap and L the single-frame model's
+frozen heatmap layer, is, before alpha,
 
-FAMI-Pose's head: a heatmap layer and the mutual information objective.
+    -beta * V(L(z~), y) + beta * V(z, z~)
+    + V(L(z_s), y) - V(z_s, z~) + V(L(z), y) - V(z, z~)
 
-Liu et al., CVPR 2022, Sec. 3. Codecs, flip test, decoding and heatmap output
-are the host's.
+The first line stands for the maximised term, the second for the others;
+V(z, z~) occurs twice and is one term here. Gradients flow into the second
+argument only. ``vsd`` means what the paper says:
 
-Shape shorthand: B clips, C channels, K keypoints, H x W feature and heatmap
-cells.
+- ``support_conditional``: KL(sg P(y|z_s) || P(y|z~)), and ``key_conditional``:
+  KL(sg P(y|z) || P(y|z~)), for the minimised terms;
+- ``fused_gain``: the label's log-probability under P(y|z~) minus that under
+  P(y|z), the variational estimate of the maximised one.
+
+Shape letters: B clips, T frames, S supporting features, N pairs of frames, C
+channels, K keypoints, H x W feature and heatmap cells.
 """
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Union
 
 import torch
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, Sequential, constant_init, normal_init
-from mmpose.models.heads import HeatmapHead
 from mmpose.registry import MODELS
-from mmpose.utils.typing import ConfigType, OptConfigType, OptSampleList
 from torch import Tensor, nn
 
-from mmpose_tdmi.structures import FrameWindow, fold_time, unfold_time
+from mmpose_tdmi.structures import fold_time, unfold_time
 from ..disentanglement import Aggregation
-from ..heads import HeatmapActivationMixin, stack_targets
-from ..layers import ResidualChain, SteeredDeformableConv2d
+from ..heads import EnhancedFeatureHead
+from ..layers import ResidualChain
 from ..layers.blocks import (at_least_float32, check_choice,
-                             check_positive_int, merge_options)
+                             check_not_negative, check_positive_int,
+                             merge_options, paper_init)
+from ..mutual_information import (MutualInformationLoss, ProbingEstimator,
+                                  ReleasedEstimator)
+from ..spatiotemporal import ContextAlignment, supporting_frames
+from ..temporal_difference import clip_window
 
 __all__ = [
-    'FAMIFeatures', 'FAMIPoseHead',
-    'FAMIPoseNeck', 'GlobalAlignment', 'LocalCalibration'
+    'FAMI_ESTIMATORS', 'FAMIFeatures', 'FAMIMutualInformationLoss',
+    'FAMIPoseHead', 'FAMIPoseNeck', 'GlobalAlignment', 'LocalCalibration'
 ]
 
 
@@ -115,20 +94,12 @@ TRANSFORMS = dict(translation=2, affine=6)
 
 
 class GlobalAlignment(BaseModule):
-    """Transform a whole map towards the key frame's.
+    """Transform a whole map towards the key frame's: coarse alignment.
 
-    Args:
-        channels (int): C.
-        transform (str): ``'translation'`` (release) or ``'affine'``, which
-            adds the four numbers of a linear map.
-        hidden_channels (int): Width of the estimator.
-        num_reductions (int): Its number of convolutions of stride 2. What
-            they leave of the map is pooled to 3 x 3; with the release's
-            five, that is what they leave of 96 x 72.
-        norm_cfg (dict, optional): Config of the normalisation layers.
-
-    Raises:
-        ValueError: If an option is invalid.
+    One transformation, a translation or an affine one, is estimated from the
+    difference of the two maps, by convolutions of stride 2. What these leave
+    is pooled to 3 x 3; with the release's five, that is all they leave of 96 x
+    72.
     """
 
     def __init__(self,
@@ -140,7 +111,6 @@ class GlobalAlignment(BaseModule):
         super().__init__()
         check_choice('transform', transform, tuple(TRANSFORMS))
         check_positive_int('num_reductions', num_reductions)
-        self.transform = transform
         norm_cfg = norm_cfg or dict(type='BN')
         self.difference = ResidualChain(
             channels,
@@ -170,18 +140,12 @@ class GlobalAlignment(BaseModule):
         constant_init(self.estimate[-1], 0)
 
     def parameters_of(self, support: Tensor, key: Tensor) -> Tensor:
-        """The transformations' parameters.
+        """The transformations' parameters, of maps (N, C, H, W).
 
-        Args:
-            support (Tensor): The supporting frames' maps, (N, C, H, W).
-            key (Tensor): The key frames', (N, C, H, W).
-
-        Returns:
-            Tensor: (N, 2), how far the content moves, (right, down), in
-            cells; or (N, 6), these two and then, row by row, what is added
-            to the identity to give the linear map from a place in the
-            result to that in ``support``, in halves of the map's width and
-            height around its centre.
+        (N, 2), how far the content moves, (right, down), in cells; or (N, 6),
+        these two and then, row by row, what is added to the identity to give
+        the linear map from a place in the result to that in ``support``, in
+        halves of the map's width and height around its centre.
         """
         # a place in the map has to be better known than in half precision,
         # whose kernels for maps of one cell are not to be trusted either
@@ -195,16 +159,8 @@ class GlobalAlignment(BaseModule):
 
 
 def transform_maps(maps: Tensor, parameters: Tensor) -> Tensor:
-    """Resample whole maps bilinearly; what lies outside is 0.
-
-    Args:
-        maps (Tensor): (N, C, H, W).
-        parameters (Tensor): As :meth:`GlobalAlignment.parameters_of` gives
-            them, (N, 2) or (N, 6).
-
-    Returns:
-        Tensor: (N, C, H, W).
-    """
+    """Resample whole maps (N, C, H, W) bilinearly by what
+    :meth:`GlobalAlignment.parameters_of` gives; what lies outside is 0."""
     with torch.autocast(maps.device.type, enabled=False):
         dtype = torch.promote_types(maps.dtype, torch.float32)
         maps, parameters = maps.to(dtype), parameters.to(dtype)
@@ -231,49 +187,20 @@ CALIBRATION_DEFAULTS = dict(
     offset_init='normal')
 
 
-class LocalCalibration(BaseModule):
-    """Align a supporting feature to the key frame's, cell by cell.
+class LocalCalibration(ContextAlignment):
+    """Fine alignment. Options are :class:`SteeredDeformableConv2d`'s, with the
+    release's defaults."""
 
-    Args:
-        channels (int): C.
-        options (Mapping, optional): Those of :class:`SteeredDeformableConv2d`
-            in :data:`CALIBRATION_DEFAULTS`, the release's.
-        norm_cfg (dict, optional): As :class:`ResidualChain`'s.
-        with_cp (bool): As :class:`ResidualChain`'s.
-
-    Raises:
-        ValueError: If an option is invalid.
-    """
-
-    def __init__(self,
-                 channels: int,
-                 options: Optional[Mapping] = None,
-                 norm_cfg: Optional[dict] = None,
-                 with_cp: bool = False) -> None:
+    def __init__(self, channels: int, options: Optional[Mapping],
+                 **chain) -> None:
         super().__init__()
-        options = merge_options('calibration', options, CALIBRATION_DEFAULTS)
         self.context_blocks = ResidualChain(
-            2 * channels,
+            2 * channels, channels, 1, skip_projection='always', **chain)
+        self.add_convolutions(
             channels,
-            1,
-            skip_projection='always',
-            norm_cfg=norm_cfg,
-            with_cp=with_cp)
-        self.context_deform1 = SteeredDeformableConv2d(channels, **options)
-        self.context_deform2 = SteeredDeformableConv2d(channels, **options)
-        self.align_deform1 = SteeredDeformableConv2d(channels, **options)
-        self.align_deform2 = SteeredDeformableConv2d(channels, **options)
+            merge_options('calibration', options, CALIBRATION_DEFAULTS))
 
-    def forward(self, support: Tensor, key: Tensor) -> Tensor:
-        """Supporting features, aligned; all (N, C, H, W)."""
-        context = self.context_blocks(torch.cat((support, key), dim=1))
-        context = self.context_deform1(context, context)
-        context = self.context_deform2(context, context)
-        aligned = self.align_deform1(support, context)
-        return self.align_deform2(aligned, aligned)
-
-
-MERGES = ('after', 'before')
+    forward = ContextAlignment.align
 
 
 @MODELS.register_module()
@@ -286,29 +213,21 @@ class FAMIPoseNeck(BaseModule):
             1x1 convolution comes first. Defaults to ``None``,
             ``in_channels``.
         offsets (Sequence[int]): The clip's frame offsets, at least two.
-            Defaults to ``(-2, -1, 0, 1, 2)``.
         merge (str): When the supporting frames are merged into one feature:
             ``'after'`` their local calibration (paper) or ``'before'`` it
             (release).
         transform (str): The global transformation: ``'translation'``
             (release) or ``'affine'``.
-        calibration (dict, optional): Options of the local calibration, see
-            :data:`CALIBRATION_DEFAULTS`.
+        calibration (dict, optional): Options of :class:`LocalCalibration`.
         num_merge_blocks (int): Residual blocks that merge the supporting
-            frames. Defaults to 2.
+            frames.
         num_output_blocks (int): Residual blocks on the merger and the key
-            frame's map. Defaults to 3.
+            frame's map.
         visual_shortcut (bool): Start as the single-frame model, see
-            :class:`Aggregation`. Defaults to ``False``.
-        norm_cfg (dict, optional): Config of the normalisation layers.
-            Defaults to ``None``, batch normalisation.
-        with_cp (bool): Recompute residual blocks in the backward pass.
-            Defaults to ``False``.
+            :class:`Aggregation`.
+        norm_cfg, with_cp: As :class:`ResidualChain`'s.
         init_cfg (dict | list[dict], optional): Defaults to the release's,
             convolutions N(0, 0.001), normalisation 1 and 0.
-
-    Raises:
-        ValueError: If an option is invalid; the message names its key.
     """
 
     def __init__(self,
@@ -327,164 +246,187 @@ class FAMIPoseNeck(BaseModule):
         check_positive_int('in_channels', in_channels)
         channels = in_channels if out_channels is None else out_channels
         check_positive_int('out_channels', channels)
-        check_choice('merge', merge, MERGES)
-        super().__init__(init_cfg or self.default_init_cfg)
-        self.window = FrameWindow(tuple(offsets))
-        if self.window.num_frames < 2:
-            raise ValueError('offsets must hold at least one supporting '
-                             f'frame, got {self.window.offsets}')
+        check_choice('merge', merge, ('after', 'before'))
+        super().__init__(init_cfg or paper_init())
+        self.window = clip_window(offsets)
         self.merge = merge
         self.projection = nn.Identity()
         if channels != in_channels:
             self.projection = nn.Conv2d(in_channels, channels, kernel_size=1)
         self.global_alignment = GlobalAlignment(
             channels, transform=transform, norm_cfg=norm_cfg)
+        chain: Dict[str, Any] = dict(norm_cfg=norm_cfg, with_cp=with_cp)
         self.local_calibration = LocalCalibration(channels, calibration,
-                                                  norm_cfg, with_cp)
-        common: Dict[str, Any] = dict(
-            skip_projection='always', norm_cfg=norm_cfg, with_cp=with_cp)
+                                                  **chain)
+        chain['skip_projection'] = 'always'
         self.merge_blocks = ResidualChain(
             (self.window.num_frames - 1) * channels, channels,
-            num_merge_blocks, **common)
+            num_merge_blocks, **chain)
         self.aggregation = Aggregation(channels, num_output_blocks,
-                                       visual_shortcut, **common)
-
-    @property
-    def default_init_cfg(self) -> List[dict]:
-        """list[dict]: The release's initialisation of new layers."""
-        return [
-            dict(
-                type='Normal', layer=['Conv2d', 'DeformableConv2d'],
-                std=0.001),
-            dict(type='Constant', layer=['_BatchNorm', 'GroupNorm'], val=1)
-        ]
-
-    def align_globally(self, support: Tensor, key: Tensor) -> Tensor:
-        """Coarse step, frame by frame.
-
-        Args:
-            support (Tensor): Supporting frames, (B, S, C, H, W).
-            key (Tensor): Key frames, (B, C, H, W).
-
-        Returns:
-            Tensor: (B, S, C, H, W).
-        """
-        num_support = support.shape[1]
-        aligned = self.global_alignment(
-            fold_time(support), key.repeat_interleave(num_support, 0))
-        return unfold_time(aligned, num_support)
+                                       visual_shortcut, **chain)
 
     def forward(self, maps: Sequence[Tensor]) -> FAMIFeatures:
-        """Align and fuse folded clips.
-
-        Args:
-            maps (Sequence[Tensor]): The backbone's maps; the last, (B * T,
-                C, H, W), is used.
-
-        Returns:
-            FAMIFeatures: Aligned and fused features.
-
-        Raises:
-            ValueError: If the number of frames is no multiple of T.
-        """
+        """Align and fuse folded clips, by the last of the backbone's maps, (B
+        * T, C, H, W)."""
         if isinstance(maps, Tensor):
             maps = (maps, )
         sequence = unfold_time(
             self.projection(maps[-1]), self.window.num_frames)
-        place = self.window.key
-        key = sequence[:, place]
-        support = torch.cat((sequence[:, :place], sequence[:, place + 1:]),
-                            dim=1)
-        aligned = self.align_globally(support, key)
+        key = sequence[:, self.window.key]
+        support = supporting_frames(sequence, self.window)
+        num_support = support.shape[1]
+        keys = key.repeat_interleave(num_support, 0)
+        aligned = self.global_alignment(fold_time(support), keys)
+        if self.merge == 'after':
+            aligned = self.local_calibration(aligned, keys)
+        merged = self.merge_blocks(
+            unfold_time(aligned, num_support).flatten(1, 2))
         if self.merge == 'before':
-            merged = self.merge_blocks(aligned.flatten(1, 2))
-            calibrated = self.local_calibration(merged, key)
             support = merged[:, None]
-        else:
-            num_support = support.shape[1]
-            keys = key.repeat_interleave(num_support, 0)
-            calibrated = self.local_calibration(fold_time(aligned), keys)
-            calibrated = self.merge_blocks(
-                unfold_time(calibrated, num_support).flatten(1, 2))
-        fused = self.aggregation(calibrated, key, key)
-        return FAMIFeatures(support, calibrated, key, fused)
+            merged = self.local_calibration(merged, key)
+        fused = self.aggregation(merged, key, key)
+        return FAMIFeatures(support, merged, key, fused)
 
 
 @MODELS.register_module()
-class FAMIPoseHead(HeatmapActivationMixin, HeatmapHead):
-    """Heatmaps of the enhanced feature.
+class FAMIPoseHead(EnhancedFeatureHead):
+    """Heatmaps of the enhanced feature, and the objective.
 
     Args:
         in_channels (int): C, the neck's.
         out_channels (int): K.
-        final_layer (dict, optional): Config of the heatmap layer. Defaults
-            to ``None``, a 3x3 convolution, ``dict(kernel_size=3,
-            padding=1)``.
-        loss (dict, optional): Config of the heatmap loss. Defaults to
-            ``None``, ``dict(type='KeypointMSELoss',
-            use_target_weight=True)``.
         mi_loss (dict, optional): Config of
             :class:`FAMIMutualInformationLoss`; its channels come from the
             head. Defaults to ``None``, heatmap loss only.
-        decoder (dict, optional): Config of the codec.
-        test_activation (str): ``'none'``, or ``'softmax'`` for heatmaps that
-            are trained as logits. Defaults to ``'none'``.
-        activation_sigma (float, optional): With softmax, the standard
-            deviation of the target Gaussians in cells. Defaults to ``None``,
-            the decoder's.
-        init_cfg (dict | list[dict], optional): Defaults to convolutions
-            N(0, 0.001).
-
-    Raises:
-        ValueError: If an option is invalid; the message names its key.
+        final_layer, loss, decoder, test_activation, activation_sigma: As
+            :class:`DisentanglementHead`'s.
+        init_cfg (dict | list[dict], optional): Defaults to the host's.
     """
+
+
+class VariationalTerms(ProbingEstimator):
+    """``vsd``; options as :class:`VSDEstimator`'s of the same names, and
+    ``beta``, the weight of ``fused_gain``."""
 
     def __init__(self,
                  in_channels: int,
-                 out_channels: int,
-                 final_layer: Optional[dict] = None,
-                 loss: OptConfigType = None,
-                 mi_loss: OptConfigType = None,
-                 decoder: OptConfigType = None,
-                 test_activation: str = 'none',
-                 activation_sigma: Optional[float] = None,
-                 init_cfg=None) -> None:
+                 num_keypoints: int,
+                 beta: float = 0.1,
+                 label_temperature: float = 0.05,
+                 probe_weight: float = 1.0,
+                 reduction: str = 'mean',
+                 gate: str = 'none') -> None:
+        super().__init__(label_temperature, probe_weight, reduction, gate)
+        self.key_probe = nn.Conv2d(in_channels, num_keypoints, 1)
+        self.support_probe = nn.Conv2d(in_channels, num_keypoints, 1)
+        self.coefficients = dict(
+            support_conditional=1., key_conditional=1., fused_gain=-beta)
+
+    def probe(self, features: FAMIFeatures) -> Dict[str, Tensor]:
+        """``key``, (B, K, H, W), and ``support``, (B * S, K, H, W)."""
+        return dict(
+            key=self.key_probe(features.key.detach()),
+            support=self.support_probe(fold_time(features.support).detach()))
+
+    def forward(self, features: FAMIFeatures, heatmaps: Tensor,
+                targets: Tensor, target_weights: Tensor) -> Dict[str, Tensor]:
+        """The terms by name, in nats. Joints of weight 0 are left out."""
+        prediction = self.probabilities(heatmaps)
+        label = targets.flatten(2).to(prediction.dtype)
+        mass = label.sum(dim=-1)
+        label = label / mass.clamp_min(1e-12)[..., None]
+        counts = ((target_weights > 0) & (mass > 0)).to(prediction.dtype)
+        with torch.no_grad():
+            probes = {
+                name: self.probabilities(maps)
+                for name, maps in self.probe(features).items()
+            }
+        terms = {
+            f'{name}_conditional':
+            self.conditional(probe, prediction, label, counts)
+            for name, probe in probes.items()
+        }
+        gain = (label * (prediction - probes['key'])).sum(dim=-1)
+        terms['fused_gain'] = (gain * counts).sum() / counts.sum().clamp_min(1)
+        return terms
+
+
+class ReleasedTerms(ReleasedEstimator):
+    """``released``: the six terms, as five; options as its parent's, and
+    ``beta``, the weight of the maximised information."""
+
+    def __init__(self,
+                 in_channels: int,
+                 num_keypoints: int,
+                 beta: float = 0.1,
+                 temperature: float = 0.05,
+                 label_init_cfg: Optional[dict] = None) -> None:
+        super().__init__(in_channels, num_keypoints, temperature,
+                         label_init_cfg)
+        self.coefficients = dict(
+            fused_label=-beta,
+            key_fused=beta - 1,
+            support_label=1.,
+            support_fused=-1.,
+            key_label=1.)
+
+    def forward(self, features: FAMIFeatures, heatmaps: Tensor,
+                targets: Tensor, target_weights: Tensor) -> Dict[str, Tensor]:
+        """The terms by name; targets and weights are not used."""
+        num_support = features.support.shape[1]
+        support = fold_time(features.support).detach()
+        key, fused = features.key.detach(), features.fused
+        each_fused, each_heatmaps = (
+            x.repeat_interleave(num_support, 0) for x in (fused, heatmaps))
+        label, term = self.label_layer, self.term
+        return dict(
+            fused_label=term(label(fused.detach()), heatmaps),
+            key_fused=term(key, fused),
+            support_label=term(label(support), each_heatmaps),
+            support_fused=term(support, each_fused),
+            key_label=term(label(key), heatmaps))
+
+
+#: The estimators by name; see :class:`Estimator`, each has a ``beta``.
+FAMI_ESTIMATORS: Dict[str, Any] = dict(
+    released=ReleasedTerms, vsd=VariationalTerms)
+
+
+@MODELS.register_module()
+class FAMIMutualInformationLoss(MutualInformationLoss):
+    """alpha * L_MI of FAMI-Pose, term by term.
+
+    Its results are named as :class:`MutualInformationLoss`'s.
+
+    Args:
+        in_channels (int): C; the head gives it.
+        num_keypoints (int): K; the head gives it.
+        estimator (str): ``'released'``, ``'vsd'``, or one that you put into
+            :data:`FAMI_ESTIMATORS`.
+        alpha (float | dict): Weight of the objective, see
+            :class:`AlphaSchedule`. Defaults to the release's.
+        beta (float): Weight of the maximised information. Defaults to the
+            release's.
+        **options: The estimator's: ``temperature``, ``label_init_cfg``, ...
+    """
+
+    estimators = FAMI_ESTIMATORS
+
+    def __init__(self,
+                 in_channels: int,
+                 num_keypoints: int,
+                 estimator: str = 'released',
+                 alpha: Union[float, Mapping] = 0.5,
+                 beta: float = 0.1,
+                 init_cfg=None,
+                 **options) -> None:
+        check_not_negative('mi_loss.beta', beta)
         super().__init__(
-            in_channels=in_channels,
-            out_channels=out_channels,
-            deconv_out_channels=None,
-            deconv_kernel_sizes=None,
-            final_layer=final_layer or dict(kernel_size=3, padding=1),
-            loss=loss or dict(type='KeypointMSELoss', use_target_weight=True),
-            decoder=decoder,
-            init_cfg=init_cfg)
-        self.init_activation(test_activation, activation_sigma)
-        self.mi_loss = None
-        if mi_loss is not None:
-            self.mi_loss = MODELS.build(
-                mi_loss,
-                default_args=dict(
-                    in_channels=in_channels, num_keypoints=out_channels))
-
-    def loss(self,
-             feats: FAMIFeatures,
-             batch_data_samples: OptSampleList,
-             train_cfg: Optional[ConfigType] = None) -> dict:
-        """Heatmap loss and mutual information objective.
-
-        Args:
-            feats (FAMIFeatures): The neck's output.
-            batch_data_samples (list[PoseDataSample]): B data samples.
-            train_cfg (dict, optional): As the host's.
-
-        Returns:
-            dict: The host's ``loss_kpt`` and ``acc_pose``, and what
-            :class:`FAMIMutualInformationLoss` gives.
-        """
-        losses = super().loss(feats, batch_data_samples, train_cfg)
-        if self.mi_loss is not None:
-            targets, weights = stack_targets(batch_data_samples)
-            losses.update(
-                self.mi_loss(feats, self.forward(feats), targets, weights,
-                             self.loss_module))
-        return losses
+            in_channels,
+            num_keypoints,
+            estimator,
+            alpha,
+            weights=None,
+            init_cfg=init_cfg,
+            beta=beta,
+            **options)

@@ -1,27 +1,15 @@
 """PoseWarper: neighbours' heatmaps, warped to the key frame and averaged.
 
-Warping of one frame's heatmaps to another frame, PoseWarper's core.
-
 Bertasius et al., "Learning Temporal Pose Estimation from Sparsely Labeled
 Videos", NeurIPS 2019, Sec. 3: the difference of two frames' heatmaps goes
 through residual blocks; for each of several dilations a convolution of that
 dilation turns it into the offsets of a deformable convolution (without
 modulation, each joint with offsets of its own) that resamples the supporting
-frame's heatmaps; the results are averaged. Offsets start at zero and kernels
-as the identity, so that a new module passes the supporting frame's heatmaps
-through.
-
-Shape shorthand: N pairs of frames, K keypoints, P = 9 kernel points, H x W
-cells.
-
-PoseWarper as a neck that gives the key frame's heatmaps.
-
-Bertasius et al., "Learning Temporal Pose Estimation from Sparsely Labeled
-Videos", NeurIPS 2019. In training one supporting frame of each clip is warped
-to the key frame, whose label it must meet; at inference all frames are, and
-their weighted average is the prediction. The backbone and the layer to
-heatmaps are the single-frame model's, frozen. A head without layers of its
-own (``final_layer=None``) follows.
+frame's heatmaps; the results are averaged. In training one supporting frame of
+each clip is warped to the key frame, whose label it must meet; at inference
+all frames are, and their weighted average is the prediction. The backbone and
+the layer to heatmaps are the single-frame model's, frozen. A head without
+layers of its own (``final_layer=None``) follows.
 
 What differs from the authors' release and from MMPose's ``PoseWarperNeck``:
 
@@ -41,20 +29,23 @@ Weights of MMPose's neck (``trans_layer``, ``offset_feats``, ``offset_layers``,
 ``deform_conv_layers``) load as they are: what is not ``trans_layer`` is taken
 to be in ``warping``.
 
-Shape shorthand: B clips, T frames, C channels, K keypoints, H x W cells.
+Shape letters: B clips, T frames, N pairs of frames, C channels, K keypoints,
+P = 9 kernel points, H x W cells.
 """
 import math
-from typing import List, Mapping, Optional, Sequence, Tuple
+from typing import Mapping, Optional, Sequence, Tuple
 
 import torch
 from mmengine.model import BaseModule, constant_init
 from mmpose.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmpose_tdmi.structures import FrameWindow, fold_time, unfold_time
-from ..layers import DeformableConv2d, ResidualChain
-from ..layers.blocks import check_choice, check_positive_int
-from .heatmap_layer import SingleFrameHeatmapLayer
+from ..heads import SingleFrameHeatmapLayer
+from ..layers import ResidualChain
+from ..layers.blocks import (check_choice, check_positive_int, merge_options,
+                             paper_init)
+from .dcpose import dilated_convolutions, joint_convolutions, start_as_identity
 
 __all__ = ['HeatmapWarping', 'PoseWarpingNeck']
 
@@ -62,19 +53,9 @@ __all__ = ['HeatmapWarping', 'PoseWarpingNeck']
 class HeatmapWarping(BaseModule):
     """Offsets from heatmap differences, and resampling by them.
 
-    The parts have the names of those of MMPose's ``PoseWarperNeck``.
-
-    Args:
-        num_keypoints (int): K.
-        inner_channels (int): Width of the residual blocks.
-        num_blocks (int): Number of residual blocks.
-        dilations (Sequence[int]): One deformable convolution for each.
-        backend (str): As :class:`DeformableConv2d`'s.
-        norm_cfg (dict, optional): As :class:`ResidualChain`'s.
-        with_cp (bool): As :class:`ResidualChain`'s.
-
-    Raises:
-        ValueError: If there is no dilation or a number is not positive.
+    Offsets start at zero and kernels as the identity, so that a new module
+    passes the supporting frame's heatmaps through. The parts have the names of
+    those of MMPose's ``PoseWarperNeck``.
     """
 
     def __init__(self,
@@ -87,11 +68,6 @@ class HeatmapWarping(BaseModule):
                  with_cp: bool = False) -> None:
         super().__init__()
         check_positive_int('inner_channels', inner_channels)
-        if not dilations:
-            raise ValueError('dilations must name at least one, got '
-                             f'{dilations!r}')
-        for dilation in dilations:
-            check_positive_int('dilations', dilation)
         self.offset_feats = ResidualChain(
             num_keypoints,
             inner_channels,
@@ -99,30 +75,17 @@ class HeatmapWarping(BaseModule):
             skip_projection='always',
             norm_cfg=norm_cfg,
             with_cp=with_cp).blocks
-        self.offset_layers = nn.ModuleList(
-            nn.Conv2d(
-                inner_channels,
-                2 * num_keypoints * 9,
-                kernel_size=3,
-                padding=dilation,
-                dilation=dilation,
-                bias=False) for dilation in dilations)
-        self.deform_conv_layers = nn.ModuleList(
-            DeformableConv2d(
-                num_keypoints,
-                num_keypoints,
-                padding=dilation,
-                dilation=dilation,
-                groups=num_keypoints,
-                bias=False,
-                backend=backend) for dilation in dilations)
+        self.offset_layers = dilated_convolutions(inner_channels,
+                                                  2 * num_keypoints * 9,
+                                                  dilations)
+        self.deform_conv_layers = joint_convolutions(num_keypoints, dilations,
+                                                     False, backend)
         self._start_as_identity()
 
     def _start_as_identity(self) -> None:
         for layer in self.offset_layers:
             constant_init(layer, 0)
-        for layer in self.deform_conv_layers:
-            nn.init.dirac_(layer.weight)
+        start_as_identity(self.deform_conv_layers)
 
     def init_weights(self) -> None:
         """Initialise; offsets start at zero, kernels as the identity."""
@@ -130,28 +93,14 @@ class HeatmapWarping(BaseModule):
         self._start_as_identity()
 
     def offsets(self, support: Tensor, key: Tensor) -> Tuple[Tensor, ...]:
-        """The offsets of each deformable convolution.
-
-        Args:
-            support (Tensor): The supporting frames' heatmaps, (N, K, H, W).
-            key (Tensor): The key frames', (N, K, H, W).
-
-        Returns:
-            tuple[Tensor]: (N, 2 * K * P, H, W) for each dilation, in cells.
-        """
+        """The offsets of each deformable convolution, (N, 2 * K * P, H, W), in
+        cells; heatmaps (N, K, H, W)."""
         difference = self.offset_feats(key - support)
         return tuple(layer(difference) for layer in self.offset_layers)
 
     def forward(self, support: Tensor, key: Tensor) -> Tensor:
-        """The supporting frames' heatmaps as seen from the key frames.
-
-        Args:
-            support (Tensor): (N, K, H, W).
-            key (Tensor): (N, K, H, W).
-
-        Returns:
-            Tensor: (N, K, H, W).
-        """
+        """The supporting frames' heatmaps as seen from the key frames; all
+        (N, K, H, W)."""
         num, num_keypoints, height, width = support.shape
         # no modulation
         mask = support.new_ones(1).expand(num, num_keypoints * 9, height,
@@ -162,9 +111,6 @@ class HeatmapWarping(BaseModule):
         return warped / len(self.deform_conv_layers)
 
 
-TRAIN_FRAMES = ('one', 'all')
-
-
 @MODELS.register_module()
 class PoseWarpingNeck(BaseModule):
     """Warp every frame's heatmaps to the key frame and average them.
@@ -173,34 +119,24 @@ class PoseWarpingNeck(BaseModule):
         in_channels (int): C, of the backbone's last map.
         out_channels (int): K.
         offsets (Sequence[int]): The clip's frame offsets at inference.
-            Defaults to ``(-2, -1, 0, 1, 2)``.
         frame_weights (Sequence[float]): Weight of each frame's warped
-            heatmaps, in order of time. Defaults to ``(0.1, 0.25, 0.3, 0.25,
-            0.1)``, the release's.
+            heatmaps, in order of time. Defaults to the release's.
         train_offsets (Sequence[int], optional): The clip's frame offsets in
             training. Defaults to ``None``, ``offsets``.
         train_frames (str): What is supervised in training: ``'one'``, the
             warped heatmaps of one supporting frame of each clip, drawn anew
-            each time, or ``'all'``, the weighted average. Defaults to
-            ``'one'``.
-        inner_channels (int): Width of the residual blocks. Defaults to 128.
-        num_blocks (int): Number of residual blocks. Defaults to 20.
+            each time, or ``'all'``, the weighted average.
+        inner_channels (int): Width of the residual blocks.
+        num_blocks (int): Number of residual blocks.
         dilations (Sequence[int]): Dilations of the offset and deformable
-            convolutions. Defaults to ``(3, 6, 12, 18, 24)``.
+            convolutions.
         heatmap_layer (dict, optional): Options of the layer to single-frame
-            heatmaps, see :data:`HEATMAP_LAYER_DEFAULTS`.
-        backend (str): As :class:`DeformableConv2d`'s. Defaults to
-            ``'auto'``.
-        norm_cfg (dict, optional): Config of the normalisation layers.
-            Defaults to ``None``, batch normalisation.
-        with_cp (bool): Recompute residual blocks in the backward pass.
-            Defaults to ``False``.
+            heatmaps, see :class:`SingleFrameHeatmapLayer`.
+        backend (str): As :class:`DeformableConv2d`'s.
+        norm_cfg, with_cp: As :class:`ResidualChain`'s.
         init_cfg (dict | list[dict], optional): Defaults to the release's,
             convolutions N(0, 0.001), normalisation 1 and 0; offsets always
             start at zero, deformable kernels as the identity.
-
-    Raises:
-        ValueError: If an option is invalid; the message names its key.
     """
 
     def __init__(self,
@@ -220,8 +156,8 @@ class PoseWarpingNeck(BaseModule):
                  init_cfg=None) -> None:
         check_positive_int('in_channels', in_channels)
         check_positive_int('out_channels', out_channels)
-        check_choice('train_frames', train_frames, TRAIN_FRAMES)
-        super().__init__(init_cfg or self.default_init_cfg)
+        check_choice('train_frames', train_frames, ('one', 'all'))
+        super().__init__(init_cfg or paper_init('Conv2d'))
         self.window = FrameWindow(tuple(offsets))
         self.train_window = self.window
         if train_offsets is not None:
@@ -243,16 +179,12 @@ class PoseWarpingNeck(BaseModule):
                 'frame_weights must be one number for each of offsets '
                 f'{self.window.offsets} and sum to 1, got '
                 f'{self.frame_weights}')
-        self.trans_layer = SingleFrameHeatmapLayer(in_channels, out_channels,
-                                                   heatmap_layer)
-        self.warping = HeatmapWarping(
-            out_channels,
-            inner_channels,
-            num_blocks,
-            dilations,
-            backend=backend,
-            norm_cfg=norm_cfg,
-            with_cp=with_cp)
+        self.trans_layer = SingleFrameHeatmapLayer(
+            in_channels, out_channels,
+            **merge_options('heatmap_layer', heatmap_layer,
+                            SingleFrameHeatmapLayer))
+        self.warping = HeatmapWarping(out_channels, inner_channels, num_blocks,
+                                      dilations, backend, norm_cfg, with_cp)
         self._register_load_state_dict_pre_hook(self._take_stock_names)
 
     def _take_stock_names(self, state_dict: dict, prefix: str, *args) -> None:
@@ -262,14 +194,6 @@ class PoseWarpingNeck(BaseModule):
         for key in [key for key in state_dict if key.startswith(parts)]:
             state_dict[f'{prefix}warping.{key[len(prefix):]}'] = (
                 state_dict.pop(key))
-
-    @property
-    def default_init_cfg(self) -> List[dict]:
-        """list[dict]: The release's initialisation of new layers."""
-        return [
-            dict(type='Normal', layer='Conv2d', std=0.001),
-            dict(type='Constant', layer=['_BatchNorm', 'GroupNorm'], val=1)
-        ]
 
     def _draw(self, heatmaps: Tensor) -> Tensor:
         """One supporting frame of each clip, (B, T, K, H, W) -> (B, K, H,
@@ -283,18 +207,8 @@ class PoseWarpingNeck(BaseModule):
         return heatmaps[clips, draws]
 
     def forward(self, maps: Sequence[Tensor]) -> Tuple[Tensor]:
-        """Heatmaps of the key frames.
-
-        Args:
-            maps (Sequence[Tensor]): The backbone's maps of folded clips; the
-                last, (B * T, C, H, W), is used.
-
-        Returns:
-            tuple[Tensor]: One map, (B, K, H, W).
-
-        Raises:
-            ValueError: If the number of frames is no multiple of T.
-        """
+        """The backbone's maps of folded clips, of which the last, (B * T, C,
+        H, W), is used, to the key frames' heatmaps, (B, K, H, W)."""
         if isinstance(maps, Tensor):
             maps = (maps, )
         window = self.train_window if self.training else self.window

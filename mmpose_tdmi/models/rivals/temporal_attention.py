@@ -1,72 +1,42 @@
-"""One query per joint, attending over the frames of a clip.
-
-Multi-head attention between two sets of tokens.
-
-Written with explicit products, so that weights can be looked at and
-multiply-accumulates counted; there are few queries here.
-
-Shape shorthand: B clips, Q query and L context tokens, C channels, G heads.
-
-Where in each frame a joint's query may look.
-
-Fang et al., "Beyond Static Frames: Temporal Aggregate-and-Restore Vision
-Transformer for Human Pose Estimation" (TAR-ViTPose), CVPR 2026, Sec. 3.2: a
-joint's single-frame heatmap, scaled to [0, 1], is cut off at a threshold.
-
-The release resizes heatmaps to the tokens bilinearly before it cuts them off,
-by which a narrow peak may vanish, and a query left with no place at all gives
-NaN. Here the tokens take the maximum of their cells, so the peak always
-remains; a heatmap without any peak allows every place.
-
-Shape shorthand: N frames, K keypoints, h x w tokens, H x W heatmap cells.
-
-Joint-centric temporal aggregation.
-
-Fang et al. (TAR-ViTPose), CVPR 2026, Sec. 3.2: each joint has a learnt query
-that attends to its own regions in all frames of the clip, then to the other
-joints' queries; several such layers. Normalisation comes after each residual
-sum. (He and Yang, "Video-Based Human Pose Regression via Decoupled Space-Time
-Aggregation", CVPR 2024, also gives each joint a token, and attends over time
-per joint and over joints separately.)
-
-There is no embedding of time: neither the order of the frames nor the
-repetition of a frame changes the result, and a static clip gives what one
-frame gives.
-
-Shape shorthand: B clips, K keypoints, L = T * h * w context tokens, C
-channels.
-
-Global restoring attention.
-
-Fang et al. (TAR-ViTPose), CVPR 2026, Sec. 3.3: the key frame's tokens attend
-to the joints' aggregated tokens, and the result is added to them, so that the
-single-frame decoder can read it.
-
-Not in the paper: ``gated``, in which a learnt scale per channel, zero at the
-start, replaces the normalisation: a model loaded with single-frame weights
-then starts *as* the single-frame model.
-
-Shape shorthand: B clips, K keypoints, L = h * w tokens, C channels.
-
-Temporal attention as a head: aggregate per joint, restore, decode.
+"""Temporal attention as a head: aggregate per joint, restore, decode.
 
 A reference beyond TDMI's own comparisons, of the design of Fang et al.,
 "Beyond Static Frames: Temporal Aggregate-and-Restore Vision Transformer for
-Human Pose Estimation" (TAR-ViTPose), CVPR 2026. It is a head, not a neck,
-because the decoder is used twice: on every frame, for the regions where each
-joint's query may look, and on the restored key frame. The decoder is MMPose's
-heatmap head, with its parameters' names, so that ViTPose checkpoints load.
+Human Pose Estimation" (TAR-ViTPose), CVPR 2026:
 
-What differs from the release, beside ``joint_regions.py`` and the order of
-the clip:
+- regions (Sec. 3.2): where in each frame a joint's query may look, its
+  single-frame heatmap, scaled to [0, 1], cut off at a threshold;
+- aggregation (Sec. 3.2): each joint has a learnt query that attends to its own
+  regions in all frames of the clip, then to the other joints' queries; several
+  such layers. Normalisation comes after each residual sum. (He and Yang,
+  "Video-Based Human Pose Regression via Decoupled Space-Time Aggregation",
+  CVPR 2024, also gives each joint a token, and attends over time per joint and
+  over joints separately.) There is no embedding of time: neither the order of
+  the frames nor the repetition of a frame changes the result, and a static
+  clip gives what one frame gives;
+- restoration (Sec. 3.3): the key frame's tokens attend to the joints', and the
+  result is added to them, so that the single-frame decoder can read it.
 
+It is a head, not a neck, because the decoder is used twice: on every frame,
+for the regions, and on the restored key frame. The decoder is MMPose's heatmap
+head, with its parameters' names, so that ViTPose checkpoints load. What
+differs from the release, beside the order of the clip:
+
+- the release resizes heatmaps to the tokens bilinearly before it cuts them
+  off, by which a narrow peak may vanish, and a query left with no place at all
+  gives NaN. Here the tokens take the maximum of their cells, so the peak
+  always remains; a heatmap without any peak allows every place;
 - tokens are a map's cells with their channels; the release reinterprets the
   (C, h, w) memory as (h * w, C) without a transposition, and back;
 - any backbone's last map will do; with one that has no position embedding a
   query tells places apart by content and by its regions only.
 
-Shape shorthand: B clips, T frames, C channels, h x w cells of the backbone's
-map, K keypoints, H x W heatmap cells.
+Not in the paper: ``gated``, in which a learnt scale per channel, zero at the
+start, replaces the restoration's normalisation: a model loaded with
+single-frame weights then starts *as* the single-frame model.
+
+Shape letters: B clips, T frames, C channels, G heads, K keypoints, Q query and
+L context tokens, h x w cells of the backbone's map, H x W heatmap cells.
 """
 from typing import List, Optional, Sequence, Tuple
 
@@ -90,12 +60,8 @@ __all__ = [
 class MultiHeadAttention(BaseModule):
     """Scaled dot-product attention with G heads.
 
-    Args:
-        channels (int): C, a multiple of ``num_heads``.
-        num_heads (int): G.
-
-    Raises:
-        ValueError: If ``num_heads`` does not divide ``channels``.
+    Written with explicit products, so that weights can be looked at and
+    multiply-accumulates counted; there are few queries here.
     """
 
     def __init__(self, channels: int, num_heads: int) -> None:
@@ -118,18 +84,9 @@ class MultiHeadAttention(BaseModule):
                 queries: Tensor,
                 context: Tensor,
                 allowed: Optional[Tensor] = None) -> Tuple[Tensor, Tensor]:
-        """Attend to ``context``.
-
-        Args:
-            queries (Tensor): (B, Q, C).
-            context (Tensor): (B, L, C).
-            allowed (Tensor, optional): Which context tokens a query may
-                attend to, boolean, (B, Q, L), at least one for each query.
-
-        Returns:
-            tuple[Tensor, Tensor]: (B, Q, C), and the weights, (B, G, Q, L),
-            which sum to 1 over L.
-        """
+        """Queries (B, Q, C) attend to those tokens of the context (B, L, C)
+        that they may, boolean, (B, Q, L), at least one each: (B, Q, C), and
+        the weights, (B, G, Q, L), which sum to 1 over L."""
 
         def split(x: Tensor) -> Tensor:
             return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
@@ -146,16 +103,8 @@ class MultiHeadAttention(BaseModule):
 
 def joint_regions(heatmaps: Tensor, size: Tuple[int, int],
                   threshold: float) -> Tensor:
-    """Tokens where a heatmap is high.
-
-    Args:
-        heatmaps (Tensor): Single-frame heatmaps, (N, K, H, W).
-        size (tuple[int, int]): (h, w).
-        threshold (float): In [0, 1], of the heatmap scaled to [0, 1].
-
-    Returns:
-        Tensor: Boolean, (N, K, h, w), somewhere true for each joint.
-    """
+    """Tokens (N, K, h, w) where heatmaps (N, K, H, W), scaled to [0, 1], reach
+    the threshold: boolean, somewhere true for each joint."""
     tokens = F.adaptive_max_pool2d(heatmaps, size)
     low = heatmaps.amin(dim=(2, 3), keepdim=True)
     high = heatmaps.amax(dim=(2, 3), keepdim=True)
@@ -163,13 +112,8 @@ def joint_regions(heatmaps: Tensor, size: Tuple[int, int],
 
 
 class JointAttentionLayer(BaseModule):
-    """Attention to the frames, attention among joints, perceptron.
-
-    Args:
-        channels (int): C.
-        num_heads (int): Heads of both attentions.
-        expansion (int): Hidden width of the perceptron, in units of C.
-    """
+    """Attention to the frames, attention among joints, perceptron, whose
+    hidden width is ``expansion`` times C."""
 
     def __init__(self, channels: int, num_heads: int, expansion: int) -> None:
         super().__init__()
@@ -184,17 +128,8 @@ class JointAttentionLayer(BaseModule):
 
     def forward(self, queries: Tensor, context: Tensor,
                 allowed: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
-        """Update the queries.
-
-        Args:
-            queries (Tensor): (B, K, C).
-            context (Tensor): (B, L, C).
-            allowed (Tensor, optional): (B, K, L), boolean.
-
-        Returns:
-            tuple[Tensor, Tensor]: (B, K, C), and the weights with which the
-            frames were attended to, (B, heads, K, L).
-        """
+        """The queries (B, K, C) updated, and the weights with which they
+        attended to the frames, (B, G, K, L)."""
         attended, weights = self.frame_attention(queries, context, allowed)
         queries = self.frame_norm(queries + attended)
         queries = self.joint_norm(queries +
@@ -204,18 +139,7 @@ class JointAttentionLayer(BaseModule):
 
 
 class JointTemporalAggregation(BaseModule):
-    """Learnt joint queries and the layers that fill them.
-
-    Args:
-        channels (int): C.
-        num_keypoints (int): K.
-        num_layers (int): Number of layers. Defaults to 6.
-        num_heads (int): Heads of the attentions. Defaults to 4.
-        expansion (int): As :class:`JointAttentionLayer`'s. Defaults to 2.
-
-    Raises:
-        ValueError: If a number is invalid.
-    """
+    """Learnt joint queries and the layers that fill them."""
 
     def __init__(self,
                  channels: int,
@@ -237,17 +161,9 @@ class JointTemporalAggregation(BaseModule):
             self,
             context: Tensor,
             allowed: Optional[Tensor] = None) -> Tuple[Tensor, List[Tensor]]:
-        """What the clip tells about each joint.
-
-        Args:
-            context (Tensor): The clips' tokens, (B, L, C).
-            allowed (Tensor, optional): Where each joint may look, boolean,
-                (B, K, L).
-
-        Returns:
-            tuple[Tensor, list[Tensor]]: (B, K, C), and each layer's weights,
-            (B, heads, K, L).
-        """
+        """What the clips' tokens (B, L, C), where each joint may look (B, K,
+        L), tell about it: (B, K, C), and each layer's weights, (B, G, K,
+        L)."""
         queries = self.joint_queries.repeat(context.shape[0], 1, 1)
         weights = []
         for layer in self.layers:
@@ -257,13 +173,7 @@ class JointTemporalAggregation(BaseModule):
 
 
 class FeatureRestoration(BaseModule):
-    """Bring joint tokens back to the key frame's map.
-
-    Args:
-        channels (int): C.
-        num_heads (int): Heads of the attention. Defaults to 4.
-        gated (bool): See the module. Defaults to ``False``.
-    """
+    """Bring joint tokens back to the key frame's map."""
 
     def __init__(self,
                  channels: int,
@@ -292,28 +202,18 @@ class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
     Args:
         in_channels (int): C, of the backbone's last map.
         out_channels (int): K.
-        offsets (Sequence[int]): The clip's frame offsets. Defaults to
-            ``(-2, -1, 0, 1, 2)``.
-        num_layers (int): Layers of the aggregation. Defaults to 6.
-        num_heads (int): Heads of all attentions. Defaults to 4.
+        offsets (Sequence[int]): The clip's frame offsets.
+        num_layers (int): Layers of the aggregation.
+        num_heads (int): Heads of all attentions.
         expansion (int): Hidden width of the perceptrons, in units of C.
-            Defaults to 2.
         region_threshold (float, optional): Where a joint's query may look:
             cells at which its single-frame heatmap, scaled to [0, 1], is at
-            least this high. ``None`` lets it look everywhere. Defaults to
-            0.2.
-        gated (bool): Start as the single-frame model, see
-            :class:`FeatureRestoration`. Defaults to ``False``.
-        test_activation (str): ``'none'``, or ``'softmax'`` for heatmaps that
-            are trained as logits. Defaults to ``'none'``.
-        activation_sigma (float, optional): With softmax, the standard
-            deviation of the target Gaussians in cells. Defaults to ``None``,
-            the decoder's.
+            least this high. ``None`` lets it look everywhere.
+        gated (bool): Start as the single-frame model, see the module.
+        test_activation, activation_sigma: As :class:`SpatialSoftmaxHead`'s,
+            but ``'none'`` by default.
         **kwargs: As HeatmapHead's: ``deconv_out_channels``,
             ``final_layer``, ``loss``, ``decoder`` ...
-
-    Raises:
-        ValueError: If an option is invalid; the message names its key.
     """
 
     def __init__(self,
@@ -344,15 +244,8 @@ class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
         self.restoration = FeatureRestoration(in_channels, num_heads, gated)
 
     def regions(self, frames: Tensor) -> Optional[Tensor]:
-        """Where each joint's query may look.
-
-        Args:
-            frames (Tensor): The backbone's maps, (B * T, C, h, w).
-
-        Returns:
-            Tensor, optional: Boolean, (B, K, T * h * w); ``None`` means
-            everywhere.
-        """
+        """Where each joint's query may look in the backbone's maps (B * T, C,
+        h, w): boolean, (B, K, T * h * w); ``None`` means everywhere."""
         if self.region_threshold is None:
             return None
         dtype = next(self.final_layer.parameters()).dtype
@@ -367,19 +260,8 @@ class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
         return regions.transpose(1, 2).flatten(2)
 
     def attend(self, frames: Tensor) -> Tuple[Tensor, List[Tensor]]:
-        """Enrich the key frames' maps by what the clips tell.
-
-        Args:
-            frames (Tensor): The backbone's maps of folded clips, (B * T, C,
-                h, w).
-
-        Returns:
-            tuple[Tensor, list[Tensor]]: The key frames' maps, (B, C, h, w),
-            and each layer's attention, (B, heads, K, T, h, w).
-
-        Raises:
-            ValueError: If the number of frames is no multiple of T.
-        """
+        """The key frames' maps, (B, C, h, w), enriched by what the clips, (B *
+        T, C, h, w), tell, and each layer's attention, (B, G, K, T, h, w)."""
         num_frames = self.window.num_frames
         size = frames.shape[-2:]
         # (B, T, h * w, C)
@@ -391,16 +273,9 @@ class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
         return maps, [x.unflatten(3, (num_frames, *size)) for x in weights]
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
-        """Predict heatmaps.
-
-        Args:
-            feats (Sequence[Tensor]): The backbone's maps of folded clips;
-                the last, (B * T, C, h, w), is used.
-
-        Returns:
-            Tensor: The key frames' heatmaps as they are trained, (B, K, H,
-            W), float32.
-        """
+        """The key frames' heatmaps as they are trained, (B, K, H, W), float32,
+        from the backbone's maps of folded clips, of which the last, (B * T, C,
+        h, w), is used."""
         if isinstance(feats, Tensor):
             feats = (feats, )
         maps, _ = self.attend(feats[-1])

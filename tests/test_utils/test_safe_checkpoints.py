@@ -1,0 +1,161 @@
+"""The Runner's checkpoints load and resume with ``weights_only`` on."""
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import HistoryBuffer
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from mmengine.runner.checkpoint import load_checkpoint
+from torch.utils.data import Dataset
+
+import mmpose_tdmi  # noqa: F401  extends the allow-list
+
+HAS_SWITCH = tuple(map(int, torch.__version__.split('.')[:2])) >= (2, 6)
+
+
+class Points(Dataset):
+    """Four points with the kind of metainfo that MMPose's datasets have."""
+
+    metainfo = dict(
+        dataset_name='points',
+        sigmas=np.array([0.026, 0.1], dtype=np.float32),
+        keypoint_colors=np.array([[0, 255, 0]], dtype=np.uint8),
+        flip_indices=[1, 0],
+        best=np.float64(0.5),
+        upper_body_ids={0, 1})
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return dict(inputs=torch.full((1, ), float(index)))
+
+
+class Line(BaseModel):
+
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(1, 1)
+
+    def forward(self, inputs, mode='tensor'):
+        inputs = torch.stack(inputs)
+        output = self.linear(inputs)
+        if mode == 'loss':
+            return dict(loss=(output - inputs).square().mean())
+        return [output]
+
+
+class Score(BaseMetric):
+
+    def process(self, data_batch, data_samples):
+        self.results.append(0.0)
+
+    def compute_metrics(self, results):
+        return dict(score=np.float64(1.0), count=np.int64(len(results)))
+
+
+def make_runner(work_dir, epochs, **kwargs):
+    loader = dict(
+        batch_size=2,
+        num_workers=0,
+        dataset=Points(),
+        sampler=dict(type='DefaultSampler', shuffle=False))
+    return Runner(
+        model=Line(),
+        work_dir=str(work_dir),
+        train_dataloader=loader,
+        val_dataloader=dict(loader),
+        val_evaluator=[Score()],
+        val_cfg=dict(),
+        train_cfg=dict(by_epoch=True, max_epochs=epochs),
+        optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.01)),
+        param_scheduler=[
+            dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=2),
+            dict(type='MultiStepLR', milestones=[1, 2]),
+        ],
+        default_hooks=dict(
+            checkpoint=dict(
+                type='CheckpointHook', save_best='score', rule='greater')),
+        custom_hooks=[dict(type='EMAHook')],
+        default_scope='mmengine',
+        experiment_name=f'{work_dir.name}_{epochs}_{len(kwargs)}',
+        **kwargs)
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp('run')
+    make_runner(work_dir, epochs=1).train()
+    return work_dir
+
+
+def test_checkpoint_loads(trained):
+    checkpoint = load_checkpoint(Line(), str(trained / 'epoch_1.pth'))
+    meta = checkpoint['meta']['dataset_meta']
+    np.testing.assert_array_equal(meta['sigmas'], Points.metainfo['sigmas'])
+    assert checkpoint['message_hub']['log_scalars']
+
+
+def test_best_checkpoint_loads(trained):
+    best, = trained.glob('best_score_*.pth')
+    load_checkpoint(Line(), str(best))
+
+
+def test_training_resumes(trained):
+    runner = make_runner(trained, epochs=2, resume=True)
+    runner.train()
+    assert runner.epoch == 2
+    assert (trained / 'epoch_2.pth').exists()
+    # the history of the first epoch is still there
+    history, _ = runner.message_hub.get_scalar('train/loss').data
+    assert len(history) == 4
+
+
+@pytest.mark.skipif(not HAS_SWITCH, reason='torch < 2.6 loads everything')
+def test_the_safety_is_still_on(tmp_path):
+
+    class Evil:
+
+        def __reduce__(self):
+            return print, ('ran', )
+
+    torch.save(dict(meta=Evil()), tmp_path / 'evil.pth')
+    with pytest.raises(pickle.UnpicklingError, match='[Ww]eights'):
+        torch.load(tmp_path / 'evil.pth')
+
+
+@pytest.mark.skipif(not HAS_SWITCH, reason='torch < 2.6 loads everything')
+def test_no_attribute_but_the_statistics(tmp_path):
+
+    class Evil:
+
+        def __reduce__(self):
+            return getattr, (HistoryBuffer, '__init__')
+
+    torch.save(dict(meta=Evil()), tmp_path / 'evil.pth')
+    with pytest.raises(pickle.UnpicklingError, match='__init__'):
+        torch.load(tmp_path / 'evil.pth')
+
+
+@pytest.mark.skipif(not HAS_SWITCH, reason='torch < 2.6 loads everything')
+def test_objects_in_arrays_are_refused(tmp_path):
+    torch.save(np.array([object()]), tmp_path / 'objects.pth')
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load(tmp_path / 'objects.pth')
+
+
+@pytest.mark.skipif(not HAS_SWITCH, reason='torch < 2.6 loads everything')
+@pytest.mark.parametrize('value', [
+    np.array([0, 1, 1]).astype(dtype)
+    for dtype in ('?', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2', 'u4', 'f2', 'f4',
+                  'f8', '<U3')
+] + [np.float32(1.5), np.int64(3),
+     np.bool_(True)])
+def test_plain_numpy_survives(tmp_path, value):
+    torch.save(value, tmp_path / 'value.pth')
+    loaded = torch.load(tmp_path / 'value.pth')
+    np.testing.assert_array_equal(loaded, value)
+    assert loaded.dtype == value.dtype
