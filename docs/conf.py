@@ -1,5 +1,6 @@
 """Settings of the documentation site: ``make docs``."""
-from pathlib import Path
+import re
+from typing import Any, List
 
 import mmpose_tdmi
 
@@ -8,18 +9,10 @@ author = 'the mmpose-tdmi contributors'
 copyright = author
 version = release = mmpose_tdmi.__version__
 
-extensions = [
-    'myst_parser',
-    'sphinx.ext.autodoc',
-    'sphinx.ext.napoleon',
-    'sphinx.ext.viewcode',
-]
-exclude_patterns = ['build', 'gallery', 'known_truth_analysis.md']
+extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
+exclude_patterns = ['build']
 html_theme = 'furo'
 html_title = f'{project} {version}'
-# pages of their own, copied as they are
-html_extra_path = ['gallery'
-                   ] if Path(__file__).with_name('gallery').is_dir() else []
 
 myst_enable_extensions = ['colon_fence', 'deflist']
 myst_heading_anchors = 3
@@ -33,3 +26,16 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
+
+
+def links_to_files(app: Any, page: str, source: List[str]) -> None:
+    """Files outside of this folder come with the site, as downloads.
+
+    On the pages they are links within the repository, ``../projects/...``.
+    """
+    source[0] = re.sub(r'\]\((\.\./[^)#\s]+)(?:#[^)\s]*)?\)', r'](path:\1)',
+                       source[0])
+
+
+def setup(app: Any) -> None:
+    app.connect('source-read', links_to_files)

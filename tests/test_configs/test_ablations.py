@@ -210,8 +210,8 @@ def test_single_frame_rows_are_the_hosts(name, depth):
 
 
 def test_the_page_states_their_parameters():
-    """The table of docs/ablations.md; multiply-accumulates take longer."""
-    page = (ROOT / 'docs' / 'ablations.md').read_text(encoding='utf-8')
+    """The table of docs/model.md; multiply-accumulates take longer."""
+    page = (ROOT / 'docs' / 'model.md').read_text(encoding='utf-8')
     rows = {
         name: (int(frames), int(params.replace(',',
                                                '')), int(own.replace(',', '')))

@@ -6,8 +6,10 @@ from typing import Iterator, List, NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = sorted([
-    REPOSITORY / 'README.md', REPOSITORY / 'CONTRIBUTING.md',
-    *(REPOSITORY / 'docs').rglob('*.md')
+    *(REPOSITORY / f'{name}.md'
+      for name in ('README', 'CONTRIBUTING', 'CHANGELOG')),
+    *(REPOSITORY / 'docs').glob('*.md'),
+    *(REPOSITORY / 'projects').glob('*/*.md')
 ])
 
 
@@ -26,10 +28,15 @@ class Command(NamedTuple):
 
 
 def find_commands() -> Iterator[Command]:
-    """Commands of all shell blocks, and of lines indented by four."""
+    """Commands of all shell blocks, and of lines indented by four.
+
+    Not those of reports: they say what was run, and when.
+    """
     for path in PAGES:
         page = path.relative_to(REPOSITORY).as_posix()
         text = path.read_text(encoding='utf-8')
+        text = re.sub(
+            r'^<!-- report: .*?^<!-- end -->', '', text, flags=re.M | re.S)
         blocks = re.findall(r'^```(?:bash|console|shell|sh)\n(.*?)^```', text,
                             re.M | re.S)
         outside = re.sub(r'^```.*?^```', '', text, flags=re.M | re.S)

@@ -1,7 +1,8 @@
 """Every command of the documentation exists and takes its arguments.
 
-Commands of this repository's tools are parsed by the tools' own parsers; what
-the tools then do is tested in ``tests/test_tools`` and beside the modules.
+Commands of this repository's tools and projects are parsed by their own
+parsers; what they then do is tested in ``tests/test_tools``, beside the
+modules and in the projects.
 """
 import argparse
 import importlib.util
@@ -12,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mmpose_tdmi.utils import host as cpu_distributed
-from .conftest import REPOSITORY, find_commands
+from .conftest import PAGES, REPOSITORY, find_commands
 
 COMMANDS = tuple(find_commands())
 MIM = ('train', 'test', 'run', 'search', 'download', 'install')
@@ -29,7 +29,7 @@ def _tool_commands():
         words = command.words
         if words[0] == 'python':
             words = words[1:]
-        if words and re.match(r'tools/\S+\.py$', words[0]):
+        if words and re.match(r'(tools|projects)/\S+\.py$', words[0]):
             found.append(pytest.param(words, id=str(command)))
     return found
 
@@ -43,11 +43,12 @@ def parse_only(monkeypatch):
     parse = argparse.ArgumentParser.parse_args
 
     def parse_args(parser, args=None, namespace=None):
-        raise Parsed(parse(parser, args, namespace))
+        try:
+            raise Parsed(parse(parser, args, namespace))
+        except SystemExit as error:  # the help, or an error
+            raise (error if error.code else Parsed) from None
 
     monkeypatch.setattr(argparse.ArgumentParser, 'parse_args', parse_args)
-    monkeypatch.setattr(cpu_distributed, 'init_cpu_process_group',
-                        lambda argv: None)
 
 
 def test_there_are_commands():
@@ -74,7 +75,11 @@ def test_tools_are_tested():
     tests = '\n'.join(
         path.read_text(encoding='utf-8')
         for path in (REPOSITORY / 'tests').rglob('test_*.py'))
-    named = {Path(param.values[0][0]).stem for param in _tool_commands()}
+    named = {
+        Path(param.values[0][0]).stem
+        for param in _tool_commands()
+        if param.values[0][0].startswith('tools/')
+    }
     assert not {name for name in named if name not in tests}
 
 
@@ -97,9 +102,10 @@ def test_mim_commands_name_what_exists(command):
     name = words[3]
     if words[1] == 'run':
         found = list((REPOSITORY / 'tools').rglob(f'{name}.*'))
+        assert found or _placeholder(name), name
     else:
         found = list((REPOSITORY / 'configs').rglob(name))
-    assert found or not re.search(r'\.py$|^[a-z_]+$', name), name
+        assert found or not name.endswith('.py'), name
 
 
 @pytest.mark.parametrize(
@@ -109,3 +115,13 @@ def test_mim_commands_name_what_exists(command):
 def test_modules_exist(command):
     module = command.words[command.words.index('-m') + 1]
     assert importlib.util.find_spec(module) is not None
+
+
+def test_the_host_has_its_tools():
+    """``mim run mmpose NAME``, where the host's own tool is to be used."""
+    text = '\n'.join(page.read_text(encoding='utf-8') for page in PAGES)
+    names = set(re.findall(r'mim run mmpose (\w+)', text))
+    assert names
+    tools = Path(importlib.util.find_spec('mmpose').origin).parent / '.mim'
+    for name in names:
+        assert list(tools.rglob(f'{name}.py')), name

@@ -10,7 +10,7 @@ from mmpose.registry import MODELS
 from mmpose_tdmi.tooling.config_checks import ERROR, check_config
 from .conftest import REPOSITORY
 
-EXAMPLE = REPOSITORY / 'examples' / 'custom_neck'
+EXAMPLE = REPOSITORY / 'projects' / 'custom_neck'
 NAME = 'frame_attention_hrnet-light_synthetic-96x64.py'
 SNIPPETS = re.findall(r'^```python\n(.*?)^```',
                       (REPOSITORY / 'docs/custom_modules.md').read_text(),

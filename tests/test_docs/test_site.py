@@ -8,6 +8,9 @@ import pytest
 
 from .conftest import PAGES, REPOSITORY
 
+#: Folders of this repository, whose files pages name in code spans.
+FOLDERS = ('tools|configs|docs|scripts|projects|mmpose_tdmi|tests')
+
 
 @pytest.mark.slow
 def test_site_builds_without_warnings(tmp_path):
@@ -22,9 +25,20 @@ def test_site_builds_without_warnings(tmp_path):
                           stderr=subprocess.STDOUT,
                           text=True)
     assert done.returncode == 0, done.stdout
-    assert (tmp_path / 'site' / 'index.html').is_file()
-    api = (tmp_path / 'site' / 'api' / 'models.html').read_text()
+    api = (tmp_path / 'site' / 'api.html').read_text()
     assert 'TemporalDifferenceNeck' in api and 'num_blocks' in api
+    # files beside the pages come with the site
+    text = (tmp_path / 'site' / 'index.html').read_text()
+    copied, = re.findall(r'href="(_downloads/\w+/known_truth\.md)"', text)
+    assert (tmp_path / 'site' / copied).is_file()
+
+
+def test_every_page_is_in_the_table_of_contents():
+    index = (REPOSITORY / 'docs' / 'index.md').read_text(encoding='utf-8')
+    listed = re.findall(r'^(\w+)$', index, re.M)
+    pages = {p.stem for p in (REPOSITORY / 'docs').glob('*.md')}
+    assert len(listed) == len(set(listed))
+    assert set(listed) == pages - {'index'}
 
 
 @pytest.mark.parametrize(
@@ -35,11 +49,22 @@ def test_links_and_files_exist(page):
         '',
         page.read_text(encoding='utf-8'),
         flags=re.M | re.S)
-    for target in re.findall(r'\]\(([^)#\s]+)[^)]*\)', text):
-        if not re.match(r'[a-z]+:', target):
-            assert (page.parent / target).exists(), target
+    for target, place in re.findall(r'\]\(([^)#\s]*)(#[^)\s]*)?\)', text):
+        if re.match(r'[a-z]+:', target):
+            continue
+        path = page.parent / target if target else page
+        assert path.exists(), target
+        if place and path.suffix == '.md':
+            assert place[1:] in anchors(path), target + place
     # files of this repository that are named in code spans
-    for name in re.findall(
-            r'`((?:tools|configs|docs|examples|scripts|'
-            r'benchmarks|mmpose_tdmi|tests)/[\w./-]+\.\w+)`', text):
+    for name in re.findall(rf'`((?:{FOLDERS})/[\w./-]+\.\w+)`', text):
         assert (REPOSITORY / name).exists(), name
+
+
+def anchors(page):
+    """What a page's headings are called in links, as on GitHub."""
+    text = page.read_text(encoding='utf-8')
+    return {
+        re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-')
+        for heading in re.findall(r'^#+ (.+)$', text, re.M)
+    }

@@ -23,18 +23,41 @@ OFFSETS = (-2, -1, 0, 1, 2)
 SWAPS = (0, ) + tuple(i + (1 if i % 2 else -1) for i in range(1, 17))
 
 
-def snippets(section):
-    """Title and code of each subsection of a section of the page."""
+def read_section(title):
+    """A section of the page: its first snippet, and those of subsections."""
     page = (ROOT / 'docs' / 'backbones.md').read_text(encoding='utf-8')
-    text = re.search(rf'^## {section}\n(.*?)(?=^## |\Z)', page,
+    text = re.search(rf'^## {title}\n(.*?)(?=^## |\Z)', page,
                      re.DOTALL | re.MULTILINE)[1]
-    return dict(
-        re.findall(r'^### ([^\n]+)\n.*?^```python\n(.*?)^```', text,
-                   re.DOTALL | re.MULTILINE))
+    titled = re.findall(r'^### ([^\n]+)\n.*?^```python\n(.*?)^```', text,
+                        re.DOTALL | re.MULTILINE)
+    first = re.search(r'^```python\n(.*?)^```', text, re.DOTALL | re.MULTILINE)
+    return text, first[1], dict(titled)
 
 
-BACKBONES = snippets('Snippets')
-HEADS = snippets('Other heads, with the motion')
+def read_pyramids():
+    """The snippet of pyramids with each row of its table filled in."""
+    text, snippet, _ = read_section('Pyramids')
+    rows = re.findall(r'^\| (\w+) \| `(type=.*?)` \| `(\[.*?\])` \|', text,
+                      re.MULTILINE)
+    _, line, channels = rows[0]
+    assert line in snippet and channels in snippet
+    return {
+        title: snippet.replace(line, its_line).replace(channels, its_channels)
+        for title, its_line, its_channels in rows
+    }
+
+
+def read_heads():
+    """Heads in variables before the snippet that they share; one is whole."""
+    _, shared, heads = read_section('Heads')
+    return {
+        title: code if 'its_codec' not in code else code + shared
+        for title, code in heads.items()
+    }
+
+
+BACKBONES = {**read_pyramids(), **read_section('Other backbones')[2]}
+HEADS = read_heads()
 REQUIRED = {
     'ResNet', 'ResNeSt', 'SEResNet', 'MultiStageHRNet', 'HRNet', 'LiteHRNet',
     'HRFormer', 'SwinTransformer', 'PyramidVisionTransformer', 'MultiStageViT',

@@ -8,7 +8,7 @@ the annotated persons they cover::
 data/posetrack18/annotations/posetrack18_val.json boxes.json --score-thr 0.2
 
 BBOX_FILE is anything that ``bbox_file`` of the datasets takes, see
-docs/boxes.md.
+docs/datasets.md.
 """
 import argparse
 import sys

@@ -10,7 +10,7 @@ data/posetrack18/annotations/posetrack18_val.json --by joint speed \
 
 A table for each slicing is printed; with ``--out`` also written are
 ``pose_errors.csv`` and a picture for each slicing. What is counted how:
-docs/pose_errors.md.
+docs/metrics.md.
 """
 import argparse
 from pathlib import Path

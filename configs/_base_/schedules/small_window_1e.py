@@ -3,7 +3,7 @@
 # not start at the paper's N(0, 0.001) (`fresh_init` instead): before a
 # normalisation, an Adam step of such a size changes a weight as much as all
 # steps before it, and in a short training nothing comes of them
-# (docs/known_truth.md).
+# (projects/known_truth/known_truth.md).
 _base_ = ['small_1e.py']
 
 fresh_init = [
