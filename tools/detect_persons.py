@@ -14,18 +14,26 @@ The result is what ``bbox_file`` of the datasets and ``--boxes`` of
 tools/infer_video.py read. An interrupted run goes on where it was.
 """
 import argparse
+import dataclasses
 import json
+import shutil
 from pathlib import Path
-from typing import Callable, List, Tuple
+from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
-from mmpose_tdmi.apis import PersonDetector, open_frames, require_file
-from mmpose_tdmi.apis.detection_job import (DetectionJob, file_digest,
-                                            remove_results)
-from mmpose_tdmi.video.decoding.files import ImageSequence, relative_names
+from mmpose_tdmi.apis import (ImageSequence, PersonDetector, open_frames,
+                              relative_names, require_file)
+from mmpose_tdmi.apis.models import file_digest
+from mmpose_tdmi.apis.settings import (DetectionSettings, add_options,
+                                       read_options)
+from mmpose_tdmi.utils.files import write_json
+
+#: The category id of persons in COCO and PoseTrack, whatever the model's.
+PERSON_CATEGORY_ID = 1
 
 
 def parse_args() -> argparse.Namespace:
@@ -44,21 +52,7 @@ def parse_args() -> argparse.Namespace:
         type=Path,
         help='folder that the file names of an annotation file are relative '
         'to (default: the parent of the folder that the file is in)')
-    parser.add_argument('--batch-size', type=int, default=8)
-    parser.add_argument(
-        '--score-thr',
-        type=float,
-        default=0.05,
-        help='lowest score written (default 0.05)')
-    parser.add_argument(
-        '--nms-thr',
-        type=float,
-        help='suppress boxes that overlap a better one by more than this '
-        "IoU, in addition to the model's own suppression")
-    parser.add_argument(
-        '--category',
-        default='person',
-        help="name among the model's classes (default person)")
+    add_options(parser, DetectionSettings)
     parser.add_argument(
         '--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
     parser.add_argument(
@@ -107,6 +101,142 @@ def open_dataset(
     return records, frames.__getitem__
 
 
+class DetectionJob:
+    """Detects on a list of images, in chunks that survive an interruption.
+
+    A finished chunk is written, whole or not at all, into a folder beside the
+    result, ``<out>.partial``; a later run with the same settings skips it.
+    With all chunks there, the result is written and the folder removed.
+    ``<out stem>.settings.json`` stays beside the result and says how it came
+    about.
+
+    Args:
+        out (Path): The json to write: a list of ``dict(image_id,
+            category_id, bbox=[x, y, w, h], score)`` and what ``records`` add.
+        records (Sequence[dict]): Per image what its entries get: at least
+            ``image_id``.
+        settings (dict): What the boxes depend on, plain values.
+        chunk_size (int): Images per chunk. Defaults to 64.
+
+    Raises:
+        ValueError: If a result or chunks of other settings are there.
+    """
+
+    def __init__(self,
+                 out: Path,
+                 records: Sequence[dict],
+                 settings: dict,
+                 chunk_size: int = 64) -> None:
+        self.out = out
+        self.records = records
+        self.chunk_size = chunk_size
+        self.settings = json.loads(
+            json.dumps(dict(settings, num_images=len(records))))
+        self.partial, self.settings_file = files_beside(out)
+        if self.out.exists() or any(self.partial.glob('*.json')):
+            self._check_settings()
+
+    @property
+    def done(self) -> bool:
+        """bool: Whether the result is there."""
+        return self.out.exists()
+
+    def run(self,
+            images: Callable[[int], np.ndarray],
+            detect: Callable[[Sequence[np.ndarray]], List[np.ndarray]],
+            batch_size: int = 8) -> int:
+        """Detect on all images that are not done, then write the result.
+
+        Args:
+            images (Callable): ``images(i)`` reads image i, (H, W, 3), BGR.
+            detect (Callable): Gives per image of a batch its boxes (n, 5),
+                x1, y1, x2, y2, score.
+            batch_size (int): Images per batch. Defaults to 8.
+
+        Returns:
+            int: The number of boxes in the result.
+        """
+        if batch_size < 1:
+            raise ValueError(
+                f'batch_size must be at least 1, got {batch_size}')
+        write_json(self.settings_file, self.settings, indent=1)
+        self.partial.mkdir(parents=True, exist_ok=True)
+        chunks = list(self._chunks())
+        left = [(path, part) for path, part in chunks if not path.exists()]
+        num_done = len(self.records) - sum(len(part) for _, part in left)
+        with tqdm(
+                total=len(self.records),
+                initial=num_done,
+                desc='detecting',
+                unit='image') as progress:
+            for path, part in left:
+                entries: List[dict] = []
+                for start in range(0, len(part), batch_size):
+                    batch = part[start:start + batch_size]
+                    boxes = detect([images(i) for i in batch])
+                    for i, rows in zip(batch, boxes):
+                        entries += box_entries(self.records[i], rows)
+                    progress.update(len(batch))
+                write_json(path, entries)
+        entries = [
+            entry for path, _ in chunks
+            for entry in json.loads(path.read_text(encoding='utf-8'))
+        ]
+        write_json(self.out, entries)
+        shutil.rmtree(self.partial)
+        return len(entries)
+
+    def _chunks(self) -> Iterator[Tuple[Path, range]]:
+        for start in range(0, len(self.records), self.chunk_size):
+            stop = min(start + self.chunk_size, len(self.records))
+            name = f'{start:08d}-{stop:08d}.json'
+            yield self.partial / name, range(start, stop)
+
+    def _check_settings(self) -> None:
+        if not self.settings_file.is_file():
+            raise ValueError(
+                f'{self.out} or its partial results exist, but not '
+                f'{self.settings_file}, which says how they came about; '
+                'choose another output or use --overwrite')
+        found = json.loads(self.settings_file.read_text(encoding='utf-8'))
+        differing = [
+            f'{key}: {found.get(key)!r} then, {self.settings.get(key)!r} now'
+            for key in sorted({*found, *self.settings})
+            if found.get(key) != self.settings.get(key)
+        ]
+        if differing:
+            raise ValueError(
+                f'{self.out} (or its partial results) came about with other '
+                f'settings: {"; ".join(differing)}. Choose another output or '
+                'use --overwrite')
+
+
+def files_beside(out: Path) -> Tuple[Path, Path]:
+    """The folder of a result's chunks, and the file of its settings."""
+    return (out.with_name(out.name + '.partial'),
+            out.with_name(out.stem + '.settings.json'))
+
+
+def remove_results(out: Path) -> None:
+    """Remove a result, its chunks and its settings."""
+    partial, settings = files_beside(out)
+    out.unlink(missing_ok=True)
+    settings.unlink(missing_ok=True)
+    if partial.exists():
+        shutil.rmtree(partial)
+
+
+def box_entries(record: Dict[str, object], rows: np.ndarray) -> List[dict]:
+    return [
+        dict(
+            record,
+            category_id=PERSON_CATEGORY_ID,
+            bbox=[x1, y1, x2 - x1, y2 - y1],
+            score=score)
+        for x1, y1, x2, y2, score in np.asarray(rows, dtype=float).tolist()
+    ]
+
+
 def detect(args: argparse.Namespace) -> None:
     if args.overwrite:
         remove_results(args.out)
@@ -114,30 +244,27 @@ def detect(args: argparse.Namespace) -> None:
     for path, what in ((args.det_config, "the detector's config"),
                        (args.det_checkpoint, "the detector's checkpoint")):
         require_file(path, what)
+    options = DetectionSettings(**read_options(args, DetectionSettings))
+    chosen = dataclasses.asdict(options)
+    batch_size = chosen.pop('batch_size')
     is_file = Path(args.det_checkpoint).is_file()
-    settings = dict(
-        input=str(Path(args.input).resolve()),
-        img_root=str(args.img_root.resolve()) if args.img_root else None,
-        det_config=str(args.det_config),
-        det_config_sha256=file_digest(args.det_config),
-        det_checkpoint=str(args.det_checkpoint),
-        det_checkpoint_sha256=(file_digest(args.det_checkpoint)
-                               if is_file else None),
-        category=args.category,
-        score_thr=args.score_thr,
-        nms_thr=args.nms_thr)
-    job = DetectionJob(args.out, records, settings)
+    job = DetectionJob(
+        args.out, records,
+        dict(
+            input=str(Path(args.input).resolve()),
+            img_root=str(args.img_root.resolve()) if args.img_root else None,
+            det_config=str(args.det_config),
+            det_config_sha256=file_digest(args.det_config),
+            det_checkpoint=str(args.det_checkpoint),
+            det_checkpoint_sha256=(file_digest(args.det_checkpoint)
+                                   if is_file else None),
+            **chosen))
     if job.done:
         print(f'{args.out}: done before, nothing to do')
         return
     detector = PersonDetector(
-        args.det_config,
-        args.det_checkpoint,
-        category=args.category,
-        score_thr=args.score_thr,
-        nms_thr=args.nms_thr,
-        device=args.device)
-    num_boxes = job.run(read, detector, args.batch_size)
+        args.det_config, args.det_checkpoint, **chosen, device=args.device)
+    num_boxes = job.run(read, detector, batch_size)
     print(f'{args.out}: {num_boxes} boxes in {len(records)} images')
 
 

@@ -19,9 +19,8 @@ from pathlib import Path
 
 import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
 from mmpose_tdmi.apis import DetectorError, VideoPoseInferencer, VideoSummary
-from mmpose_tdmi.apis.settings import (add_output_options, add_people_options,
-                                       add_pose_options, call_arguments,
-                                       check_people, model_arguments)
+from mmpose_tdmi.apis.settings import (InferenceSettings, ModelSettings,
+                                       add_options, check_people, read_options)
 
 
 def parse_args() -> argparse.Namespace:
@@ -34,22 +33,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config of a model of this package')
     parser.add_argument('checkpoint', help='its weights')
     parser.add_argument('--out-dir', type=Path, required=True)
-    parser.add_argument('--name', help="outputs' name (default: the input's)")
     parser.add_argument('--device', help='default: cuda:0 if there is one')
-
-    people = add_people_options(parser)
-    people.add_argument('--boxes', type=Path, help='COCO-style detection json')
-    people.add_argument(
-        '--ann-file',
-        type=Path,
-        help='annotation json that tells which file an image_id in --boxes '
-        'is; by default that is a file_name there or the frame index')
-    add_pose_options(parser)
-    add_output_options(parser)
-    parser.add_argument(
-        '--resume',
-        action='store_true',
-        help='go on where an interrupted run with the same settings was')
+    add_options(parser, ModelSettings, InferenceSettings)
     args = parser.parse_args()
     check_people(parser, args)
     if args.ann_file and not args.boxes:
@@ -59,16 +44,16 @@ def parse_args() -> argparse.Namespace:
 
 def infer(args: argparse.Namespace) -> VideoSummary:
     inferencer = VideoPoseInferencer(
-        **model_arguments(args), device=args.device, show_progress=True)
+        args.config,
+        args.checkpoint,
+        **read_options(args, ModelSettings),
+        device=args.device,
+        show_progress=True)
     (summary, ) = inferencer.run(
         args.input,
-        **call_arguments(args),
-        boxes=args.boxes,
-        ann_file=args.ann_file,
+        **read_options(args, InferenceSettings),
         vis_out_dir=args.out_dir,
-        pred_out_dir=args.out_dir,
-        name=args.name,
-        resume=args.resume)
+        pred_out_dir=args.out_dir)
     return summary
 
 

@@ -22,26 +22,20 @@ videos are finished, 3 if some failed, 1 if nothing could be started.
 docs/video_results.md explains everything.
 """
 import argparse
-import dataclasses
 import os
-import sys
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import List
 
 import torch
+import torch.distributed
 
 import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
-from mmpose_tdmi.apis import VideoPoseInferencer, find_config, require_file
-from mmpose_tdmi.apis.settings import (add_output_options, add_people_options,
-                                       add_pose_options, call_arguments,
-                                       check_people, model_arguments)
-from mmpose_tdmi.version import __version__
-from mmpose_tdmi.video.results.meta import (digest_of, identify_config,
-                                            identify_input, identify_weights)
-from mmpose_tdmi.video.sharding import (LAUNCHERS, Companions, JobStatus,
-                                        Outcome, Rank, StatusFolder, VideoJob,
-                                        deal_out, file_sizes, find_jobs,
-                                        find_rank, run_pool)
+from mmpose_tdmi.apis import find_config, require_file
+from mmpose_tdmi.apis.many_videos import (LAUNCHERS, VideoWorker, find_jobs,
+                                          find_rank, infer_videos)
+from mmpose_tdmi.apis.settings import (InferenceSettings, ModelSettings,
+                                       add_options, check_people, read_options)
 
 SOME_FAILED = 3
 
@@ -55,15 +49,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--config', required=True, help='of the pose model')
     parser.add_argument('--checkpoint', required=True, help='its weights')
     parser.add_argument('--out-dir', type=Path, required=True)
-
-    people = add_people_options(parser)
-    people.add_argument(
-        '--boxes',
-        type=Path,
-        metavar='FOLDER',
-        help="boxes instead of a detector: <name>.json per video, COCO-style")
-    add_pose_options(parser)
-    add_output_options(parser)
+    add_options(
+        parser,
+        ModelSettings,
+        InferenceSettings,
+        without=('ann_file', 'name', 'resume'),
+        boxes=dict(
+            metavar='FOLDER',
+            help='boxes instead of a detector: <name>.json per video, '
+            'COCO-style'))
 
     work = parser.add_argument_group('work')
     work.add_argument(
@@ -92,36 +86,7 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-@dataclasses.dataclass(frozen=True)
-class InferVideo:
-    """Makes, in each process, what infers on a video.
-
-    Args:
-        init (dict): Arguments of :class:`VideoPoseInferencer`.
-        call (dict): Arguments of its calls.
-        boxes (Path, optional): Folder of the videos' boxes.
-        num_threads (int): Threads of a process on a CPU.
-    """
-    init: Dict[str, Any]
-    call: Dict[str, Any]
-    boxes: Optional[Path]
-    num_threads: int
-
-    def __call__(self, device: str) -> Callable[[VideoJob], Dict[str, Any]]:
-        torch.set_num_threads(self.num_threads)
-        inferencer = VideoPoseInferencer(device=device, **self.init)
-
-        def run(job: VideoJob) -> Dict[str, Any]:
-            call = dict(self.call)
-            if self.boxes is not None:
-                call['boxes'] = self.boxes / f'{job.name}.json'
-            inferencer.run(job.input, name=job.name, **call)
-            return dataclasses.asdict(inferencer.summary)
-
-        return run
-
-
-def choose_devices(args: argparse.Namespace, rank: Rank) -> List[str]:
+def choose_devices(args: argparse.Namespace, local_rank: int) -> List[str]:
     """The devices of this process's workers, each as often as asked for."""
     devices = args.devices
     if devices is None:
@@ -129,110 +94,41 @@ def choose_devices(args: argparse.Namespace, rank: Rank) -> List[str]:
         devices = [f'cuda:{i}' for i in range(count)] or ['cpu']
         if args.launcher != 'none' and count:
             # with one GPU made visible per rank that is the only one
-            devices = [devices[rank.local_rank % count]]
+            devices = [devices[local_rank % count]]
     return devices * args.workers
-
-
-def make_worker(args: argparse.Namespace, num_workers: int) -> InferVideo:
-    return InferVideo(
-        init=model_arguments(args),
-        call=dict(call_arguments(args), out_dir=args.out_dir, resume=True),
-        boxes=args.boxes,
-        num_threads=max(1, (os.cpu_count() or 1) // num_workers))
-
-
-def fingerprint(job: VideoJob, worker: InferVideo) -> str:
-    """What a video's results depend on."""
-    init = worker.init
-    boxes = None
-    if worker.boxes is not None:
-        boxes = identify_input(str(worker.boxes / f'{job.name}.json'))
-    return digest_of(
-        dict(
-            input=identify_input(job.input),
-            boxes=boxes,
-            config=[init['pose2d'],
-                    identify_config(init['pose2d'])],
-            weights=identify_weights(init['pose2d_weights']),
-            detector=None if init['det_model'] is None else [
-                init['det_model'],
-                identify_config(init['det_model']),
-                identify_weights(init['det_weights']), init['det_cat_ids']
-            ],
-            call=worker.call,
-            version=__version__))
-
-
-class Progress:
-    """Stores each outcome and prints a line about it.
-
-    Args:
-        folder (StatusFolder): Where statuses go.
-        fingerprints (dict[str, str]): Of the videos, by name.
-    """
-
-    def __init__(self, folder: StatusFolder, fingerprints: Dict[str,
-                                                                str]) -> None:
-        self.folder = folder
-        self.fingerprints = fingerprints
-        self.count = 0
-
-    def __call__(self, outcome: Outcome) -> None:
-        job, summary = outcome.task, outcome.result or {}
-        failed = outcome.error is not None
-        self.folder.write(
-            JobStatus(
-                name=job.name,
-                input=job.input,
-                fingerprint=self.fingerprints[job.name],
-                state='failed' if failed else 'finished',
-                attempts=outcome.attempts,
-                seconds=round(outcome.seconds, 3),
-                outputs=file_sizes(summary.get('outputs', [])),
-                summary=summary,
-                error=outcome.error))
-        self.count += 1
-        if failed:
-            told = f'failed: {outcome.error.strip().splitlines()[-1]}'
-        else:
-            told = (f'{summary["num_frames"]} frames, '
-                    f'{summary["num_persons"]} poses, '
-                    f'{outcome.seconds:.1f} s')
-        print(
-            f'[{self.count}/{len(self.fingerprints)}] {job.name}: {told}'
-            f'{"" if outcome.attempts == 1 else f" (try {outcome.attempts})"}',
-            flush=True)
 
 
 def infer(args: argparse.Namespace) -> int:
     """Do this process's share; the exit code."""
     find_config(args.config, 'the config')
     require_file(args.checkpoint, 'the checkpoint')
-    rank = find_rank(args.launcher)
-    jobs = deal_out(find_jobs(args.inputs), rank)
-    devices = choose_devices(args, rank)
-    worker = make_worker(args, len(devices))
-    folder = StatusFolder(args.out_dir / 'status')
-    fingerprints = {job.name: fingerprint(job, worker) for job in jobs}
-    if not args.redo:
-        skipped = [
-            job for job in jobs
-            if folder.is_finished(job.name, fingerprints[job.name])
-        ]
-        jobs = [job for job in jobs if job not in skipped]
-        if skipped:
-            print(f'already finished: {len(skipped)}')
-    fingerprints = {job.name: fingerprints[job.name] for job in jobs}
-    with Companions(args.launcher, rank):
-        outcomes = run_pool(jobs, worker, devices, args.retries,
-                            Progress(folder, fingerprints))
-    failed = sorted(o.task.name for o in outcomes if o.error is not None)
-    if failed:
-        print(
-            f'{len(failed)} of {len(outcomes)} videos failed: '
-            f'{", ".join(failed)}; see {folder.path}',
-            file=sys.stderr)
-    return SOME_FAILED if failed else 0
+    rank, num_ranks, local_rank = find_rank(args.launcher)
+    jobs = find_jobs(args.inputs)[rank::num_ranks]
+    devices = choose_devices(args, local_rank)
+    models = dict(
+        read_options(args, ModelSettings),
+        pose2d=args.config,
+        pose2d_weights=args.checkpoint)
+    call = dict(
+        read_options(args, InferenceSettings),
+        out_dir=args.out_dir,
+        resume=True)
+    boxes = call.pop('boxes')
+    worker = VideoWorker(models, call, boxes and Path(boxes),
+                         max(1, (os.cpu_count() or 1) // len(devices)))
+    # torchrun ends all ranks as soon as one ends with an error code, which
+    # would stop their videos: they wait for each other. SLURM does not
+    # (--kill-on-bad-exit=0)
+    together = args.launcher == 'pytorch' and num_ranks > 1
+    if together:
+        torch.distributed.init_process_group(
+            'gloo', timeout=timedelta(days=30))
+    num_failed = infer_videos(jobs, worker, devices, args.out_dir / 'status',
+                              args.retries, args.redo)
+    if together:
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+    return SOME_FAILED if num_failed else 0
 
 
 def main() -> None:

@@ -1,15 +1,16 @@
 """Inference on videos, as Python functions and classes.
 
-Not imported with the package: it needs MMDetection, training does not.
+Not imported with the package: training does not need it. A detector needs
+MMDetection.
 """
-from mmpose_tdmi.video.decoding import (ImageSequence, find_images, open_video,
+from mmpose_tdmi.video.decoding import (FrameSource, ImageSequence,
+                                        find_images, open_frames, open_video,
                                         relative_names)
-from .boxes import (Boxes, BoxSource, FileBoxes, FrameSource, open_boxes,
-                    open_frames)
+from .boxes import (Boxes, BoxSource, DetectorError, FileBoxes, PersonFinder,
+                    open_boxes)
 from .inferencer import FrameResult, VideoPoseInferencer, VideoSummary
 from .models import (PersonDetector, find_config, init_pose_model,
                      require_file, require_weights)
-from .people import DetectorError, PersonFinder
 from .settings import InferenceSettings
 
 __all__ = [

@@ -1,78 +1,61 @@
-"""Frames by index: of a video file, a folder, a glob or a single image.
+"""Who is where in each frame: the step between decoding and poses.
 
-For jobs that must go on where they were. What goes through a video once, in
-order, uses :mod:`mmpose_tdmi.video.decoding`.
+Boxes come from a detector, on every N-th frame, or from the caller; a tracker
+gives them ids and carries them over the frames between. Boxes that come with
+ids keep them.
 
-Shape shorthand: N frames of H x W pixels.
-
-Person boxes of a video's frames from a detection file.
-
-It is a :data:`BoxSource`: asked for a frame, it gives the boxes in it.
-
-Shape shorthand: n boxes of a frame.
-
-A caller's own boxes, in whatever form they come.
-
-Shape shorthand: n boxes of a frame, H x W pixels of a frame.
+Shape letters: n boxes of a frame, H x W pixels of a frame.
 """
+import hashlib
 import json
+import logging
+from collections import deque
+from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath
-from typing import (Any, Callable, Dict, Iterable, List, Mapping, Optional,
-                    Sequence, Union)
+from typing import (Any, Callable, Deque, Dict, Iterable, Iterator, List,
+                    Mapping, Optional, Sequence, Tuple, Union)
 
 import numpy as np
+from mmengine.logging import print_log
 
-from mmpose_tdmi.datasets.box_files import is_id, read_annotation_records
-from mmpose_tdmi.datasets.person_boxes import load_person_boxes
-from mmpose_tdmi.utils.files import check_json_size
-from mmpose_tdmi.utils.video import VideoReader
-from mmpose_tdmi.video.decoding import ImageSequence, VideoSource, find_images
-from mmpose_tdmi.video.structures import TrackedBox
-
-#: Frames of a video that can be asked for by index.
-FrameSource = Union[VideoReader, ImageSequence]
-
-
-def open_frames(source: Union[str, Path], keep: int = 8) -> FrameSource:
-    """Open a video file, a folder of frames, a glob or a single image.
-
-    Args:
-        source (str | Path): What to open.
-        keep (int): How many of the last frames to keep. Defaults to 8.
-
-    Returns:
-        VideoReader | ImageSequence: The frames.
-
-    Raises:
-        FileNotFoundError: If there is nothing to open.
-        ValueError: If it cannot be read.
-    """
-    images = find_images(source)
-    if images:
-        return ImageSequence(images, keep=keep)
-    return VideoReader(source, keep)
-
+from mmpose_tdmi.datasets.box_files import (FrameIndex, RawBox,
+                                            read_annotation_records,
+                                            read_box_file)
+from mmpose_tdmi.utils.stages import stage
+from mmpose_tdmi.video.decoding import VideoSource
+from mmpose_tdmi.video.structures import TrackedBox, TrackedFrame
+from mmpose_tdmi.video.tracking import PersonTracker
+from .models import require_file
 
 PathLike = Union[str, Path]
 #: ``boxes(index, frame)`` -> the persons of frame ``index``: with ids, or
 #: without, x1, y1, x2, y2, score, (n, 5).
 BoxSource = Callable[[int, np.ndarray], Union[List[TrackedBox], np.ndarray]]
+#: Boxes as a caller gives them, see :func:`open_boxes`.
+Boxes = Union[str, Path, Callable, Sequence, Mapping]
+#: ``detect(images)`` -> per image its boxes (n, 5), x1, y1, x2, y2, score.
+DetectBatch = Callable[[Sequence[np.ndarray]], List[np.ndarray]]
+
+#: How many frames beyond the present one may be looked at.
+MAX_AHEAD = 16
+#: How many frames in a row may be too large for a detector's memory.
+MAX_FAILURES = 10
 
 
 class FileBoxes:
-    """Boxes from a COCO-style detection file.
+    """Boxes from a detection file, in any form that the datasets read.
 
-    The file is a json list of ``dict(image_id, category_id, bbox=[x, y, w,
-    h], score)``, as ``tools/detect_persons.py`` writes it; entries may carry
-    a ``track_id``, all or none of them. Which frame an entry belongs to is
-    told by
+    ``tools/detect_persons.py`` writes the first of these forms, a json list
+    of ``dict(image_id, category_id, bbox=[x, y, w, h], score)``. Entries may
+    carry a ``track_id``, all or none of them. Which frame an entry belongs to
+    is told by
 
     1. ``ann_file``, if given: its ``images`` say which file an ``image_id``
        is. Entries of other videos are passed over. Frames of a video file
        are those of the images in a folder that is called as the file is,
        numbered from 0;
-    2. the entries' own ``file_name``, if all have one and the frames are
-       image files;
+    2. the entries' own file names, if all have one and the frames are image
+       files, or if entries have no ``image_id``;
     3. ``image_id`` as the 0-based index of the frame.
 
     Args:
@@ -97,43 +80,39 @@ class FileBoxes:
                  score_thr: Optional[float] = None,
                  ann_file: Optional[PathLike] = None) -> None:
         self.path = str(path)
-        entries = _load_json(path, 'the box file')
-        if not isinstance(entries, list):
-            raise ValueError(f'{path}: expected a json list of detections, '
-                             f'got {type(entries).__name__}')
+        require_file(path, 'the box file')
+        entries = read_box_file(self.path)
         self._image_ids: Dict[int, int] = {}
         if ann_file is not None:
-            known = _annotated(frames, ann_file)
-            self._image_ids = {
-                index: image_id
-                for image_id, index in known.items() if index is not None
-            }
-            indices = _by_annotation(entries, known, path, ann_file)
-        elif frames.paths is not None and entries and all(
-                isinstance(e, dict) and isinstance(e.get('file_name'), str)
-                for e in entries):
-            indices = _by_file_name(entries, frames.paths, path)
+            indices = self._by_annotation(entries, frames, str(ann_file))
+        elif entries and (all(e.image_id is None for e in entries) or
+                          frames.paths is not None and all(e.file_name
+                                                           for e in entries)):
+            indices = self._by_file_name(entries, frames)
         else:
-            indices = _by_index(entries, frames.num_frames, path)
-        here = [e for e in indices if e is not None]
-        if entries and not here:
+            indices = self._by_index(entries, frames.num_frames)
+        if entries and all(index is None for index in indices):
             raise ValueError(f'{path}: none of its {len(entries)} boxes is '
                              'of a frame of this video')
-        self.is_tracked = _is_tracked(entries, path)
-        size = frames.size
-        # checks each entry and drops other categories and useless boxes
-        kept = load_person_boxes(
-            str(path), {_id(e): {}
-                        for e in entries}, lambda _: size, score_thr)
+        with_id = sum('track_id' in entry.record for entry in entries)
+        if with_id not in (0, len(entries)):
+            raise ValueError(
+                f'{path}: {with_id} of {len(entries)} boxes have a track_id; '
+                'expected all or none of them')
+        self.is_tracked = with_id > 0
         self._boxes: Dict[int, List[tuple]] = {}
-        for entry in kept:
-            index = indices[entry['entry']]
-            if index is None:
-                continue
-            x, y, width, height = entry['bbox'][:4]
-            self._boxes.setdefault(index, []).append(
-                (x, y, x + width, y + height, entry['score'],
-                 entry['track_id'] if self.is_tracked else None))
+        for entry, index in zip(entries, indices):
+            x, y, width, height = entry.record['bbox'][:4]
+            score = entry.record['score']
+            if (index is not None and entry.is_person
+                    and (score_thr is None or score >= score_thr) and width > 0
+                    and height > 0):
+                self._boxes.setdefault(index, []).append(
+                    (x, y, x + width, y + height, score,
+                     entry.record.get('track_id')))
+        num_used = sum(map(len, self._boxes.values()))
+        print_log(f'{path}: {num_used} of {len(entries)} boxes are used',
+                  'current', logging.INFO)
 
     def __call__(self, index: int,
                  frame: np.ndarray) -> Union[List[TrackedBox], np.ndarray]:
@@ -147,125 +126,92 @@ class FileBoxes:
         """The annotation file's id of a frame, if it has one."""
         return self._image_ids.get(index)
 
-
-def _id(entry: Any) -> Any:
-    image_id = entry.get('image_id') if isinstance(entry, dict) else None
-    return image_id if is_id(image_id) else None
-
-
-def _load_json(path: PathLike, what: str) -> Any:
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'{what} {path} does not exist')
-    try:
-        check_json_size(path)
-        return json.loads(Path(path).read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise ValueError(f'{what} {path} is no json: {error}') from error
-
-
-def _is_tracked(entries: List[dict], path: PathLike) -> bool:
-    with_id = sum(isinstance(e, dict) and 'track_id' in e for e in entries)
-    if with_id not in (0, len(entries)):
-        raise ValueError(f'{path}: {with_id} of {len(entries)} boxes have a '
-                         'track_id; expected all or none of them')
-    return with_id > 0
-
-
-def _by_index(entries: List[dict], num_frames: Optional[int],
-              path: PathLike) -> List[int]:
-    """``image_id`` as the frame's index."""
-    indices = [_id(entry) for entry in entries]
-    unknown = [
-        i for i in indices if isinstance(i, bool) or not isinstance(i, int)
-        or i < 0 or num_frames is not None and i >= num_frames
-    ]
-    if unknown:
-        raise ValueError(
-            f'{path}: {len(unknown)} boxes are of frames that the video does '
-            f'not have, image_id {_first(unknown)}; expected frame indices 0 '
-            f'to {"..." if num_frames is None else num_frames - 1}. Ids of '
-            'a data set need its annotation file')
-    return indices
-
-
-def _by_file_name(entries: List[dict], paths: List[str],
-                  path: PathLike) -> List[int]:
-    """The entries' own file names."""
-    lookup = _NameLookup(paths)
-    indices = [lookup(entry['file_name']) for entry in entries]
-    unknown = [
-        entry['file_name'] for entry, index in zip(entries, indices)
-        if index is None
-    ]
-    if unknown:
-        raise ValueError(
-            f'{path}: {len(unknown)} boxes are of frames that the video does '
-            f'not have, file_name {_first(unknown)}; its frames are like '
-            f'{paths[0]}')
-    return indices
-
-
-def _annotated(frames: VideoSource,
-               ann_file: PathLike) -> Dict[int, Optional[int]]:
-    """Which frame an annotation file's image ids are."""
-    images = read_annotation_records(str(ann_file)).images
-    if frames.paths is not None:
-        find: Callable = _NameLookup(frames.paths)
-    else:
-        find = _VideoLookup(frames.name, frames.num_frames)
-    return {
-        image_id: find(image['file_name'])
-        for image_id, image in images.items()
-    }
-
-
-def _by_annotation(entries: List[dict], known: Dict[int, Optional[int]],
-                   path: PathLike, ann_file: PathLike) -> List[Optional[int]]:
-    """The frames that an annotation file has for the image ids."""
-    unknown = [_id(e) for e in entries if _id(e) not in known]
-    if unknown:
-        raise ValueError(
-            f'{path}: {len(unknown)} image ids are not in {ann_file}: '
-            f'{_first(unknown)}; expected ids such as {list(known)[:3]}')
-    return [known[_id(e)] for e in entries]
-
-
-class _NameLookup:
-    """Finds the frame whose path ends as a given name."""
-
-    def __init__(self, paths: Iterable[str]) -> None:
-        self._paths = [Path(path).resolve().parts for path in paths]
-        self._by_name: Dict[str, List[int]] = {}
-        for index, parts in enumerate(self._paths):
-            self._by_name.setdefault(parts[-1], []).append(index)
-
-    def __call__(self, name: str) -> Optional[int]:
-        parts = PurePosixPath(name).parts
+    def _by_annotation(self, entries: Sequence[RawBox], frames: VideoSource,
+                       ann_file: str) -> List[Optional[int]]:
+        """The frames that an annotation file has for the boxes' images."""
+        records = read_annotation_records(ann_file)
+        find = _frame_finder(frames)
+        known = {
+            image_id: find(image['file_name'])
+            for image_id, image in records.images.items()
+        }
+        self._image_ids = {
+            index: image_id
+            for image_id, index in known.items() if index is not None
+        }
+        images = FrameIndex(records.images)
         found = [
-            index for index in self._by_name.get(parts[-1], ())
-            if self._paths[index][-len(parts):] == parts
+            entry.image_id if entry.image_id in known else images.find(entry)
+            for entry in entries
         ]
-        if len(found) > 1:
-            raise ValueError(f'the frame {name!r} is not unique among the '
-                             'given ones')
-        return found[0] if found else None
+        unknown = [
+            entry.image_id if entry.file_name is None else entry.file_name
+            for entry, image_id in zip(entries, found) if image_id is None
+        ]
+        if unknown:
+            raise ValueError(
+                f'{self.path}: {len(unknown)} image ids are not in '
+                f'{ann_file}: {_first(unknown)}; expected ids such as '
+                f'{list(known)[:3]}')
+        return [known[image_id] for image_id in found]
+
+    def _by_file_name(self, entries: Sequence[RawBox],
+                      frames: VideoSource) -> List[Optional[int]]:
+        """The boxes' own file names."""
+        find = _frame_finder(frames)
+        indices = [find(entry.file_name or '') for entry in entries]
+        unknown = [
+            entry.file_name for entry, index in zip(entries, indices)
+            if index is None
+        ]
+        if unknown:
+            like = '000000.jpg' if frames.paths is None else frames.paths[0]
+            raise ValueError(
+                f'{self.path}: {len(unknown)} boxes are of frames that the '
+                f'video does not have, file_name {_first(unknown)}; its '
+                f'frames are like {like}')
+        return indices
+
+    def _by_index(self, entries: Sequence[RawBox],
+                  num_frames: Optional[int]) -> List[Optional[int]]:
+        """``image_id`` as the frame's index."""
+        indices = [entry.image_id for entry in entries]
+        unknown = [
+            i for i in indices if not isinstance(i, int) or i < 0
+            or num_frames is not None and i >= num_frames
+        ]
+        if unknown:
+            last = '...' if num_frames is None else num_frames - 1
+            raise ValueError(
+                f'{self.path}: {len(unknown)} boxes are of frames that the '
+                f'video does not have, image_id {_first(unknown)}; expected '
+                f'frame indices 0 to {last}. Ids of a data set need its '
+                'annotation file')
+        return indices
 
 
-class _VideoLookup:
-    """Finds the frame of a video file by folder and number."""
+def _frame_finder(frames: VideoSource) -> Callable[[str], Optional[int]]:
+    """What finds the frame that a file's name, or the end of its path, is of.
+    A video file's frames are ``<its name>/<number>.jpg``."""
+    folder: Tuple[str, ...] = (frames.name, )
+    by_name: Dict[str, int] = {}
+    if frames.paths is not None:
+        paths = [Path(path).absolute() for path in frames.paths]
+        by_name = {path.name: index for index, path in enumerate(paths)}
+        folder = paths[0].resolve().parent.parts
 
-    def __init__(self, name: str, num_frames: Optional[int]) -> None:
-        self._name = name
-        self._num_frames = num_frames
-
-    def __call__(self, name: str) -> Optional[int]:
+    def find(name: str) -> Optional[int]:
         path = PurePosixPath(name)
-        if path.parent.name != self._name or not path.stem.isdigit():
+        parents = path.parent.parts
+        if parents and folder[-len(parents):] != parents[-len(folder):]:
             return None
-        number = int(path.stem)
-        if self._num_frames is not None and number >= self._num_frames:
-            return None
-        return number
+        if by_name:
+            return by_name.get(path.name)
+        number = int(path.stem) if path.stem.isdecimal() else -1
+        last = frames.num_frames
+        return None if number < 0 or last and number >= last else number
+
+    return find
 
 
 def _first(values: List[Any]) -> List[Any]:
@@ -273,14 +219,10 @@ def _first(values: List[Any]) -> List[Any]:
     return list(dict.fromkeys(values))[:3]
 
 
-#: Boxes as a caller gives them, see :func:`open_boxes`.
-Boxes = Union[str, Path, Callable, Sequence, Mapping]
-
-
 def open_boxes(boxes: Boxes,
                source: VideoSource,
                score_thr: Optional[float] = None,
-               ann_file: Union[str, Path, None] = None) -> BoxSource:
+               ann_file: Optional[PathLike] = None) -> BoxSource:
     """Boxes by frame index.
 
     Args:
@@ -288,8 +230,9 @@ def open_boxes(boxes: Boxes,
 
             - a detection file, see :class:`FileBoxes`;
             - a function of the frame's index and the frame;
-            - a sequence with an entry per frame, or a mapping from frame
-              indices to entries; frames without one have no persons.
+            - a sequence with an entry for every frame;
+            - a mapping from frame indices, numbers or their texts as json
+              has them, to entries; frames without one have no persons.
 
             What a function returns and what the entries are is an array
             x1, y1, x2, y2 or x1, y1, x2, y2, score, (n, 4) or (n, 5), in
@@ -305,69 +248,351 @@ def open_boxes(boxes: Boxes,
 
     Raises:
         FileNotFoundError: If a file does not exist.
-        ValueError: If a file or an entry is malformed; entries are looked at
-            when their frame comes.
+        ValueError: If a file or an entry is malformed, or there are entries
+            for other frames than the video has; entries are looked at when
+            their frame comes.
     """
     if isinstance(boxes, (str, Path)):
         return FileBoxes(boxes, source, score_thr, ann_file)
     if callable(boxes):
-        return GivenBoxes(boxes, score_thr)
+        return lambda index, frame: _checked(
+            boxes(index, frame), index, score_thr)
+    entries = entries_by_index(boxes)
+    num_frames = source.num_frames
     if isinstance(boxes, Mapping):
-        return GivenBoxes(lambda index, _: boxes.get(index, ()), score_thr)
-    if isinstance(boxes, (Sequence, np.ndarray)):
-        return GivenBoxes(
-            lambda index, _: boxes[index]
-            if index < len(boxes) else (), score_thr)
-    raise ValueError(
-        'boxes must be a file, a function, or a sequence or mapping of the '
-        f'frames\' boxes, got {type(boxes).__name__}')
-
-
-class GivenBoxes:
-    """Checks boxes that come from a caller.
-
-    Args:
-        find (Callable): ``find(index, frame)``, see :func:`open_boxes`.
-        score_thr (float, optional): The lowest score kept. Defaults to None,
-            any.
-    """
-
-    def __init__(self,
-                 find: Callable[[int, np.ndarray], Any],
-                 score_thr: Optional[float] = None) -> None:
-        self._find = find
-        self._score_thr = -np.inf if score_thr is None else score_thr
-
-    def __call__(self, index: int,
-                 frame: np.ndarray) -> Union[List[TrackedBox], np.ndarray]:
-        """The boxes in a frame.
-
-        Raises:
-            ValueError: If they are not what they should be.
-        """
-        found = self._find(index, frame)
-        if len(found) and all(isinstance(box, TrackedBox) for box in found):
-            for box in found:
-                _check(np.array([[*box.bbox, box.score]], float), index)
-            return [box for box in found if box.score >= self._score_thr]
-        rows = np.array(found, float)
-        if not len(rows):
-            return np.zeros((0, 5))
-        if rows.ndim != 2 or rows.shape[1] not in (4, 5):
+        outside = [
+            index for index in entries
+            if index < 0 or num_frames is not None and index >= num_frames
+        ]
+        if outside:
+            last = '...' if num_frames is None else num_frames - 1
             raise ValueError(
-                f'boxes of frame {index}: expected a list of TrackedBox or an '
-                f'array (n, 4) or (n, 5), got the shape {rows.shape}')
-        if rows.shape[1] == 4:
-            rows = np.pad(rows, ((0, 0), (0, 1)), constant_values=1.)
-        _check(rows, index)
-        return rows[rows[:, 4] >= self._score_thr]
+                f'boxes are given for the frames {outside[:3]}, which '
+                f'{source.input} does not have; expected 0 to {last}')
+    elif num_frames is not None and len(boxes) != num_frames:
+        raise ValueError(
+            f'boxes are given for {len(boxes)} frames, but {source.input} has '
+            f'{num_frames}; expected an entry for every frame. A mapping by '
+            'frame index may leave frames out')
+
+    def find(index: int,
+             frame: np.ndarray) -> Union[List[TrackedBox], np.ndarray]:
+        if index not in entries and not isinstance(boxes, Mapping):
+            raise ValueError(f'boxes are given for {len(boxes)} frames, but '
+                             f'{source.input} has a frame {index}')
+        return _checked(entries.get(index, ()), index, score_thr)
+
+    return find
 
 
-def _check(rows: np.ndarray, index: int) -> None:
-    """Raise unless all boxes, (n, 5), are finite and have an area."""
+def entries_by_index(boxes: Any) -> Mapping[int, Any]:
+    """A sequence's or mapping's entries by the frames' indices."""
+    if isinstance(boxes, (Sequence, np.ndarray)):
+        return dict(enumerate(boxes))
+    if not isinstance(boxes, Mapping):
+        raise ValueError(
+            'boxes must be a file, a function, or a sequence or mapping of '
+            f'the frames\' boxes, got {type(boxes).__name__}')
+    entries: Dict[int, Any] = {}
+    for key, entry in boxes.items():
+        try:
+            index = key if isinstance(key, str) else key.__index__()
+            index = int(index)
+        except (AttributeError, ValueError) as error:
+            raise ValueError(
+                f'boxes are given for {key!r}; expected the index of a frame, '
+                'such as 12 or "12"') from error
+        if index in entries:
+            raise ValueError(f'boxes are given twice for frame {index}')
+        entries[index] = entry
+    return entries
+
+
+def boxes_digest(boxes: Any) -> str:
+    """SHA-256 of what a sequence or mapping of boxes contains."""
+    digest = hashlib.sha256()
+    for index, entry in sorted(entries_by_index(boxes).items()):
+        checked = _checked(entry, index)
+        plain = checked.tolist() if isinstance(
+            checked, np.ndarray) else [asdict(box) for box in checked]
+        if plain:
+            digest.update(json.dumps([index, plain], default=float).encode())
+    return digest.hexdigest()
+
+
+def _checked(
+        found: Any,
+        index: int,
+        score_thr: Optional[float] = None
+) -> Union[List[TrackedBox], np.ndarray]:
+    """A frame's boxes from a caller, if they are what they should be."""
+    lowest = -np.inf if score_thr is None else score_thr
+    is_tracked = len(found) and all(
+        isinstance(box, TrackedBox) for box in found)
+    rows = np.array([[*box.bbox, box.score]
+                     for box in found] if is_tracked else found, float)
+    if not len(rows):
+        return np.zeros((0, 5))
+    if rows.ndim != 2 or rows.shape[1] not in (4, 5):
+        raise ValueError(
+            f'boxes of frame {index}: expected a list of TrackedBox or an '
+            f'array (n, 4) or (n, 5), got the shape {rows.shape}')
+    if rows.shape[1] == 4:
+        rows = np.pad(rows, ((0, 0), (0, 1)), constant_values=1.)
     is_good = np.isfinite(rows).all(axis=1) & (rows[:, 2:4]
                                                > rows[:, :2]).all(axis=1)
     if not is_good.all():
         raise ValueError(
             f'boxes of frame {index}: expected finite x1 < x2, y1 < y2 and '
             f'a score, got {rows[~is_good][0].tolist()}')
+    if is_tracked:
+        return [box for box in found if box.score >= lowest]
+    return rows[rows[:, 4] >= lowest]
+
+
+class DetectorError(RuntimeError):
+    """A detector that fails, or whose memory one frame after the other is
+    too large for."""
+
+
+class FrameFailure(RuntimeError):
+    """A frame that a detector's memory is not enough for."""
+
+
+def _ask(detect: Callable[[], Any], what: str) -> Any:
+    """What a detector finds.
+
+    Only a lack of memory is an affair of the frame, which others may not
+    share: a :class:`FrameFailure`. All else is a fault of the detector or its
+    input: a :class:`DetectorError`.
+    """
+    try:
+        return detect()
+    except FrameFailure:
+        raise
+    except Exception as error:
+        text = str(error) or type(error).__name__
+        if not (isinstance(error, MemoryError) or 'out of memory' in text
+                or "can't allocate memory" in text):
+            raise DetectorError(f'the detector failed on {what}: '
+                                f'{type(error).__name__}: {text}') from error
+    # out here without the traceback, which holds what fills the memory
+    raise FrameFailure(text)
+
+
+class FramesAhead:
+    """Frames of which the next ones can be seen before they are given out."""
+
+    def __init__(self, frames: Iterable[TrackedFrame]) -> None:
+        self._frames = iter(frames)
+        self._waiting: Deque[TrackedFrame] = deque()
+
+    def __iter__(self) -> Iterator[TrackedFrame]:
+        while self.peek(0) is not None:
+            yield self._waiting.popleft()
+
+    def peek(self, place: int) -> Optional[TrackedFrame]:
+        """The next frame, 0, or one behind it; None beyond the last."""
+        while len(self._waiting) <= place:
+            frame = next(self._frames, None)
+            if frame is None:
+                return None
+            self._waiting.append(frame)
+        return self._waiting[place]
+
+
+class DetectionAhead:
+    """Asks a detector about frames in batches, some before their turn.
+
+    A detector that gets one image at a time leaves most of a GPU idle. What
+    is found waits for its frame's turn, so that all that follows, the tracker
+    first, sees the same as frame by frame.
+
+    A batch holds the frame at hand and those that will be detected on after
+    it, of the same size and at most :data:`MAX_AHEAD` frames on. If memory is
+    not enough for a batch, its frames are looked at one by one, so that a
+    failure is that of its frame alone; if then none fails, batches are
+    halved.
+
+    Args:
+        detect (Callable): The detector, which takes several images.
+        batch_size (int): Images of a batch. Defaults to 1.
+        first (int): Frames before it are not looked at here. Defaults to 0.
+    """
+
+    def __init__(self,
+                 detect: DetectBatch,
+                 batch_size: int = 1,
+                 first: int = 0) -> None:
+        if batch_size < 1:
+            raise ValueError(
+                f'det_batch_size must be at least 1, got {batch_size}')
+        self._detect = detect
+        self.batch_size = batch_size
+        self.first = first
+        self._found: Dict[int, Union[np.ndarray, FrameFailure]] = {}
+
+    def __call__(self, frame: TrackedFrame, following: FramesAhead,
+                 interval: int) -> np.ndarray:
+        """A frame's boxes, (n, 5), if every ``interval``-th is looked at."""
+        # after a failure the frames to be looked at are others
+        for index in [i for i in self._found if i < frame.index]:
+            del self._found[index]
+        if frame.index not in self._found:
+            batch = [frame, *self._next(frame, following, interval)]
+            with stage('detect'):
+                self._detect_on(batch)
+        found = self._found.pop(frame.index)
+        if isinstance(found, FrameFailure):
+            raise found
+        return found
+
+    def _next(self, frame: TrackedFrame, following: FramesAhead,
+              interval: int) -> Iterator[TrackedFrame]:
+        """The frames that share a batch with the one at hand."""
+        most = min(self.batch_size - 1, MAX_AHEAD // interval)
+        for place in range(interval - 1, most * interval, interval):
+            # a change of size anywhere before starts another row of frames
+            near = [following.peek(i) for i in range(place + 1)]
+            if any(other is None or other.image.shape != frame.image.shape
+                   for other in near):
+                return
+            if near[-1].index not in self._found:
+                yield near[-1]
+
+    def _detect_on(self, frames: Sequence[TrackedFrame]) -> None:
+        """Detect on frames and keep what comes of it."""
+        indices = [frame.index for frame in frames]
+        if len(frames) > 1:
+            try:
+                found = _ask(
+                    lambda: self._detect([frame.image for frame in frames]),
+                    f'one of the frames {indices}')
+                self._found.update(zip(indices, found))
+                return
+            except FrameFailure as failure:
+                told = str(failure)
+        num_failed = 0
+        for frame in frames:
+            try:
+                self._found[frame.index] = _ask(
+                    lambda: self._detect([frame.image]),
+                    f'frame {frame.index}')[0]
+            except FrameFailure as failure:
+                self._found[frame.index] = failure.with_traceback(None)
+                num_failed += 1
+        if len(frames) > 1 and not num_failed:
+            self.batch_size = max(1, len(frames) // 2)
+            print_log(
+                f'the detector failed on {len(frames)} frames at once but on '
+                f'none alone; from here on batches have {self.batch_size}: '
+                f'{told}', 'current', logging.WARNING)
+
+
+class PersonFinder:
+    """Turns decoded frames into frames with tracked persons.
+
+    A frame that a detector's memory is not enough for does not end a video:
+    it is taken as one without detection, the tracker carries the boxes, and
+    the next frame is detected on. After :data:`MAX_FAILURES` in a row it
+    does, and so does any other failure at once.
+
+    A frame of another size than the one before is always detected on. Boxes
+    that do not overlap the frame are left out.
+
+    Args:
+        boxes (Callable): ``boxes(index, frame)`` gives a list of
+            :class:`TrackedBox` or an array (n, 5).
+        tracker (PersonTracker): What gives ids to boxes without.
+        det_interval (int): Every how many frames ``boxes`` is asked.
+            Defaults to 1.
+        is_detector (bool): Whether ``boxes`` is a detector rather than the
+            caller's own. Defaults to ``False``.
+        ahead (DetectionAhead, optional): The detector, where it is to look at
+            several frames at once; ``boxes`` is then asked about the frames
+            only before those that it looks at. Defaults to ``None``.
+
+    Attributes:
+        num_failures (int): Frames that the detector failed on.
+    """
+
+    def __init__(self,
+                 boxes: BoxSource,
+                 tracker: PersonTracker,
+                 det_interval: int = 1,
+                 is_detector: bool = False,
+                 ahead: Optional[DetectionAhead] = None) -> None:
+        if det_interval < 1:
+            raise ValueError(
+                f'det_interval must be at least 1, got {det_interval}')
+        self._boxes = boxes
+        self._tracker = tracker
+        self._interval = det_interval
+        self._is_detector = is_detector
+        self._ahead = ahead
+        self.num_failures = 0
+
+    def iterate(self,
+                frames: Iterable[TrackedFrame]) -> Iterator[TrackedFrame]:
+        """Find the persons of all frames, which are read one by one, or as
+        far ahead as a batch of detections reaches."""
+        self._tracker.reset()
+        wait, size, in_a_row = 0, None, 0
+        frames = FramesAhead(frames)
+        for frame in frames:
+            if frame.image.shape != size:
+                wait, size = 0, frame.image.shape
+            found = None
+            if wait == 0:
+                found = self._detect(frame, frames, in_a_row)
+                in_a_row = in_a_row + 1 if found is None else 0
+            # after a failure the very next frame is tried
+            wait = 0 if in_a_row else (wait or self._interval) - 1
+            yield frame.with_persons(_inside(self._track(frame, found), size))
+
+    def _detect(self, frame: TrackedFrame, following: FramesAhead,
+                in_a_row: int) -> Any:
+        """A frame's boxes; None if memory was not enough."""
+        if not self._is_detector:
+            return self._boxes(frame.index, frame.image)
+        try:
+            if self._ahead is not None and frame.index >= self._ahead.first:
+                return self._ahead(frame, following, self._interval)
+            with stage('detect'):
+                return _ask(lambda: self._boxes(frame.index, frame.image),
+                            f'frame {frame.index}')
+        except FrameFailure as failure:
+            self.num_failures += 1
+            if in_a_row + 1 >= MAX_FAILURES:
+                raise DetectorError(
+                    f'the detector failed on {MAX_FAILURES} frames in a row, '
+                    f'the last one frame {frame.index}: {failure}'
+                ) from failure
+            print_log(
+                f'the detector failed on frame {frame.index}, where boxes '
+                f'are carried on instead: {failure}', 'current',
+                logging.WARNING)
+            return None
+
+    def _track(self, frame: TrackedFrame, found: Any) -> List[TrackedBox]:
+        """The boxes with ids."""
+        if isinstance(found, list):
+            return found
+        with stage('track'):
+            if found is None:
+                return self._tracker.carry(frame.index, frame.image)
+            persons = self._tracker.update(frame.index, found[:, :4],
+                                           found[:, 4], frame.image)
+        if self._is_detector:
+            return persons
+        return [replace(box, source='given') for box in persons]
+
+
+def _inside(persons: List[TrackedBox], shape: Tuple[int,
+                                                    ...]) -> List[TrackedBox]:
+    """The boxes that overlap a frame of shape (H, W, 3)."""
+    height, width = shape[:2]
+    return [
+        box for box in persons if box.bbox[0] < width and box.bbox[1] < height
+        and box.bbox[2] > 0 and box.bbox[3] > 0
+    ]

@@ -1,39 +1,19 @@
-"""What inference on a video gives, frame by frame and in all.
-
-Shape shorthand: K keypoints, H x W pixels of a frame.
-
-What results say about how they came about.
-
-Going on where an interrupted run was.
-
-The frames that are stored are decoded again, which is cheap, but not detected
-on: their boxes are taken from what is stored, so that the tracker gets where
-it was. The model starts some frames before the first one that is missing, so
-that its window, and smoothing, have their past.
-
-Shape shorthand: n boxes of a frame.
-
-The steps from decoded frames to poses, each pulling the one before.
-
-Bounded memory: what is between two steps are the frames that the later one
-must see beforehand.
-
-From a video to poses, in one object: the entry point for users.
+"""From a video to poses, in one object: the entry point for users.
 
 Frames are decoded once, in order, in the background; persons are detected and
 tracked, or come from the caller; their poses are estimated with each frame of
 a person going through the backbone once; poses are smoothed where asked for,
-written, and given out frame by frame. Everything is lazy and nothing grows
-with the video.
+written, and given out frame by frame. Each step pulls the one before and
+holds the frames that it must see beforehand: everything is lazy and nothing
+grows with the video.
 
-Shape shorthand: H x W pixels of a frame.
+Shapes: H x W pixels of a frame.
 """
-from collections import deque
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import (Any, Callable, Deque, Dict, Iterable, Iterator, List,
-                    Optional, Sequence, Set, Tuple, Union)
+from typing import (Any, Callable, Dict, Iterator, List, Optional, Sequence,
+                    Set, Tuple, Union)
 
 import numpy as np
 import torch
@@ -41,8 +21,8 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from mmpose_tdmi.models.cost import fold_batch_norms
-from mmpose_tdmi.video.decoding import (DecodedFrame, VideoSource,
-                                        is_one_video, open_video, read_ahead)
+from mmpose_tdmi.video.decoding import (VideoSource, is_one_video, open_video,
+                                        read_ahead)
 from mmpose_tdmi.video.results import (VideoMeta, VideoResultWriter,
                                        open_writers)
 from mmpose_tdmi.video.smoothing import (NoSmoother, PoseSmoother,
@@ -52,11 +32,16 @@ from mmpose_tdmi.video.structures import FramePoses, TrackedBox
 from mmpose_tdmi.video.tracking import (PersonTracker, PoseTracker,
                                         build_tracker)
 from mmpose_tdmi.visualization import VideoDrawer
-from .boxes import BoxSource, FileBoxes, open_boxes
-from .detection_job import file_digest
+from .boxes import (BoxSource, DetectionAhead, FileBoxes, FrameFailure,
+                    PersonFinder, open_boxes)
 from .models import PersonDetector, find_config, init_pose_model
-from .people import DetectBatch, DetectionAhead, PersonFinder
-from .settings import InferenceSettings
+from .settings import InferenceSettings, ModelSettings, config_name
+
+#: How many decoded frames may wait for the model.
+READ_AHEAD = 8
+#: Frames that smoothing is given to settle.
+SETTLING = 60
+WHOLE_IMAGE = 'whole_image'
 
 
 @dataclass
@@ -65,22 +50,28 @@ class FrameResult:
 
     Args:
         video (str): The video's name.
-        poses (FramePoses): Index, time stamp and persons.
-        image (np.ndarray): The frame, (H, W, 3), uint8, BGR.
-        file_name (str, optional): An image file's name.
+        poses (FramePoses): Index, time stamp, image and persons.
         visualization (np.ndarray, optional): The drawn frame, (H, W, 3),
             uint8, BGR, where asked for.
     """
     video: str
     poses: FramePoses
-    image: np.ndarray
-    file_name: Optional[str] = None
     visualization: Optional[np.ndarray] = None
 
     @property
     def index(self) -> int:
         """int: The frame's index, 0-based."""
         return self.poses.index
+
+    @property
+    def image(self) -> np.ndarray:
+        """np.ndarray: The frame, (H, W, 3), uint8, BGR."""
+        return self.poses.image
+
+    @property
+    def file_name(self) -> Optional[str]:
+        """str: An image file's name."""
+        return self.poses.file_name
 
     @property
     def predictions(self) -> List[dict]:
@@ -104,7 +95,7 @@ class VideoSummary:
     """What became of a video.
 
     Args:
-        name (str): Its name.
+        name (str): What its results are called.
         input (str): What was opened.
         num_frames (int): Frames given out so far.
         num_persons (int): Poses in them.
@@ -119,210 +110,6 @@ class VideoSummary:
     num_skipped: int = 0
     num_detector_failures: int = 0
     outputs: List[str] = field(default_factory=list)
-
-
-ConfigLike = Union[str, Path, Config]
-
-
-@dataclass(frozen=True)
-class ModelDescription:
-    """What an inferencer's models are made from.
-
-    Args:
-        pose2d (str | Path | Config): The pose model's config.
-        pose2d_weights (str | Path): Its checkpoint.
-        cfg_options (dict, optional): Changes to the config.
-        det_model (str | Path | Config, optional): The detector's config.
-        det_weights (str | Path, optional): Its checkpoint.
-        det_cat_ids (int | Sequence[int], optional): Its classes of persons.
-    """
-    pose2d: ConfigLike
-    pose2d_weights: Union[str, Path]
-    cfg_options: Optional[dict] = None
-    det_model: Optional[ConfigLike] = None
-    det_weights: Union[str, Path, None] = None
-    det_cat_ids: Union[int, Sequence[int], None] = None
-
-    def meta(self, source: VideoSource, estimator: StreamingPoseEstimator,
-             settings: InferenceSettings) -> VideoMeta:
-        """What the results of a video say.
-
-        Args:
-            source (VideoSource): The video.
-            estimator (StreamingPoseEstimator): What estimates its poses.
-            settings (InferenceSettings): The call's.
-
-        Returns:
-            VideoMeta: Everything that the poses depend on.
-        """
-        width, height = source.size
-        return VideoMeta(
-            input=source.input,
-            name=source.name,
-            width=width,
-            height=height,
-            fps=source.fps,
-            num_frames=source.num_frames,
-            dataset_meta=estimator.model.dataset_meta,
-            config=_text(self.pose2d),
-            checkpoint=str(self.pose2d_weights),
-            frame_offsets=estimator.window.offsets,
-            padding=estimator.padding,
-            mode=settings.mode,
-            boxes=self._boxes(settings),
-            settings=dict(settings.as_json(), cfg_options=self.cfg_options))
-
-    def _boxes(self, settings: InferenceSettings) -> Dict[str, Any]:
-        """Where the boxes come from, as plain values."""
-        if isinstance(settings.boxes, (str, Path)):
-            ann_file = settings.ann_file
-            return dict(
-                file=str(settings.boxes),
-                sha256=file_digest(settings.boxes),
-                ann_file=None if ann_file is None else str(ann_file),
-                score_thr=settings.bbox_thr)
-        if settings.boxes is not None:
-            return dict(given=type(settings.boxes).__name__)
-        if self.det_weights is None:
-            return dict(det_model=_text(self.det_model))
-        return dict(
-            det_model=_text(self.det_model),
-            det_weights=str(self.det_weights),
-            det_cat_ids=self.det_cat_ids,
-            score_thr=settings.bbox_thr,
-            nms_thr=settings.nms_thr)
-
-
-def _text(config: ConfigLike) -> str:
-    return str(config.filename if isinstance(config, Config) else config)
-
-
-#: Frames that smoothing is given to settle.
-SETTLING = 60
-
-
-class Resumption:
-    """How far an interrupted run got.
-
-    Args:
-        writer (VideoResultWriter, optional): What has stored it.
-        past (int): Frames before a frame that its poses depend on, or -1 if
-            that is all of them: then everything is computed again.
-
-    Attributes:
-        start (int): The first frame index that goes through the model.
-        first (int): The first frame index that is given out.
-    """
-
-    def __init__(self, writer: Optional[VideoResultWriter], past: int) -> None:
-        self.first = 0 if writer is None else writer.next_index
-        self.start = 0 if past < 0 else max(0, self.first - past)
-        self._stored: Iterator[dict] = iter(
-            writer.stored_frames() if self.start else ())
-
-    def replay(self, detect: BoxSource) -> BoxSource:
-        """A detector that is not asked about frames before :attr:`start`."""
-        return _Replay(detect, self._stored, self.start)
-
-
-class _Replay:
-    """Takes the boxes of the first frames from what is stored."""
-
-    def __init__(self, detect: BoxSource, stored: Iterator[dict],
-                 start: int) -> None:
-        self._detect = detect
-        self._stored = stored
-        self._start = start
-
-    def __call__(self, index: int,
-                 frame: np.ndarray) -> Union[List[TrackedBox], np.ndarray]:
-        if index >= self._start:
-            return self._detect(index, frame)
-        for record in self._stored:
-            if record['frame'] == index:
-                return _boxes(record)
-        raise ValueError(
-            f'frame {index} is not among the stored ones: the video has '
-            'changed since the run that was interrupted')
-
-
-def _boxes(record: dict) -> np.ndarray:
-    """The boxes that were detected, x1, y1, x2, y2, score, (n, 5).
-
-    Raises:
-        RuntimeError: If the detector had failed, as it would be now.
-    """
-    persons = record['persons']
-    if any(person['source'] == 'carried' for person in persons):
-        raise RuntimeError('it failed in the run that was interrupted')
-    rows = np.array([[*p['bbox'], p['bbox_score']] for p in persons], float)
-    rows = rows.reshape(-1, 5)
-    rows[:, 2:4] += rows[:, :2]
-    return rows
-
-
-class PoseChain:
-    """Takes frames through finding, tracking, estimation and smoothing.
-
-    Args:
-        finder (PersonFinder): Finds the persons.
-        tracker (PersonTracker): The finder's; gives the final ids.
-        estimator (StreamingPoseEstimator): Estimates the poses.
-        smoother (PoseSmoother): Smooths them.
-        frame_step (int): Difference of the numbers of consecutive frames.
-            Defaults to 1.
-        start (int): The first frame index that goes through the model.
-            Defaults to 0.
-    """
-
-    def __init__(self,
-                 finder: PersonFinder,
-                 tracker: PersonTracker,
-                 estimator: StreamingPoseEstimator,
-                 smoother: PoseSmoother,
-                 frame_step: int = 1,
-                 start: int = 0) -> None:
-        self._finder = finder
-        self._tracker = tracker
-        self._estimator = estimator
-        self._smoother = smoother
-        self._frame_step = frame_step
-        self._start = start
-        # frames under way, without their images
-        self._decoded: Deque[DecodedFrame] = deque()
-
-    def iterate(
-        self, frames: Iterable[DecodedFrame]
-    ) -> Iterator[Tuple[DecodedFrame, FramePoses, np.ndarray]]:
-        """Estimate the poses of all frames.
-
-        Args:
-            frames (Iterable[DecodedFrame]): The frames in order.
-
-        Yields:
-            tuple[DecodedFrame, FramePoses, np.ndarray]: Each frame from
-            ``start`` on, without its image; its poses; its image.
-        """
-        tracked = (
-            frame for frame in self._finder.iterate(self._noted(frames))
-            if frame.index >= self._start)
-        estimated = self._estimator.iterate_poses(tracked, self._frame_step)
-        identified = ((self._tracker.observe(poses), image)
-                      for poses, image in estimated)
-        for poses, image in self._smoother.iterate(identified):
-            yield self._decoded.popleft(), poses, image
-
-    def _noted(self, frames: Iterable[DecodedFrame]) -> Iterator[DecodedFrame]:
-        for frame in frames:
-            if frame.index >= self._start:
-                self._decoded.append(replace(frame, image=None))
-            yield frame
-
-
-#: How many decoded frames may wait for the model.
-READ_AHEAD = 8
-WHOLE_IMAGE = 'whole_image'
-Draw = Callable[[FramePoses, np.ndarray], Optional[np.ndarray]]
 
 
 class VideoPoseInferencer:
@@ -382,15 +169,15 @@ class VideoPoseInferencer:
             device = 'cuda:0' if torch.cuda.is_available() else 'cpu'
         self.show_progress = show_progress
         self.summary: Optional[VideoSummary] = None
-        self._models = ModelDescription(pose2d, pose2d_weights, cfg_options,
-                                        det_model, det_weights, det_cat_ids)
         config = find_config(pose2d, 'the config')
         self.detector: Optional[PersonDetector] = None
-        if det_model is not None and det_model != WHOLE_IMAGE:
-            if det_weights is None:
-                raise ValueError(
-                    f'det_weights of {det_model} are needed: a detector '
-                    'without weights gives random boxes')
+        if det_model is None or det_model == WHOLE_IMAGE:
+            det_weights = None
+        elif det_weights is None:
+            raise ValueError(
+                f'det_weights of {det_model} are needed: a detector without '
+                'weights gives random boxes')
+        else:
             self.detector = PersonDetector(
                 find_config(det_model, "the detector's config"),
                 det_weights,
@@ -398,6 +185,9 @@ class VideoPoseInferencer:
                 device=device)
         self.model = init_pose_model(config, pose2d_weights, device,
                                      cfg_options)
+        self._models = ModelSettings(pose2d, pose2d_weights, cfg_options,
+                                     det_model, det_weights, det_cat_ids)
+        self._contents = self._models.contents()
         if fold_batch_norm:
             width, height = ClipSettings(self.model.cfg,
                                          self.model.dataset_meta).input_size
@@ -415,22 +205,13 @@ class VideoPoseInferencer:
             Iterator[FrameResult]: The frames in order, of one video after
             the other. Closing it early stops everything and publishes
             nothing of the video under way.
-
-        Raises:
-            FileNotFoundError: If a video or file does not exist.
-            ValueError: If an argument or what is read is not as described.
         """
         return self._iterate(*self._check(inputs, kwargs), [])
 
     def run(self, inputs: Any, **kwargs) -> List[VideoSummary]:
         """Infer on a video or several, to the end.
 
-        Args:
-            inputs: See :meth:`__call__`.
-            **kwargs: See :meth:`__call__`.
-
-        Returns:
-            list[VideoSummary]: What became of each video.
+        Arguments are those of :meth:`__call__`.
         """
         summaries: List[VideoSummary] = []
         for _ in self._iterate(*self._check(inputs, kwargs), summaries):
@@ -452,6 +233,12 @@ class VideoPoseInferencer:
         if len(videos) > 1 and settings.name is not None:
             raise ValueError(f'name={settings.name!r} was given for '
                              f'{len(videos)} videos')
+        if settings.resume and callable(settings.boxes):
+            raise ValueError(
+                'resume=True with boxes that come from a function: nobody can '
+                'tell whether it gives what it gave in the run that was '
+                'interrupted. Give boxes as a file, a list or a mapping, or '
+                'leave resume out')
         return videos, settings
 
     def _iterate(self, videos: Sequence[Any], settings: InferenceSettings,
@@ -461,14 +248,13 @@ class VideoPoseInferencer:
         for video in videos:
             with open_video(video, settings.fps,
                             settings.on_corrupt) as source:
-                if settings.name is not None:
-                    source.name = settings.name
-                if source.name in names:
+                name = settings.name or source.name
+                if name in names:
                     raise ValueError(
-                        f'several videos are called {source.name!r}: their '
-                        'results would overwrite each other')
-                names.add(source.name)
-                self.summary = VideoSummary(source.name, source.input)
+                        f'several videos are called {name!r}: their results '
+                        'would overwrite each other')
+                names.add(name)
+                self.summary = VideoSummary(name, source.input)
                 summaries.append(self.summary)
                 yield from self._infer(source, settings, self.summary)
 
@@ -484,7 +270,8 @@ class VideoPoseInferencer:
         with ExitStack() as stack:
             writer: Optional[VideoResultWriter] = None
             if outputs is not None:
-                meta = self._models.meta(source, estimator, settings)
+                meta = self._describe(summary.name, source, estimator,
+                                      settings)
                 writer = stack.enter_context(open_writers(meta, outputs))
             resumption = Resumption(writer, _past(estimator, tracker,
                                                   smoother))
@@ -494,32 +281,58 @@ class VideoPoseInferencer:
                 resumption.replay(boxes) if is_detecting else boxes, tracker,
                 settings.det_interval if is_asked else 1, is_detecting,
                 self._look_ahead(source, settings, resumption.start))
-            chain = PoseChain(finder, tracker, estimator, smoother,
-                              source.frame_step, resumption.start)
             draw = self._drawing(settings, writer)
             frames = stack.enter_context(read_ahead(source, READ_AHEAD))
-            results = chain.iterate(frames)
+            tracked = (
+                frame for frame in finder.iterate(frames)
+                if frame.index >= resumption.start)
+            estimated = estimator.iterate_poses(tracked, source.frame_step)
+            results = smoother.iterate(map(tracker.observe, estimated))
             if self.show_progress:
                 results = tqdm(
                     results,
-                    desc=source.name,
+                    desc=summary.name,
                     unit='frame',
                     total=source.num_frames)
-            for decoded, poses, image in results:
+            for poses in results:
                 if poses.index < resumption.first:
                     continue
                 if writer is not None:
-                    writer.write(poses, image, decoded.file_name,
-                                 _image_id(boxes, poses.index))
+                    writer.write(
+                        poses,
+                        boxes.image_id(poses.index) if isinstance(
+                            boxes, FileBoxes) else None)
                 summary.num_frames += 1
                 summary.num_persons += len(poses.persons)
                 summary.num_skipped = source.num_skipped
                 summary.num_detector_failures = finder.num_failures
-                yield FrameResult(source.name, poses, image, decoded.file_name,
-                                  draw(poses, image))
+                yield FrameResult(summary.name, poses, draw(poses))
             summary.num_skipped = source.num_skipped
         if writer is not None:
             summary.outputs = [str(path) for path in writer.outputs]
+
+    def _describe(self, name: str, source: VideoSource,
+                  estimator: StreamingPoseEstimator,
+                  settings: InferenceSettings) -> VideoMeta:
+        """What the results of a video say."""
+        width, height = source.size
+        return VideoMeta(
+            input=source.input,
+            name=name,
+            width=width,
+            height=height,
+            fps=source.fps,
+            num_frames=source.num_frames,
+            dataset_meta=self.model.dataset_meta,
+            config=config_name(self._models.pose2d),
+            checkpoint=str(self._models.pose2d_weights),
+            frame_offsets=estimator.window.offsets,
+            padding=estimator.padding,
+            mode=settings.mode,
+            boxes=settings.describe_boxes(self._models),
+            settings=dict(
+                settings.as_json(), cfg_options=self._models.cfg_options),
+            run=settings.describe_run(self._models, self._contents))
 
     def _open_boxes(self, source: VideoSource,
                     settings: InferenceSettings) -> BoxSource:
@@ -529,8 +342,7 @@ class VideoPoseInferencer:
                               settings.ann_file)
         if self.detector is None:
             return _whole_image
-        detect = self._detect_with(settings)
-        return lambda _, frame: detect([frame])[0]
+        return lambda _, frame: self._detect([frame], settings)[0]
 
     def _look_ahead(self, source: VideoSource, settings: InferenceSettings,
                     first: int) -> Optional[DetectionAhead]:
@@ -538,28 +350,24 @@ class VideoPoseInferencer:
         if settings.boxes is not None or self.detector is None:
             return None
         device = next(self.model.parameters()).device
-        return DetectionAhead(
-            self._detect_with(settings),
-            settings.detector_batch(device, source.is_live), first)
+        return DetectionAhead(lambda images: self._detect(images, settings),
+                              settings.detector_batch(device, source.is_live),
+                              first)
 
-    def _detect_with(self, settings: InferenceSettings) -> DetectBatch:
-        return lambda images: self.detector(images, settings.bbox_thr, settings
-                                            .nms_thr)
+    def _detect(self, images: Sequence[np.ndarray],
+                settings: InferenceSettings) -> List[np.ndarray]:
+        return self.detector(images, settings.bbox_thr, settings.nms_thr)
 
-    def _drawing(self, settings: InferenceSettings,
-                 writer: Optional[VideoResultWriter]) -> Draw:
+    def _drawing(
+        self, settings: InferenceSettings, writer: Optional[VideoResultWriter]
+    ) -> Callable[[FramePoses], Optional[np.ndarray]]:
         """What gives the drawn frame of a frame that has been written."""
         if not settings.return_vis:
-            return lambda poses, image: None
-        outputs = settings.output_settings()
-        if outputs is not None and outputs.vis_out_dir and outputs.overlay:
-            return lambda poses, image: writer.last_drawn
-        return VideoDrawer(
-            self.model.dataset_meta,
-            kpt_thr=settings.kpt_thr,
-            trail=settings.trail,
-            heatmap=settings.draw_heatmap,
-            motion=settings.draw_motion).draw
+            return lambda poses: None
+        if writer is not None and 'overlay' in writer.settings.files('_'):
+            return lambda poses: writer.last_drawn
+        drawer = VideoDrawer(self.model.dataset_meta, **settings.drawing())
+        return lambda poses: drawer.draw(poses, poses.image)
 
 
 def _past(estimator: StreamingPoseEstimator, tracker: PersonTracker,
@@ -576,5 +384,44 @@ def _whole_image(index: int, frame: np.ndarray) -> List[TrackedBox]:
     return [TrackedBox(0, (0., 0., float(width), float(height)), 1.)]
 
 
-def _image_id(boxes: BoxSource, index: int) -> Optional[int]:
-    return boxes.image_id(index) if isinstance(boxes, FileBoxes) else None
+class Resumption:
+    """How far an interrupted run got.
+
+    The frames that are stored are decoded again, which is cheap, but not
+    detected on: their boxes are taken from what is stored, so that the
+    tracker gets where it was. The model starts at frame ``start``, ``past``
+    frames before the ``first`` one that is missing, so that its window, and
+    smoothing, have their past; with -1 all is computed again.
+    """
+
+    def __init__(self, writer: Optional[VideoResultWriter], past: int) -> None:
+        self.first = 0 if writer is None else writer.next_index
+        self.start = 0 if past < 0 else max(0, self.first - past)
+        self._stored: Iterator[Dict[str, Any]] = iter(
+            writer.stored_frames() if self.start else ())
+
+    def replay(self, detect: BoxSource) -> BoxSource:
+        """A detector that is not asked about frames before :attr:`start`."""
+
+        def find(index: int,
+                 frame: np.ndarray) -> Union[List[TrackedBox], np.ndarray]:
+            if index >= self.start:
+                return detect(index, frame)
+            for record in self._stored:
+                if record['frame'] == index:
+                    return _detected(record['persons'])
+            raise ValueError(
+                f'frame {index} is not among the stored ones: the video has '
+                'changed since the run that was interrupted')
+
+        return find
+
+
+def _detected(persons: Sequence[Dict[str, Any]]) -> np.ndarray:
+    """The boxes that were detected, x1, y1, x2, y2, score, (n, 5)."""
+    if any(person['source'] == 'carried' for person in persons):
+        raise FrameFailure('it failed in the run that was interrupted')
+    rows = np.array([[*p['bbox'], p['bbox_score']] for p in persons], float)
+    rows = rows.reshape(-1, 5)
+    rows[:, 2:4] += rows[:, :2]
+    return rows

@@ -1,19 +1,20 @@
-"""Models by a config's path or name.
+"""Models by a config's path or name, with all of their weights.
 
-A check that a checkpoint really holds a model's weights.
+The hosts' loaders are lenient: weights that a checkpoint lacks keep their
+random values, and a line in the log is all that tells. Who writes boxes or
+poses must not go on with those. A checkpoint's file is read once: its content
+gives the weights and the SHA-256 that tells runs apart.
 
-The hosts' loaders are lenient: parameters that a checkpoint lacks keep their
-random values, and a line in the log is all that tells. A tool that writes
-boxes or poses must not go on with those.
-
-Loading of a pose model for inference: the host's, with a check added.
-
-Person boxes by any detector of MMDetection.
-
-Shape shorthand: n boxes of an image, H x W its pixels.
+Shape letters: n boxes of an image, H x W its pixels.
 """
+import hashlib
+import io
+import logging
+import os
+import re
+from collections import OrderedDict
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import mmcv.ops
 import numpy as np
@@ -21,16 +22,22 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.hub import get_config
-from mmengine.registry import DefaultScope
-from mmengine.runner import CheckpointLoader
-from mmpose.apis import init_model
+from mmengine.logging import print_log
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import DefaultScope, Registry
+from mmengine.runner import CheckpointLoader, load_state_dict
+from mmpose.apis.inference import dataset_meta_from_config
+from mmpose.registry import MODELS
 from torch import nn
 
 import mmpose_tdmi
 from mmpose_tdmi import stack
 
+PathLike = Union[str, Path]
+ConfigLike = Union[str, Path, Config]
 
-def find_config(model: Union[str, Path, Config], what: str) -> Config:
+
+def find_config(model: ConfigLike, what: str) -> Config:
     """A config by path, by its name in this package, or in a package.
 
     Args:
@@ -38,10 +45,7 @@ def find_config(model: Union[str, Path, Config], what: str) -> Config:
             package's configs, e.g. ``'tdmi_hrnet-w48_posetrack17-384x288'``;
             a config of an OpenMMLab package, e.g.
             ``'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'``; or a config.
-        what (str): What it is, for the message.
-
-    Returns:
-        Config: The config.
+        what (str): What messages call it.
 
     Raises:
         FileNotFoundError: If there is none.
@@ -51,9 +55,9 @@ def find_config(model: Union[str, Path, Config], what: str) -> Config:
         return model
     if Path(model).is_file():
         return Config.fromfile(model)
-    if '::' in str(model):
-        return get_config(str(model))
     name = str(model)
+    if '::' in name:
+        return get_config(name)
     found = []
     if not Path(name).suffix and '/' not in name:
         package = Path(mmpose_tdmi.__file__).parent
@@ -66,59 +70,105 @@ def find_config(model: Union[str, Path, Config], what: str) -> Config:
     return Config.fromfile(found[0])
 
 
-def require_weights(model: nn.Module, checkpoint: Union[str, Path]) -> None:
-    """Check that a checkpoint has every parameter of a model.
-
-    Args:
-        model (nn.Module): The model.
-        checkpoint (str | Path): The file or URL it was loaded from.
-
-    Raises:
-        ValueError: If parameters are missing or of another shape.
-    """
-    content = CheckpointLoader.load_checkpoint(
-        str(checkpoint), map_location='cpu')
-    weights = content.get('state_dict', content)
-    weights = {
-        key[len('module.'):] if key.startswith('module.') else key: value
-        for key, value in weights.items()
-    }
-    missing, misshapen = [], []
-    for name, parameter in model.named_parameters():
-        if name not in weights:
-            missing.append(name)
-        elif weights[name].shape != parameter.shape:
-            misshapen.append(f'{name} {tuple(weights[name].shape)} instead of '
-                             f'{tuple(parameter.shape)}')
-    if missing or misshapen:
-        raise ValueError(
-            f'{checkpoint} is no checkpoint of this model '
-            f'({type(model).__name__}): of its parameters {len(missing)} are '
-            f'missing, {missing[:3]}, and {len(misshapen)} have another '
-            f'shape, {misshapen[:3]}')
-
-
-def require_file(path: Union[str, Path], what: str) -> None:
-    """Check that a local file exists; URLs are left to the loader.
-
-    Args:
-        path (str | Path): The file.
-        what (str): What it is, for the message.
-
-    Raises:
-        FileNotFoundError: If it does not exist.
-    """
+def require_file(path: PathLike, what: str) -> None:
+    """Raise FileNotFoundError unless a local file exists, which messages call
+    ``what``; URLs are left to the loader."""
     if '://' not in str(path) and not Path(path).is_file():
         raise FileNotFoundError(f'{what} {path} does not exist')
 
 
-def init_pose_model(config: Union[str, Path, Config],
-                    checkpoint: Union[str, Path],
+# digests of the files that were read, by path, size and time of change
+_digests: Dict[Tuple[str, int, int], str] = {}
+
+
+def file_digest(path: PathLike) -> str:
+    """SHA-256 of a file; of a URL, that of its text."""
+    if not os.path.isfile(path):
+        return hashlib.sha256(str(path).encode()).hexdigest()
+    key = _state(path)
+    if key not in _digests:
+        digest = hashlib.sha256()
+        with open(path, 'rb') as file:
+            for block in iter(lambda: file.read(1 << 20), b''):
+                digest.update(block)
+        _digests[key] = digest.hexdigest()
+    return _digests[key]
+
+
+def _state(path: PathLike) -> Tuple[str, int, int]:
+    state = os.stat(path)
+    return os.path.abspath(path), state.st_size, state.st_mtime_ns
+
+
+def read_checkpoint(path: PathLike) -> Dict[str, Any]:
+    """The content of a checkpoint, file or URL, in the CPU's memory."""
+    if not os.path.isfile(path):
+        return CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
+    key = _state(path)
+    content = Path(path).read_bytes()
+    _digests[key] = hashlib.sha256(content).hexdigest()
+    return torch.load(io.BytesIO(content), map_location='cpu')
+
+
+def require_weights(model: nn.Module,
+                    checkpoint: Union[PathLike, Dict[str, Any]],
+                    where: Optional[PathLike] = None) -> Dict[str, Any]:
+    """Check that a checkpoint has all parameters and buffers of a model.
+
+    Args:
+        model (nn.Module): The model.
+        checkpoint (str | Path | dict): The file or URL, or its content, which
+            messages call ``where``.
+
+    Returns:
+        dict: The weights by the model's names.
+
+    Raises:
+        ValueError: If some are missing or of another shape.
+    """
+    if not isinstance(checkpoint, dict):
+        where, checkpoint = checkpoint, read_checkpoint(checkpoint)
+    stored = checkpoint.get('state_dict', checkpoint)
+    weights: Any = OrderedDict((re.sub(r'^module\.', '', key), value)
+                               for key, value in stored.items())
+    weights._metadata = getattr(stored, '_metadata', {})
+    missing, misshapen = [], []
+    for name, value in model.state_dict().items():
+        if name not in weights:
+            # a count that nothing is computed from, and old files lack
+            if not name.endswith('num_batches_tracked'):
+                missing.append(name)
+        elif np.shape(weights[name]) != np.shape(value):
+            misshapen.append(f'{name} {tuple(weights[name].shape)} instead of '
+                             f'{tuple(value.shape)}')
+    if missing or misshapen:
+        raise ValueError(
+            f'{where} is no checkpoint of this model '
+            f'({type(model).__name__}): of its parameters and buffers '
+            f'{len(missing)} are missing, {missing[:3]}, and '
+            f'{len(misshapen)} have another shape, {misshapen[:3]}')
+    return weights
+
+
+def _build(config: Config, checkpoint: PathLike, registry: Registry,
+           device: str) -> Tuple[nn.Module, Dict[str, Any]]:
+    """A model with its weights, for inference, and what its checkpoint says
+    of it. To be called in the model's scope."""
+    model = revert_sync_batchnorm(registry.build(config.model))
+    content = read_checkpoint(checkpoint)
+    weights = require_weights(model, content, checkpoint)
+    load_state_dict(model, weights)
+    model.cfg = config
+    return model.to(device).eval(), content.get('meta') or {}
+
+
+def init_pose_model(config: ConfigLike,
+                    checkpoint: PathLike,
                     device: str = 'cpu',
                     cfg_options: Optional[dict] = None) -> nn.Module:
     """Build a pose model and load its weights, all of them.
 
-    :func:`mmpose.apis.init_model`, which accepts a checkpoint that lacks
+    As :func:`mmpose.apis.init_model`, which accepts a checkpoint that lacks
     weights, or none, and changes the default scope for good; this one does
     neither.
 
@@ -134,21 +184,28 @@ def init_pose_model(config: Union[str, Path, Config],
 
     Raises:
         FileNotFoundError: If the config or the checkpoint does not exist.
-        ValueError: If the checkpoint lacks weights of the model.
+        ValueError: If the checkpoint lacks weights of the model, or neither
+            it nor the config tells the layout of the keypoints.
     """
     require_file(checkpoint, 'the checkpoint')
     if not isinstance(config, Config):
         require_file(config, 'the config')
         config = Config.fromfile(config)
-    # the weights come from `checkpoint`, not from where training started
     config = config.copy()
     config.merge_from_dict(cfg_options or {})
+    # the weights come from `checkpoint`, not from where training started
     config.model.pop('init_cfg', None)
     config.model.backbone.pop('init_cfg', None)
+    config.model.train_cfg = None
     scope = config.get('default_scope', 'mmpose')
     with DefaultScope.overwrite_default_scope(scope):
-        model = init_model(config, str(checkpoint), device=device)
-    require_weights(model, checkpoint)
+        model, meta = _build(config, checkpoint, MODELS, device)
+        model.dataset_meta = (
+            meta.get('dataset_meta')
+            or dataset_meta_from_config(config, dataset_mode='train'))
+    if model.dataset_meta is None:
+        raise ValueError(f'neither {checkpoint} nor the config of its model '
+                         'tells the layout of the keypoints, dataset_meta')
     return model
 
 
@@ -177,34 +234,30 @@ class PersonDetector:
     """
 
     def __init__(self,
-                 config: Union[str, Path, Config],
-                 checkpoint: Union[str, Path],
+                 config: ConfigLike,
+                 checkpoint: PathLike,
                  category: Union[str, int, Sequence[int]] = 'person',
                  score_thr: float = 0.,
                  nms_thr: Optional[float] = None,
                  device: str = 'cpu') -> None:
         stack.require_mmdet()
-        from mmdet.apis import init_detector
+        # poses of given boxes do not need it
+        from mmdet.registry import MODELS as DETECTORS
         from mmdet.utils import get_test_pipeline_cfg
         if not isinstance(config, Config):
             require_file(config, 'the detector\'s config')
             config = Config.fromfile(config)
         require_file(checkpoint, 'the detector\'s checkpoint')
-        self.category = category
         self.score_thr = score_thr
         self.nms_thr = nms_thr
-        cfg = config.copy()
-        self._scope = cfg.get('default_scope', 'mmdet')
+        config = config.copy()
+        self._scope = config.get('default_scope', 'mmdet')
         with DefaultScope.overwrite_default_scope(self._scope):
-            # a palette, so that the config's dataset need not exist
-            self.model = init_detector(
-                cfg, str(checkpoint), palette='random', device=device)
-            require_weights(self.model, checkpoint)
-            pipeline = get_test_pipeline_cfg(self.model.cfg.copy())
+            self.model, meta = _build(config, checkpoint, DETECTORS, device)
+            pipeline = get_test_pipeline_cfg(config.copy())
             pipeline[0] = dict(type='mmdet.LoadImageFromNDArray')
             self._pipeline = Compose(pipeline)
-        self._labels = _find_labels(category,
-                                    list(self.model.dataset_meta['classes']),
+        self._labels = _find_labels(category, _classes(meta, checkpoint),
                                     checkpoint)
 
     def __call__(self,
@@ -234,12 +287,11 @@ class PersonDetector:
             with torch.no_grad():
                 results = self.model.test_step(batch)
         return [
-            self._select(result.pred_instances,
-                         (image.shape[0], image.shape[1]), score_thr, nms_thr)
-            for result, image in zip(results, images)
+            self._select(result.pred_instances, image.shape[:2], score_thr,
+                         nms_thr) for result, image in zip(results, images)
         ]
 
-    def _select(self, instances, shape: Tuple[int, int], score_thr: float,
+    def _select(self, instances: Any, shape: Tuple[int, ...], score_thr: float,
                 nms_thr: Optional[float]) -> np.ndarray:
         """The persons' boxes of one image, (n, 5)."""
         labels = instances.labels.new_tensor(self._labels)
@@ -259,8 +311,21 @@ class PersonDetector:
         return torch.cat([boxes[chosen], scores[chosen, None]], dim=1).numpy()
 
 
+def _classes(meta: Dict[str, Any], checkpoint: PathLike) -> List[str]:
+    """A detector's classes; as MMDetection has it, COCO's by default."""
+    from mmdet.evaluation import get_classes
+    found = {**meta, **(meta.get('dataset_meta') or {})}
+    for key in ('classes', 'CLASSES'):
+        if key in found:
+            return list(found[key])
+    print_log(
+        f'{checkpoint} does not name its classes: those of COCO are '
+        'taken', 'current', logging.WARNING)
+    return list(get_classes('coco'))
+
+
 def _find_labels(category: Union[str, int, Sequence[int]], classes: List[str],
-                 checkpoint: Union[str, Path]) -> List[int]:
+                 checkpoint: PathLike) -> List[int]:
     """The indices of what is asked for among the model's classes."""
     if isinstance(category, str):
         if category not in classes:

@@ -1,162 +1,173 @@
-"""What a call of the inferencer can be told.
+"""The options of inference on videos, each declared once.
 
-Options that the tools for one video and for many have in common.
+Fields of the dataclasses here are the keyword arguments of
+:class:`VideoPoseInferencer` and of its calls; those with a flag are the
+options of ``tools/infer_video.py``, ``infer_videos.py`` and
+``detect_persons.py`` as well. What is written of a video is declared in
+:class:`mmpose_tdmi.video.results.OutputSettings`.
 """
 import argparse
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Union
+from typing import Any, Dict, Optional, Sequence, Tuple, Union, get_args
 
 import torch
 from torch import nn
 
 from mmpose_tdmi.video.decoding import ON_CORRUPT
 from mmpose_tdmi.video.results import OutputSettings
-from mmpose_tdmi.video.results.exports import EXPORTS
+from mmpose_tdmi.video.results.resume import digest_of
+from mmpose_tdmi.video.results.writers import option
 from mmpose_tdmi.video.smoothing import SMOOTHERS
 from mmpose_tdmi.video.streaming import (MODES, PRECISIONS, CropPolicy,
                                          StreamingPoseEstimator)
 from mmpose_tdmi.video.tracking import TRACKERS
-from .boxes import Boxes
+from .boxes import Boxes, boxes_digest
+from .models import ConfigLike, file_digest, find_config
 
 PathLike = Union[str, Path]
+people = partial(option, group='people')
+poses = partial(option, group='poses')
+reading = partial(option, group='reading')
 
 
 @dataclass(frozen=True)
-class InferenceSettings:
-    """The keyword arguments of :class:`VideoPoseInferencer`'s calls.
+class ModelSettings:
+    """What an inferencer's models are made from: its arguments, see
+    :class:`VideoPoseInferencer`."""
+    pose2d: ConfigLike
+    pose2d_weights: PathLike
+    cfg_options: Optional[dict] = None
+    det_model: Optional[ConfigLike] = people(None, 'config of a detector',
+                                             '--det-config')
+    det_weights: Optional[PathLike] = people(None, 'its weights',
+                                             '--det-checkpoint')
+    det_cat_ids: Union[int, Sequence[int], None] = people(
+        None,
+        "indices among the detector's classes (default: its class 'person')",
+        '--det-cat-ids',
+        nargs='+')
 
-    Args:
-        boxes: The caller's own boxes, in place of the detector's: a detection
-            file, a function, or a sequence or mapping with an entry per
-            frame, see :func:`mmpose_tdmi.apis.open_boxes`. Boxes with ids
-            keep them; others are tracked.
-        ann_file (str | Path, optional): An annotation file that says which
-            frames the image ids of a detection file are.
-        mode (str): ``'offline'``, each frame of a person through the
-            backbone once and a few frames of lookahead; ``'online'``,
-            without lookahead, for models whose window has no future; or
-            ``'naive'``, a crop for each box as in a test on a dataset.
-            Defaults to ``'offline'``.
-        det_interval (int): Every how many frames the detector, or a function
-            given as ``boxes``, is asked. Defaults to 1.
-        det_batch_size (int, optional): Frames per pass of the detector, which
-            then looks at most 16 frames ahead. Defaults to ``None``: 1 online
-            and with a camera, else 4 on a CPU and 8 elsewhere.
-        tracker (str | dict, optional): See :func:`mmpose_tdmi.video.tracking.
-            build_tracker`. Defaults to ``'iou'``.
-        smoothing (str | dict, optional): See :func:`mmpose_tdmi.video.
-            smoothing.build_smoother`. Defaults to ``None``, none.
-        bbox_thr (float): The lowest score of boxes used. Defaults to 0.3.
-        nms_thr (float, optional): IoU above which the detector's boxes
-            suppress each other, after the detector's own suppression.
-            Defaults to ``None``, not at all.
-        kpt_thr (float): The lowest score of keypoints drawn. Defaults to
-            0.3.
-        batch_size (int, optional): Crops per pass of the model. Defaults to
-            ``None``, 4 on a CPU and 16 elsewhere.
-        flip_test (bool, optional): Whether a flipped copy is averaged in.
-            Defaults to ``None``, what the config says.
-        precision (str): In which number format the pose model predicts:
-            ``'float32'``, ``'bfloat16'`` or ``'float16'``. Defaults to
-            ``'float32'``.
-        crop_policy (CropPolicy, optional): How long crops are kept. Defaults
-            to ``None``, the policy's own defaults.
-        pad_future (bool): Online, whether to pad a window's future. Defaults
-            to ``False``.
-        fps (float, optional): Frames per second of images and arrays.
-            Defaults to ``None``: 25.
-        on_corrupt (str): What is done about frames that do not decode:
-            ``'skip'``, leave them out, or ``'raise'``. Defaults to
-            ``'skip'``.
-        out_dir (str | Path, optional): Where ``visualizations`` and
-            ``predictions`` go. Defaults to ``None``: nothing is written.
-        vis_out_dir (str | Path, optional): Where drawn videos go. Defaults to
-            ``None``: ``<out_dir>/visualizations``.
-        pred_out_dir (str | Path, optional): Where poses go. Defaults to
-            ``None``: ``<out_dir>/predictions``.
-        name (str, optional): What the outputs are called. Defaults to
-            ``None``, as the input.
-        formats (Sequence[str]): In which the poses are written: of
-            ``'json'``, ``'csv'``, ``'posetrack'``, ``'coco'``. Defaults to
-            json.
-        overlay (bool): Whether to write a drawn video. Defaults to ``True``.
-        report (bool): Whether to write a page to look at. Defaults to
-            ``False``.
-        return_vis (bool): Whether results carry the drawn frame. Defaults to
-            ``False``.
-        draw_heatmap (bool): Whether heatmaps are drawn. Defaults to
-            ``False``.
-        draw_motion (bool): Whether the motion feature is drawn. Defaults to
-            ``False``.
-        trail (int): How many frames the trails of persons last; 0: none.
-            Defaults to 30.
-        resume (bool): Whether to go on where an interrupted run with the
-            same settings was. Defaults to ``False``.
-    """
-    boxes: Optional[Boxes] = None
-    ann_file: Optional[PathLike] = None
-    mode: str = 'offline'
-    det_interval: int = 1
-    det_batch_size: Optional[int] = None
-    tracker: Union[str, dict, None] = 'iou'
-    smoothing: Union[str, dict, None] = None
-    bbox_thr: float = 0.3
-    nms_thr: Optional[float] = None
-    kpt_thr: float = 0.3
-    batch_size: Optional[int] = None
-    flip_test: Optional[bool] = None
-    precision: str = 'float32'
-    crop_policy: Optional[CropPolicy] = None
-    pad_future: bool = False
-    fps: Optional[float] = None
-    on_corrupt: str = 'skip'
-    out_dir: Optional[PathLike] = None
-    vis_out_dir: Optional[PathLike] = None
-    pred_out_dir: Optional[PathLike] = None
-    name: Optional[str] = None
-    formats: Sequence[str] = ('json', )
-    overlay: bool = True
-    report: bool = False
-    return_vis: bool = False
-    draw_heatmap: bool = False
-    draw_motion: bool = False
-    trail: int = 30
-    resume: bool = False
+    def contents(self) -> Dict[str, Any]:
+        """dict: What the models are, whatever their files are called."""
+        found = dict(
+            config=_config_digest(self.pose2d),
+            weights=file_digest(self.pose2d_weights),
+            cfg_options=self.cfg_options)
+        if self.det_weights is not None:
+            found.update(
+                det_config=_config_digest(self.det_model),
+                det_weights=file_digest(self.det_weights))
+        return found
+
+
+def _config_digest(config: ConfigLike) -> str:
+    """SHA-256 of a config with all of its bases."""
+    return digest_of(find_config(config, 'the config').to_dict())
+
+
+@dataclass(frozen=True)
+class InferenceSettings(OutputSettings):
+    """The keyword arguments of :class:`VideoPoseInferencer`'s calls."""
+    boxes: Optional[Boxes] = people(
+        None,
+        "boxes in place of the detector's: a COCO-style detection json, in "
+        'Python also a function, or a sequence or mapping with an entry per '
+        'frame, see mmpose_tdmi.apis.open_boxes. Boxes with ids keep them',
+        '--boxes')
+    ann_file: Optional[PathLike] = people(
+        None,
+        'annotation json that tells which file an image_id in --boxes is; by '
+        'default that is a file_name there or the frame index', '--ann-file')
+    bbox_thr: float = people(.3, 'lowest score of boxes used (default 0.3)',
+                             '--bbox-thr')
+    nms_thr: Optional[float] = people(
+        None, "IoU above which the detector's boxes suppress each other, in "
+        "addition to the detector's own suppression", '--det-nms-thr')
+    det_interval: int = people(
+        1,
+        'detect, or ask a function, on every N-th frame, carry boxes between '
+        '(default 1)',
+        '--det-interval',
+        metavar='N')
+    det_batch_size: Optional[int] = people(
+        None,
+        'frames per batch of the detector, which looks at most 16 frames '
+        'ahead (default: 4 on a CPU, 8 on a GPU; 1 online and with a camera)',
+        '--det-batch-size')
+    tracker: Union[str, dict, None] = people(
+        'iou',
+        'how people are recognised from frame to frame (default iou), see '
+        'mmpose_tdmi.video.tracking.build_tracker',
+        '--tracker',
+        choices=TRACKERS)
+    mode: str = poses(
+        'offline',
+        'offline: each frame of a person through the backbone once, a few '
+        'frames of lookahead (default); online: no lookahead, for models '
+        'whose window has no future; naive: a crop per box, as in tests on '
+        'data sets',
+        '--mode',
+        choices=MODES)
+    smoothing: Union[str, dict, None] = poses(
+        None,
+        'default none, see mmpose_tdmi.video.smoothing.build_smoother',
+        '--smoothing',
+        choices=SMOOTHERS,
+        default='none')
+    batch_size: Optional[int] = poses(
+        None, 'crops per batch (default: 4 on a CPU, 16 elsewhere)',
+        '--batch-size')
+    precision: str = poses(
+        'float32',
+        'number format of the pose model: bfloat16 pays on CPUs with AMX or '
+        'AVX512-BF16 and on newer GPUs, float16 on GPUs (default float32)',
+        '--precision',
+        choices=PRECISIONS)
+    flip_test: Optional[bool] = option(
+        None, 'whether a flipped copy is averaged in (default: what the '
+        'config says)')
+    crop_policy: Optional[CropPolicy] = option(
+        None, "how long crops are kept (default: the policy's own defaults)")
+    fps: Optional[float] = reading(None,
+                                   'of image files and arrays (default 25)',
+                                   '--fps')
+    on_corrupt: str = reading(
+        'skip',
+        'what is done about frames that do not decode (default: leave them '
+        'out)',
+        '--on-corrupt',
+        choices=ON_CORRUPT)
+    out_dir: Optional[PathLike] = option(
+        None, 'where visualizations and predictions go (default: nothing is '
+        'written)')
+    name: Optional[str] = option(None, "outputs' name (default: the input's)",
+                                 '--name')
+    return_vis: bool = option(False, 'whether results carry the drawn frame')
+
+    def __post_init__(self) -> None:
+        self.check_formats()
 
     def build_estimator(self,
                         model: nn.Module,
                         needs_motion: bool = False) -> StreamingPoseEstimator:
-        """What estimates the poses.
-
-        Args:
-            model (nn.Module): The pose model.
-            needs_motion (bool): Whether the tracker looks at the motion
-                feature. Defaults to ``False``.
-
-        Raises:
-            ValueError: If model and settings do not suit each other.
-        """
+        """What estimates the poses; ``needs_motion`` if the tracker looks at
+        the motion feature."""
         return StreamingPoseEstimator(
             model,
             mode=self.mode,
             batch_size=self.batch_size,
             crop_policy=self.crop_policy,
             flip_test=self.flip_test,
-            pad_future=self.pad_future,
             output_heatmaps=self.draw_heatmap,
             output_motion=self.draw_motion or needs_motion,
             precision=self.precision)
 
     def detector_batch(self, device: torch.device, is_live: bool) -> int:
-        """Frames per pass of the detector.
-
-        Args:
-            device (torch.device): Where it runs.
-            is_live (bool): Whether frames come at their own time, so that
-                waiting for some makes the others late.
-        """
+        """Frames per pass of the detector; ``is_live`` if frames come at
+        their own time, so that waiting for some makes the others late."""
         if self.det_batch_size is not None:
             return self.det_batch_size
         if is_live or self.mode == 'online':
@@ -165,163 +176,146 @@ class InferenceSettings:
 
     def output_settings(self) -> Optional[OutputSettings]:
         """Where and how results are written; None if they are not."""
-        folders = dict(
-            pred_out_dir=self._folder(self.pred_out_dir, 'predictions'),
-            vis_out_dir=self._folder(self.vis_out_dir, 'visualizations'))
-        if not any(folders.values()):
+        values = {
+            f.name: getattr(self, f.name)
+            for f in fields(OutputSettings)
+        }
+        for key, folder in (('pred_out_dir', 'predictions'),
+                            ('vis_out_dir', 'visualizations')):
+            if values[key] is None and self.out_dir is not None:
+                values[key] = Path(self.out_dir) / folder
+        if values['pred_out_dir'] is values['vis_out_dir'] is None:
             return None
-        return OutputSettings(
-            **folders,
-            formats=tuple(self.formats),
-            overlay=self.overlay,
-            report=self.report,
-            kpt_thr=self.kpt_thr,
-            trail=self.trail,
-            draw_heatmap=self.draw_heatmap,
-            draw_motion=self.draw_motion,
-            resume=self.resume)
-
-    def _folder(self, given: Optional[PathLike], name: str) -> Optional[Path]:
-        if given is not None:
-            return Path(given)
-        return None if self.out_dir is None else Path(self.out_dir) / name
+        return OutputSettings(**values)
 
     def as_json(self) -> Dict[str, Any]:
         """dict: What poses depend on, beside models and boxes."""
-        policy = self.crop_policy or CropPolicy()
         return dict(
             tracker=self.tracker,
             smoothing=self.smoothing,
             det_interval=self.det_interval,
             flip_test=self.flip_test,
-            pad_future=self.pad_future,
             precision=self.precision,
-            crop_policy=dataclasses.asdict(policy))
+            crop_policy=dataclasses.asdict(self.crop_policy or CropPolicy()))
+
+    def describe_boxes(self, models: ModelSettings) -> Dict[str, Any]:
+        """dict: Where the boxes come from, for who reads the results."""
+        if isinstance(self.boxes, (str, Path)):
+            return dict(
+                file=str(self.boxes),
+                sha256=file_digest(self.boxes),
+                ann_file=None if self.ann_file is None else str(self.ann_file),
+                score_thr=self.bbox_thr)
+        if self.boxes is not None:
+            return dict(given=type(self.boxes).__name__)
+        if models.det_weights is None:
+            return dict(det_model=config_name(models.det_model))
+        return dict(
+            det_model=config_name(models.det_model),
+            det_weights=str(models.det_weights),
+            det_cat_ids=models.det_cat_ids,
+            score_thr=self.bbox_thr,
+            nms_thr=self.nms_thr)
+
+    def describe_run(self, models: ModelSettings,
+                     contents: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+        """All that poses depend on beside the video, with the models'
+        ``contents()``; None if boxes come from a function, of which nobody
+        can tell what it gives."""
+        boxes: Dict[str, Any] = dict(
+            score_thr=self.bbox_thr,
+            nms_thr=self.nms_thr,
+            det_cat_ids=models.det_cat_ids)
+        if isinstance(self.boxes, (str, Path)):
+            boxes.update(file=file_digest(self.boxes))
+            if self.ann_file is not None:
+                boxes.update(ann_file=file_digest(self.ann_file))
+        elif callable(self.boxes):
+            return None
+        elif self.boxes is not None:
+            boxes.update(given=boxes_digest(self.boxes))
+        else:
+            boxes.update(whole_image=models.det_weights is None)
+        return dict(
+            self.as_json(),
+            models=contents,
+            boxes=boxes,
+            mode=self.mode,
+            fps=self.fps,
+            on_corrupt=self.on_corrupt)
 
 
-def add_people_options(parser: argparse.ArgumentParser) -> Any:
-    """Add who is looked for and how, but for boxes from files.
-
-    Args:
-        parser (ArgumentParser): The tool's.
-
-    Returns:
-        The group of these options, for the tool's own.
-    """
-    people = parser.add_argument_group('people')
-    people.add_argument('--det-config', help='config of a detector')
-    people.add_argument('--det-checkpoint', help='its weights')
-    people.add_argument(
-        '--bbox-thr',
-        type=float,
-        default=0.3,
-        help='lowest score of boxes used (default 0.3)')
-    people.add_argument(
-        '--det-nms-thr',
-        type=float,
-        help="IoU above which the detector's boxes suppress each other, in "
-        "addition to the detector's own suppression")
-    people.add_argument(
-        '--det-cat-ids',
-        type=int,
-        nargs='+',
-        help="indices among the detector's classes (default: its class "
-        "'person')")
-    people.add_argument(
-        '--det-interval',
-        type=int,
-        default=1,
-        metavar='N',
-        help='detect on every N-th frame, carry boxes between (default 1)')
-    people.add_argument(
-        '--det-batch-size',
-        type=int,
-        help='frames per batch of the detector (default: 4 on a CPU, 8 on a '
-        'GPU; 1 online and with a camera)')
-    people.add_argument(
-        '--tracker',
-        choices=TRACKERS,
-        default='iou',
-        help='how people are recognised from frame to frame (default iou)')
-    return people
+def config_name(config: Any) -> str:
+    """What results call a config."""
+    return str(getattr(config, 'filename', config))
 
 
-def add_pose_options(parser: argparse.ArgumentParser) -> None:
-    """Add how poses are estimated.
-
-    Args:
-        parser (ArgumentParser): The tool's.
-    """
-    poses = parser.add_argument_group('poses')
-    poses.add_argument(
-        '--mode',
-        choices=MODES,
-        default='offline',
-        help='offline: each frame of a person through the backbone once, a '
-        'few frames of lookahead (default); online: no lookahead, for models '
-        'whose window has no future; naive: a crop per box, as in tests on '
-        'data sets')
-    poses.add_argument(
-        '--smoothing', choices=SMOOTHERS, default='none', help='default none')
-    poses.add_argument(
-        '--batch-size', type=int, help='crops per batch (default: 4 on a CPU)')
-    poses.add_argument(
-        '--precision',
-        choices=PRECISIONS,
-        default='float32',
-        help='number format of the pose model: bfloat16 pays on CPUs with AMX '
-        'or AVX512-BF16 and on newer GPUs, float16 on GPUs (default float32)')
+@dataclass(frozen=True)
+class DetectionSettings:
+    """How ``tools/detect_persons.py`` detects."""
+    batch_size: int = option(8, 'images per batch', '--batch-size')
+    score_thr: float = option(.05, 'lowest score written (default 0.05)',
+                              '--score-thr')
+    nms_thr: Optional[float] = option(
+        None,
+        'suppress boxes that overlap a better one by more than this IoU, in '
+        "addition to the model's own suppression", '--nms-thr')
+    category: str = option('person',
+                           "name among the model's classes (default person)",
+                           '--category')
 
 
-def add_output_options(parser: argparse.ArgumentParser) -> None:
-    """Add what is written, and what is done about bad frames.
+def add_options(parser: argparse.ArgumentParser,
+                *kinds: type,
+                without: Sequence[str] = (),
+                **changes: Dict[str, Any]) -> None:
+    """Add the options of settings to a tool, in their groups, ``without``
+    some fields and with other arguments for argparse for others."""
+    groups: Dict[str, Any] = {'': parser}
+    for field in [field for kind in kinds for field in fields(kind)]:
+        flag, kwargs = _command_line(field)
+        if not flag or field.name in without:
+            continue
+        group = field.metadata['group']
+        if group not in groups:
+            groups[group] = parser.add_argument_group(group)
+        groups[group].add_argument(flag, **{
+            **kwargs,
+            **changes.get(field.name, {})
+        })
 
-    Args:
-        parser (ArgumentParser): The tool's.
-    """
-    output = parser.add_argument_group('output')
-    output.add_argument(
-        '--formats',
-        nargs='+',
-        choices=list(EXPORTS),
-        default=['json'],
-        help='in which poses are written (default json)')
-    output.add_argument(
-        '--no-video', action='store_true', help='draw no video')
-    output.add_argument(
-        '--report', action='store_true', help='also write a page to look at')
-    output.add_argument(
-        '--kpt-thr',
-        type=float,
-        default=0.3,
-        help='lowest score of keypoints drawn (default 0.3); all are in the '
-        'json')
-    output.add_argument(
-        '--draw-heatmap', action='store_true', help='draw the heatmaps')
-    output.add_argument(
-        '--draw-motion',
-        action='store_true',
-        help="draw the model's motion feature")
 
-    reading = parser.add_argument_group('reading')
-    reading.add_argument(
-        '--fps', type=float, help='of image files (default 25)')
-    reading.add_argument(
-        '--on-corrupt',
-        choices=ON_CORRUPT,
-        default='skip',
-        help='what is done about frames that do not decode (default: leave '
-        'them out)')
+def read_options(args: argparse.Namespace, kind: type) -> Dict[str, Any]:
+    """The options as keyword arguments: those that the tool has."""
+    found = {}
+    for field in fields(kind):
+        flag, kwargs = _command_line(field)
+        key = flag[2:].replace('-', '_')
+        if flag and hasattr(args, key):
+            value = getattr(args, key)
+            # a switch that is on by default is turned off by its option
+            found[field.name] = not value if field.default is True else value
+    return found
+
+
+def _command_line(field: dataclasses.Field) -> Tuple[str, Dict[str, Any]]:
+    """A field's flag, or '', and the arguments for argparse."""
+    metadata = field.metadata
+    if not metadata.get('flag'):
+        return '', {}
+    kwargs = dict(default=field.default, help=metadata['help'])
+    if isinstance(field.default, bool):
+        kwargs.update(default=False, action='store_true')
+    for number in (int, float):
+        # declared as the number, or as an optional one, or several
+        if number in (field.type, *get_args(field.type)):
+            kwargs.update(type=number)
+    return metadata['flag'][0], dict(kwargs, **metadata['kwargs'])
 
 
 def check_people(parser: argparse.ArgumentParser,
                  args: argparse.Namespace) -> None:
-    """End the tool unless it is told, in one way, where people are.
-
-    Args:
-        parser (ArgumentParser): The tool's.
-        args (Namespace): With the tool's own option ``boxes``.
-    """
+    """End the tool unless it is told, in one way, where people are."""
     by_detector = bool(args.det_config), bool(args.det_checkpoint)
     if any(by_detector) != all(by_detector):
         parser.error('--det-config and --det-checkpoint belong together')
@@ -330,47 +324,9 @@ def check_people(parser: argparse.ArgumentParser,
                      '--boxes: people are not looked for in any other way')
 
 
-def model_arguments(args: argparse.Namespace) -> Dict[str, Any]:
-    """The options as arguments of :class:`VideoPoseInferencer`.
-
-    Args:
-        args (Namespace): With ``config`` and ``checkpoint`` of the pose model.
-
-    Returns:
-        dict: All but the device.
-    """
-    return dict(
-        pose2d=args.config,
-        pose2d_weights=args.checkpoint,
-        det_model=args.det_config,
-        det_weights=args.det_checkpoint,
-        det_cat_ids=args.det_cat_ids)
-
-
-def call_arguments(args: argparse.Namespace) -> Dict[str, Any]:
-    """The options as arguments of the inferencer's calls.
-
-    Args:
-        args (Namespace): The options added here.
-
-    Returns:
-        dict: See :class:`InferenceSettings`.
-    """
-    return dict(
-        mode=args.mode,
-        det_interval=args.det_interval,
-        det_batch_size=args.det_batch_size,
-        tracker=args.tracker,
-        smoothing=args.smoothing,
-        bbox_thr=args.bbox_thr,
-        nms_thr=args.det_nms_thr,
-        kpt_thr=args.kpt_thr,
-        batch_size=args.batch_size,
-        precision=args.precision,
-        fps=args.fps,
-        on_corrupt=args.on_corrupt,
-        formats=args.formats,
-        overlay=not args.no_video,
-        report=args.report,
-        draw_heatmap=args.draw_heatmap,
-        draw_motion=args.draw_motion)
+InferenceSettings.__doc__ = '\n'.join([
+    f'{InferenceSettings.__doc__}\n\n    Args:',
+    *(f'        {field.name}: {"False: " * (field.default is True)}'
+      f'{field.metadata["help"]}. Defaults to ``{field.default!r}``.'
+      for field in fields(InferenceSettings))
+])

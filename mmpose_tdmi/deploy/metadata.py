@@ -2,9 +2,7 @@
 
 Every field is a string of json in the graph's ``metadata_props``, so that a
 runtime needs no other file and no OpenMMLab package to cut out crops and to
-decode heatmaps.
-
-Shape shorthand: K keypoints.
+decode heatmaps. K are keypoints.
 """
 import hashlib
 import json
@@ -27,33 +25,14 @@ FORMAT_VERSION = 1
 class GraphMetadata:
     """Fields of ``metadata_props``.
 
-    Args:
-        name (str): The config's name.
-        keypoint_names (list[str]): K names in the heatmaps' order.
-        flip_indices (list[int]): For each keypoint that of its mirror image.
-        skeleton (list[tuple[int, int]]): Keypoints that are joined.
-        input_size (tuple[int, int]): Width and height of a crop in pixels.
-        heatmap_size (tuple[int, int]): Width and height in cells.
-        mean (list[float]): Of the colours, in the order of ``colour``.
-        std (list[float]): Likewise.
-        colour (str): ``'rgb'`` or ``'bgr'``, the order of the graph's input.
-        bbox_padding (float): How much larger than a box its crop is.
-        use_udp (bool): Whether a crop's corner pixels have the crop's corners
-            as centres.
-        offsets (tuple[int]): The window, frames from the key frame.
-        padding (str): What stands in for a frame that does not exist:
-            ``'clamp'``, ``'key_frame'`` or ``'released'``.
-        codec (dict): ``type`` (``'UDPHeatmap'`` or ``'MSRAHeatmap'``),
-            ``blur_kernel_size`` and, for the latter, ``unbiased``.
-        max_score (float, optional): What scores are cut off at.
-        flip_test (bool): Whether heatmaps of mirrored frames are averaged in.
-        shift_heatmap (bool): Whether those are shifted by a cell to the right.
-        deform_conv (str): The form of deformable convolution.
-        weights (str): First digits of a SHA-256 of the weights: graphs with
-            the same belong together.
-        versions (dict[str, str]): Of what made the graph.
-        graph (str): ``'frame'``, ``'window'`` or ``'clip'``.
-        format_version (int): :data:`FORMAT_VERSION`.
+    ``mean`` and ``std`` are those of the colours in the order of ``colour``,
+    ``'rgb'`` or ``'bgr'``, which is the graph's; ``bbox_padding`` is how much
+    larger than a box its crop is; ``offsets`` is the window, frames from the
+    key frame, and ``padding`` what stands in for a frame that does not exist;
+    ``codec`` has ``type`` (``'UDPHeatmap'`` or ``'MSRAHeatmap'``),
+    ``blur_kernel_size`` and, for the latter, ``unbiased``; ``max_score`` is
+    what scores are cut off at; graphs of the same ``weights``, first digits
+    of their SHA-256, belong together. Sizes are width and height.
     """
     name: str
     keypoint_names: List[str]
@@ -84,11 +63,8 @@ class GraphMetadata:
 
     @classmethod
     def from_props(cls, props: Mapping[str, str]) -> 'GraphMetadata':
-        """Read fields from strings of json.
-
-        Args:
-            props (Mapping[str, str]): A graph's ``metadata_props``; others
-                than ours are passed over.
+        """Read a graph's ``metadata_props``; others than ours are passed
+        over.
 
         Raises:
             ValueError: If a field is missing.
@@ -114,17 +90,13 @@ def describe_model(model: nn.Module, deform_conv: str) -> GraphMetadata:
             that the metadata has no words for.
     """
     settings = ClipSettings(model.cfg, model.dataset_meta)
-    pipeline = model.cfg.test_dataloader.dataset.pipeline
-    steps = {step['type'].split('.')[-1]: step for step in pipeline}
-    affine = steps['TopdownAffine']
     decoder = model.head.decoder
     codec = _describe_codec(decoder)
-    width, height = map(int, affine['input_size'])
-    input_size = width, height
-    if tuple(decoder.input_size) != input_size:
+    width, height = map(int, settings.input_size)
+    if tuple(decoder.input_size) != (width, height):
         raise ValueError(
             f'model.head.decoder.input_size {tuple(decoder.input_size)} is '
-            f'not the pipeline\'s TopdownAffine.input_size {input_size}')
+            f'not the pipeline\'s TopdownAffine.input_size {width, height}')
     preprocessor = model.data_preprocessor
     mean, std = [0.] * 3, [1.] * 3
     if preprocessor._enable_normalize:
@@ -137,41 +109,32 @@ def describe_model(model: nn.Module, deform_conv: str) -> GraphMetadata:
     if flip_mode != 'heatmap':
         raise ValueError("model.test_cfg.flip_mode must be 'heatmap', got "
                          f'{flip_mode!r}')
+    activated = getattr(model.head, 'test_activation', 'none') != 'none'
+    filename = (model.cfg.filename or 'unnamed').replace('\\', '/')
     meta = model.dataset_meta
     names = meta['keypoint_id2name']
     return GraphMetadata(
-        name=_config_name(model),
+        name=filename.split('/')[-1].rsplit('.', 1)[0],
         keypoint_names=[names[i] for i in range(len(names))],
         flip_indices=[int(i) for i in meta['flip_indices']],
         skeleton=[(int(a), int(b)) for a, b in meta['skeleton_links']],
-        input_size=input_size,
+        input_size=(width, height),
         heatmap_size=(int(decoder.heatmap_size[0]),
                       int(decoder.heatmap_size[1])),
         mean=mean,
         std=std,
         colour='rgb' if preprocessor._channel_conversion else 'bgr',
-        bbox_padding=float(steps['GetBBoxCenterScale'].get('padding', 1.25)),
-        use_udp=bool(affine.get('use_udp', False)),
+        bbox_padding=settings.bbox_padding,
+        use_udp=bool(settings.use_udp),
         offsets=settings.window.offsets,
         padding=settings.padding,
         codec=codec,
-        max_score=_max_score(model.head),
+        max_score=1. if activated else None,
         flip_test=bool(test_cfg.get('flip_test', False)),
         shift_heatmap=bool(test_cfg.get('shift_heatmap', False)),
         deform_conv=deform_conv,
         weights=hash_weights(model),
         versions=dict(mmpose_tdmi=__version__, torch=torch.__version__))
-
-
-def _config_name(model: nn.Module) -> str:
-    filename = model.cfg.filename or 'unnamed'
-    return filename.replace('\\', '/').split('/')[-1].rsplit('.', 1)[0]
-
-
-def _max_score(head: nn.Module) -> Optional[float]:
-    """What the head cuts scores off at."""
-    activated = getattr(head, 'test_activation', 'none') != 'none'
-    return 1. if activated else None
 
 
 def _describe_codec(decoder) -> Dict[str, Any]:

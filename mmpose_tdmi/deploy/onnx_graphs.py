@@ -1,13 +1,7 @@
-"""The optional packages of deployment.
+"""Models as ONNX graphs, by way of ``torch.export`` programs.
 
-Changes of finished ONNX graphs: names, metadata, composition.
-
-Shape shorthand: N frames, B clips, T frames of a clip, C channels, h x w
-cells.
-
-Models as ONNX graphs.
-
-Three graphs of one model:
+Three graphs of one model, whose two phases are those of
+:mod:`mmpose_tdmi.video.phases`:
 
 - ``frame``: ``frames`` (N, 3, H, W) to ``map_0``, ``map_1`` ...;
 - ``window``: these maps of a window's frames, (B, T, C_j, h_j, w_j) each, to
@@ -15,42 +9,56 @@ Three graphs of one model:
 - ``clip``: ``clips`` (B, T, 3, H, W) to ``heatmaps``, composed of the two.
 
 Frames are normalised crops, float32, in the order of colours that the
-metadata tell. N and B are free.
+metadata tell. N and B are free. A runtime that keeps the first phase's maps
+along a track runs each frame once. The flip test stays outside: it is the
+same graphs on mirrored frames.
 
 Shape shorthand: N frames, B clips, T frames of a clip, C channels, K
 keypoints, H x W pixels of a crop, h x w cells.
 """
+import copy
 import importlib
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Dict, Mapping, Sequence, Union
+from typing import Dict, Sequence, Tuple, Union
 
 import torch
-from torch import nn
-from torch.export import ExportedProgram
+from mmpose.models.heads import HeatmapHead
+from torch import Tensor, nn
+from torch._dynamo.exc import UserError
+from torch.fx.experimental.symbolic_shapes import ConstraintViolationError
 
+from mmpose_tdmi.models import BackboneWithFrames, OpticalFlowNeck
+from mmpose_tdmi.models.layers import DeformableConv2d
+from mmpose_tdmi.structures import fold_time
 from mmpose_tdmi.utils.files import atomic_path
+from mmpose_tdmi.video.phases import (FramePhase, Maps, WindowPhase,
+                                      check_preprocessor)
 from .metadata import describe_model
-from .phases import check_exportable, export_programs
 
+try:
+    from torch.export import Dim, ExportedProgram
+except ImportError as error:
+    raise ImportError('deployment needs a torch with torch.export.Dim (tested '
+                      f'with 2.14), found {torch.__version__}') from error
+
+GRAPHS = ('frame', 'window', 'clip')
+#: Forms of deformable convolution, and the layer's backend for each:
+#: ONNX's operator ``DeformConv``, or ``GridSample`` and a matrix product.
+DEFORM_CONVS = dict(operator='torchvision', grid_sample='grid_sample')
+#: Largest number of frames or clips of a pass that programs are made for.
+MAX_BATCH = 1024
+#: DeformConv came with 19, GridSample's present form with 20.
+MIN_OPSET = 19
+DEFAULT_OPSET = 20
 #: Installs all that deployment needs.
 INSTALL_LINE = "pip install 'mmpose-tdmi[deploy]'"
 
 
 def require_package(name: str) -> ModuleType:
-    """Import a package that only deployment needs.
-
-    Args:
-        name (str): The package's import name.
-
-    Returns:
-        ModuleType: The package.
-
-    Raises:
-        ImportError: If it is not installed; the message has the command that
-            installs it.
-    """
+    """Import a package that only deployment needs, or raise an ImportError
+    with the command that installs it."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -60,128 +68,131 @@ def require_package(name: str) -> ModuleType:
                           f'not installed: {INSTALL_LINE}') from error
 
 
-Shape = Sequence[Union[int, str]]
+class ClipPhase(nn.Module):
+    """Both phases of a model: whole clips to the key frames' heatmaps."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.frame = FramePhase(model)
+        self.window = WindowPhase(model)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Heatmaps as they are decoded, (B, K, h, w), of normalised frames in
+        order of time, (B, T, 3, H, W)."""
+        maps = self.frame(fold_time(clips))
+        return self.window(*(x.unflatten(0, clips.shape[:2]) for x in maps))
 
 
-def clean(model) -> None:
-    """Drop what the exporter notes for debugging, such as source paths.
+def check_exportable(model: nn.Module) -> None:
+    """Check that a model consists of parts that can be exported.
 
-    Args:
-        model (onnx.ModelProto): The graph; it is changed.
+    Raises:
+        ValueError: If it is in training mode, or preprocessor, backbone, neck
+            or head is of a kind that cannot; the message names it.
     """
-    del model.metadata_props[:]
-    del model.graph.metadata_props[:]
-    # intermediate shapes; a runtime infers them
-    del model.graph.value_info[:]
-    items = [
-        *model.graph.node, *model.graph.initializer, *model.graph.input,
-        *model.graph.output
-    ]
-    for item in items:
-        del item.metadata_props[:]
-        item.doc_string = ''
-    model.graph.doc_string = model.doc_string = ''
+    check_preprocessor(model)
+    preprocessor = model.data_preprocessor
+    if preprocessor.pad_size_divisor != 1:
+        raise ValueError('model.data_preprocessor.pad_size_divisor must be '
+                         '1, since exported graphs take crops as they are, '
+                         f'got {preprocessor.pad_size_divisor}')
+    neck = model.neck if model.with_neck else None
+    if isinstance(model.backbone, BackboneWithFrames) or isinstance(
+            neck, OpticalFlowNeck):
+        raise ValueError(
+            f'model.neck {type(neck).__name__} estimates optical flow '
+            'between the frames themselves, which is not exported; the '
+            'necks of mmpose_tdmi that compare feature maps are')
+    if not isinstance(model.head, HeatmapHead):
+        raise ValueError(
+            f'model.head {type(model.head).__name__} gives no heatmaps; '
+            'heads that are exported are mmpose.HeatmapHead and those '
+            'derived from it')
+    if model.training:
+        raise ValueError('the model is in training mode: call model.eval()')
+    for name, module in model.named_modules():
+        if type(module).__module__.startswith('mmcv.ops'):
+            raise ValueError(
+                f'model.{name} is an operator of mmcv, '
+                f'{type(module).__name__}, which has no form in torch.export '
+                'and ONNX; DeformableConv2d of mmpose_tdmi has')
 
 
-def name_batch_axis(model, name: str) -> None:
-    """Call the first axis of all inputs and outputs ``name``.
-
-    Args:
-        model (onnx.ModelProto): The graph; it is changed.
-        name (str): The axis' name.
-    """
-    for value in [*model.graph.input, *model.graph.output]:
-        value.type.tensor_type.shape.dim[0].dim_param = name
-
-
-def set_metadata(model, props: Mapping[str, str]) -> None:
-    """Set the graph's ``metadata_props``.
-
-    Args:
-        model (onnx.ModelProto): The graph; it is changed.
-        props (Mapping[str, str]): All of them.
-    """
-    require_package('onnx')
-    from onnx.helper import set_model_props
-    del model.metadata_props[:]
-    set_model_props(model, dict(props))
+def with_deform_backend(model: nn.Module, backend: str) -> nn.Module:
+    """A copy of a model whose deformable convolutions have one backend of
+    :data:`mmpose_tdmi.models.layers.deformable.BACKENDS`."""
+    model = copy.deepcopy(model)
+    for module in model.modules():
+        if isinstance(module, DeformableConv2d):
+            module.backend = backend
+    return model
 
 
-def shape_of(value) -> tuple:
-    """The shape of an input or output, names for free axes."""
-    return tuple(dim.dim_param or dim.dim_value
-                 for dim in value.type.tensor_type.shape.dim)
-
-
-def reshape_input(model, name: str, new_name: str, new_shape: Shape,
-                  shape: Sequence[int]) -> None:
-    """Let a graph take an input in another shape.
-
-    Args:
-        model (onnx.ModelProto): The graph; it is changed.
-        name (str): The input.
-        new_name (str): What takes its place.
-        new_shape (Sequence[int | str]): Its shape, names for free axes.
-        shape (Sequence[int]): What it is reshaped to, -1 for a free axis.
-    """
-    require_package('onnx')
-    from onnx import TensorProto, helper
-    graph = model.graph
-    place = [value.name for value in graph.input].index(name)
-    graph.input[place].CopyFrom(
-        helper.make_tensor_value_info(new_name, TensorProto.FLOAT,
-                                      list(new_shape)))
-    graph.initializer.append(
-        helper.make_tensor(f'{name}_shape', TensorProto.INT64, [len(shape)],
-                           list(shape)))
-    graph.node.insert(
-        0, helper.make_node('Reshape', [new_name, f'{name}_shape'], [name]))
-
-
-def compose_clip(frame, window, num_frames: int):
-    """The graph of whole clips from those of the two phases.
+def export_programs(
+    model: nn.Module,
+    num_frames: int,
+    input_size: Tuple[int, int],
+    deform_conv: str = 'operator',
+    phases: Sequence[str] = ('frame', 'window')
+) -> Dict[str, ExportedProgram]:
+    """Export the phases of a model.
 
     Args:
-        frame (onnx.ModelProto): ``frames`` (N, 3, H, W) to maps (N, C_j,
-            h_j, w_j).
-        window (onnx.ModelProto): The same maps, (B, T, C_j, h_j, w_j), to
-            ``heatmaps``.
+        model (nn.Module): The estimator, on the CPU, in evaluation mode. It
+            is left as it is.
         num_frames (int): T.
+        input_size (tuple[int, int]): Width and height of a crop in pixels.
+        deform_conv (str): A form of :data:`DEFORM_CONVS`. Defaults to
+            ``'operator'``.
+        phases (Sequence[str]): Which. Defaults to both.
 
     Returns:
-        onnx.ModelProto: ``clips`` (B, T, 3, H, W) to ``heatmaps``.
+        dict[str, ExportedProgram]: By phase, from :class:`FramePhase` and
+        :class:`WindowPhase`, with N and B free.
+
+    Raises:
+        ValueError: If the model cannot be exported, or an argument is none
+            of those described.
     """
-    require_package('onnx')
-    from onnx import ModelProto, compose, helper
-    parts = [ModelProto(), ModelProto()]
-    for part, source in zip(parts, (frame, window)):
-        part.CopyFrom(source)
-        del part.metadata_props[:]
-    size = shape_of(frame.graph.input[0])[1:]
-    reshape_input(parts[0], 'frames', 'clips', ('batch', num_frames, *size),
-                  (-1, *size))
-    for value in window.graph.input:
-        size = shape_of(value)[2:]
-        reshape_input(parts[1], value.name, f'{value.name}_folded',
-                      ('frames', *size), (-1, num_frames, *size))
-    merged = compose.merge_models(
-        compose.add_prefix(parts[0], 'frame/', rename_inputs=False),
-        compose.add_prefix(parts[1], 'window/', rename_outputs=False),
-        io_map=[(f'frame/{value.name}', f'window/{value.name}_folded')
-                for value in window.graph.input])
-    # one entry per part is one too many
-    versions = {item.domain: item.version for item in merged.opset_import}
-    del merged.opset_import[:]
-    merged.opset_import.extend(
-        helper.make_opsetid(*item) for item in versions.items())
-    return merged
+    if deform_conv not in DEFORM_CONVS:
+        raise ValueError(f'deform_conv must be one of {tuple(DEFORM_CONVS)}, '
+                         f'got {deform_conv!r}')
+    if not phases or not set(phases) <= {'frame', 'window'}:
+        raise ValueError("phases must be some of 'frame' and 'window', got "
+                         f'{tuple(phases)}')
+    check_exportable(model)
+    model = with_deform_backend(model, DEFORM_CONVS[deform_conv])
+    frame, window = FramePhase(model).eval(), WindowPhase(model).eval()
+    width, height = input_size
+    programs = {}
+    with torch.no_grad():
+        # two of each: a batch of one would be taken for a constant
+        frames = torch.zeros(2, 3, height, width)
+        maps = frame(frames)
+        if 'frame' in phases:
+            programs['frame'] = _export(frame, (frames, ), 'frames')
+        if 'window' in phases:
+            clips = tuple(x[:, None].repeat(1, num_frames, 1, 1, 1)
+                          for x in maps)
+            programs['window'] = _export(window, clips, 'batch')
+    return programs
 
 
-GRAPHS = ('frame', 'window', 'clip')
-
-#: DeformConv came with 19, GridSample's present form with 20.
-MIN_OPSET = 19
-DEFAULT_OPSET = 20
+def _export(phase: nn.Module, inputs: Maps, name: str) -> ExportedProgram:
+    """Export a phase with a free first axis of all inputs."""
+    axis = Dim(name, min=1, max=MAX_BATCH)
+    shapes: tuple = tuple({0: axis} for _ in inputs)
+    if isinstance(phase, WindowPhase):  # whose inputs are one *maps
+        shapes = (shapes, )
+    try:
+        return torch.export.export(phase, inputs, dynamic_shapes=shapes)
+    except (ConstraintViolationError, UserError) as error:
+        parts = [type(part).__name__ for part in phase.children()]
+        raise ValueError(
+            f'{" or ".join(parts)} cannot be exported with a free number of '
+            f'{name}: it may turn the size of a batch into a number, as '
+            f'len(x) does where x.shape[0] does not. torch.export says: '
+            f'{error}') from error
 
 
 def export_onnx(model: nn.Module,
@@ -229,10 +240,7 @@ def export_onnx(model: nn.Module,
     check_exportable(model)
     metadata = describe_model(model, deform_conv)
     num_frames = len(metadata.offsets)
-    phases = [
-        phase for phase in ('frame', 'window')
-        if phase in graphs or 'clip' in graphs
-    ]
+    phases = [p for p in GRAPHS[:2] if p in graphs or 'clip' in graphs]
     programs = export_programs(model, num_frames, metadata.input_size,
                                deform_conv, phases)
     models = {
@@ -240,15 +248,17 @@ def export_onnx(model: nn.Module,
         for phase, program in programs.items()
     }
     if 'clip' in graphs:
-        models['clip'] = compose_clip(models['frame'], models['window'],
-                                      num_frames)
+        models['clip'] = _compose_clip(models['frame'], models['window'],
+                                       num_frames)
     out_dir = Path(out_dir)
     written = {}
     for graph in graphs:
         proto = models[graph]
         proto.producer_name = 'mmpose_tdmi'
         proto.producer_version = metadata.versions['mmpose_tdmi']
-        set_metadata(proto, replace(metadata, graph=graph).to_props())
+        del proto.metadata_props[:]
+        onnx.helper.set_model_props(proto,
+                                    replace(metadata, graph=graph).to_props())
         onnx.checker.check_model(proto, full_check=True)
         written[graph] = out_dir / f'{graph}.onnx'
         with atomic_path(written[graph]) as temporary:
@@ -264,26 +274,77 @@ def export_onnx(model: nn.Module,
 
 def _to_onnx(phase: str, program: ExportedProgram, opset: int, optimize: bool):
     """A program as an ONNX graph with names of its inputs and outputs."""
-    if phase == 'frame':
-        inputs = ['frames']
-        outputs = [
-            f'map_{i}'
-            for i in range(len(program.graph_signature.user_outputs))
-        ]
-    else:
-        inputs = [
-            f'map_{i}'
-            for i in range(len(program.graph_signature.user_inputs))
-        ]
-        outputs = ['heatmaps']
-    exported = torch.onnx.export(
+    is_frame, signature = phase == 'frame', program.graph_signature
+    outer = signature.user_outputs if is_frame else signature.user_inputs
+    maps = [f'map_{i}' for i in range(len(outer))]
+    model = torch.onnx.export(
         program,
         opset_version=opset,
-        input_names=inputs,
-        output_names=outputs,
+        input_names=['frames'] if is_frame else maps,
+        output_names=maps if is_frame else ['heatmaps'],
         optimize=optimize,
-        verbose=False)
-    model = exported.model_proto
-    clean(model)
-    name_batch_axis(model, 'frames' if phase == 'frame' else 'batch')
+        verbose=False).model_proto
+    _clean(model)
+    for value in [*model.graph.input, *model.graph.output]:
+        axis = value.type.tensor_type.shape.dim[0]
+        axis.dim_param = 'frames' if is_frame else 'batch'
     return model
+
+
+def _clean(model) -> None:
+    """Drop what the exporter notes for debugging, such as source paths."""
+    graph = model.graph
+    # intermediate shapes; a runtime infers them
+    del graph.value_info[:], graph.metadata_props[:], model.metadata_props[:]
+    for item in [*graph.node, *graph.initializer, *graph.input, *graph.output]:
+        del item.metadata_props[:]
+        item.doc_string = ''
+    graph.doc_string = model.doc_string = ''
+
+
+def shape_of(value) -> tuple:
+    """The shape of an input or output, names for free axes."""
+    return tuple(dim.dim_param or dim.dim_value
+                 for dim in value.type.tensor_type.shape.dim)
+
+
+def _compose_clip(frame, window, num_frames: int):
+    """The graph of whole clips from those of the two phases."""
+    from onnx import ModelProto, TensorProto, compose, helper
+
+    def copied(model):
+        part = ModelProto()
+        part.CopyFrom(model)
+        del part.metadata_props[:]
+        return part
+
+    def reshape(graph, place, name, shape, new_shape):
+        # an input of a new name and shape, brought to the old one
+        old = graph.input[place].name
+        graph.input[place].CopyFrom(
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        graph.initializer.append(
+            helper.make_tensor(f'{old}_shape', TensorProto.INT64,
+                               [len(new_shape)], new_shape))
+        graph.node.insert(
+            0, helper.make_node('Reshape', [name, f'{old}_shape'], [old]))
+
+    parts = copied(frame), copied(window)
+    size = shape_of(frame.graph.input[0])[1:]
+    reshape(parts[0].graph, 0, 'clips', ['batch', num_frames, *size],
+            [-1, *size])
+    for place, value in enumerate(window.graph.input):
+        size = shape_of(value)[2:]
+        reshape(parts[1].graph, place, f'{value.name}_folded',
+                ['frames', *size], [-1, num_frames, *size])
+    merged = compose.merge_models(
+        compose.add_prefix(parts[0], 'frame/', rename_inputs=False),
+        compose.add_prefix(parts[1], 'window/', rename_outputs=False),
+        io_map=[(f'frame/{value.name}', f'window/{value.name}_folded')
+                for value in window.graph.input])
+    # one entry per part is one too many
+    versions = {item.domain: item.version for item in merged.opset_import}
+    del merged.opset_import[:]
+    merged.opset_import.extend(
+        helper.make_opsetid(*item) for item in versions.items())
+    return merged

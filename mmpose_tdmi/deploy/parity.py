@@ -1,19 +1,17 @@
 """ONNX Runtime against PyTorch.
 
-Shape shorthand: N frames, B clips, T frames of a clip, K keypoints, H x W
-pixels of a crop, h x w cells.
+Shape shorthand: B clips, T frames of a clip, K keypoints, h x w cells.
 """
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Mapping, Sequence, Union
+from typing import Callable, Dict, Mapping, Sequence, Union
 
 import numpy as np
 import torch
 from torch import nn
 
 from .metadata import GraphMetadata
-from .onnx_graphs import require_package
-from .phases import ClipPhase
+from .onnx_graphs import ClipPhase, require_package
 
 #: What graphs must reach.
 MAX_DIFFERENCE = 1e-3
@@ -47,11 +45,7 @@ class Parity:
 
 
 def compare_heatmaps(expected: np.ndarray, found: np.ndarray) -> Parity:
-    """Compare heatmaps.
-
-    Args:
-        expected (np.ndarray): PyTorch's, (B, K, h, w).
-        found (np.ndarray): The graph's, of the same shape.
+    """Compare PyTorch's heatmaps, (B, K, h, w), with a graph's.
 
     Raises:
         ParityError: If the shapes differ.
@@ -67,20 +61,8 @@ def compare_heatmaps(expected: np.ndarray, found: np.ndarray) -> Parity:
 
 
 def open_session(path: Union[str, Path], threads: int = 0):
-    """An ONNX Runtime session on the CPU.
-
-    Args:
-        path (str | Path): The graph.
-        threads (int): Defaults to 0, ONNX Runtime's own choice.
-
-    Returns:
-        onnxruntime.InferenceSession: The session.
-
-    Raises:
-        ImportError: If onnxruntime is not installed.
-        FileNotFoundError: If there is no such file.
-        ValueError: If the installed onnxruntime lacks an operator of it.
-    """
+    """An ``onnxruntime.InferenceSession`` of a graph on the CPU; ``threads``
+    of 0 are ONNX Runtime's own choice."""
     runtime = require_package('onnxruntime')
     if not Path(path).is_file():
         raise FileNotFoundError(f'graph {path} does not exist')
@@ -130,10 +112,20 @@ def measure_parity(model: nn.Module,
         graph: open_session(paths[graph], threads)
         for graph in ('frame', 'window', 'clip') if graph in paths
     }
-    runs = {}
+
+    def run_phases(clips: np.ndarray) -> np.ndarray:
+        frame, window = sessions['frame'], sessions['window']
+        maps = frame.run(None, {'frames': clips.reshape(-1, *clips.shape[2:])})
+        names = [value.name for value in window.get_inputs()]
+        return window.run(
+            None, {
+                name: x.reshape(*clips.shape[:2], *x.shape[1:])
+                for name, x in zip(names, maps)
+            })[0]
+
+    runs: Dict[str, Callable[[np.ndarray], np.ndarray]] = {}
     if 'frame' in sessions and 'window' in sessions:
-        runs['frame+window'] = lambda x: run_phases(sessions['frame'],
-                                                    sessions['window'], x)
+        runs['frame+window'] = run_phases
     if 'clip' in sessions:
         runs['clip'] = lambda x: sessions['clip'].run(None, {'clips': x})[0]
     if not runs:
@@ -145,13 +137,8 @@ def measure_parity(model: nn.Module,
     generator = torch.Generator().manual_seed(seed)
     expected, found = [], {name: [] for name in runs}
     for batch_size in batch_sizes:
-        clips = torch.randn(
-            batch_size,
-            len(metadata.offsets),
-            3,
-            height,
-            width,
-            generator=generator)
+        shape = batch_size, len(metadata.offsets), 3, height, width
+        clips = torch.randn(shape, generator=generator)
         expected.append(phase(clips).numpy())
         for name, run in runs.items():
             found[name].append(run(clips.numpy()))
@@ -160,24 +147,3 @@ def measure_parity(model: nn.Module,
         compare_heatmaps(np.concatenate(expected), np.concatenate(heatmaps))
         for name, heatmaps in found.items()
     }
-
-
-def run_phases(frame, window, clips: np.ndarray) -> np.ndarray:
-    """The two graphs one after the other.
-
-    Args:
-        frame (onnxruntime.InferenceSession): The frame phase.
-        window (onnxruntime.InferenceSession): The window phase.
-        clips (np.ndarray): (B, T, 3, H, W), float32.
-
-    Returns:
-        np.ndarray: Heatmaps, (B, K, h, w).
-    """
-    batch, num_frames = clips.shape[:2]
-    maps = frame.run(None, {'frames': clips.reshape(-1, *clips.shape[2:])})
-    names = [value.name for value in window.get_inputs()]
-    return window.run(
-        None, {
-            name: x.reshape(batch, num_frames, *x.shape[1:])
-            for name, x in zip(names, maps)
-        })[0]

@@ -4,28 +4,20 @@ Code says which stage it is in, ``with stage('crop'): ...``. Outside of a
 :class:`StageTimes` block that does nothing. A stage's time does not count
 what other stages inside of it take, so that the times of one thread never
 add up to more than have passed.
-
-Shape shorthand: none.
 """
 import threading
 import time
-from contextlib import nullcontext
-from typing import Any, Callable, ContextManager, Dict, List, Optional
+from contextlib import contextmanager, nullcontext
+from typing import Any, Callable, ContextManager, Dict, Iterator, Optional
 
 _NOTHING = nullcontext()
 _active: 'Optional[StageTimes]' = None
 
 
 def stage(name: str) -> ContextManager:
-    """The context of a stage.
-
-    Args:
-        name (str): What times are added up under.
-
-    Returns:
-        ContextManager: To be entered once.
-    """
-    return _NOTHING if _active is None else _Stage(_active, name)
+    """The context of a stage, to be entered once; ``name`` is what its times
+    are added up under."""
+    return _NOTHING if _active is None else _active.measure(name)
 
 
 class StageTimes:
@@ -53,6 +45,7 @@ class StageTimes:
         self._clock = clock
         self._wait = wait
         self._lock = threading.Lock()
+        # of each thread: what stages inside of the present one took
         self._local = threading.local()
 
     def __enter__(self) -> 'StageTimes':
@@ -67,40 +60,23 @@ class StageTimes:
         global _active
         _active = None
 
+    @contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        """One time in a stage."""
+        outside = getattr(self._local, 'inside', 0.)
+        self._local.inside = 0.
+        start = self._now()
+        try:
+            yield
+        finally:
+            spent = self._now() - start
+            with self._lock:
+                self.seconds[name] = (
+                    self.seconds.get(name, 0.) + spent - self._local.inside)
+                self.calls[name] = self.calls.get(name, 0) + 1
+            self._local.inside = outside + spent
+
     def _now(self) -> float:
         if self._wait is not None:
             self._wait()
         return self._clock()
-
-    def _start(self) -> None:
-        # when the stage began, and what stages inside of it took
-        self._stack().append([self._now(), 0.])
-
-    def _stop(self, name: str) -> None:
-        stack = self._stack()
-        start, inside = stack.pop()
-        spent = self._now() - start
-        if stack:
-            stack[-1][1] += spent
-        with self._lock:
-            self.seconds[name] = self.seconds.get(name, 0.) + spent - inside
-            self.calls[name] = self.calls.get(name, 0) + 1
-
-    def _stack(self) -> List[list]:
-        if not hasattr(self._local, 'stack'):
-            self._local.stack = []
-        return self._local.stack
-
-
-class _Stage:
-    """One time in a stage."""
-
-    def __init__(self, times: StageTimes, name: str) -> None:
-        self._times = times
-        self._name = name
-
-    def __enter__(self) -> None:
-        self._times._start()
-
-    def __exit__(self, *error) -> None:
-        self._times._stop(self._name)

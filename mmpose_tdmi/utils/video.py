@@ -1,35 +1,27 @@
-"""Reading and writing video files, through PyAV.
+"""Reading, writing and joining of video files, through PyAV.
 
-Frame indices are 0-based and in the order of display. Frames are BGR, as
-OpenCV and MMPose have them, and upright: rotation that the file asks for is
-applied.
-
-Between PyAV's frames and arrays of pixels.
-
-Shape shorthand: H x W pixels of an upright frame.
-
-The frames of a video file by index.
-
-Shape shorthand: H x W pixels of an upright frame.
-
-Frames to video files, and video files to one.
-
-Shape shorthand: H x W pixels of a frame.
+Frame indices are 0-based and in the order of display. Frames are arrays
+(H, W, 3) of uint8 in BGR, as OpenCV and MMPose have them, and upright:
+rotation that the file asks for is applied.
 """
-from collections import OrderedDict
+import heapq
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import (Any, Callable, Deque, Dict, Iterator, List, Optional,
+                    Sequence, Tuple, Union)
 
 import av
 import numpy as np
 from av.video.reformatter import Interpolation
 
 from .files import atomic_path
+from .stages import stage
 
 __all__ = [
-    'VideoReadError', 'VideoReader', 'VideoWriter', 'join_videos',
+    'VideoDecoder', 'VideoReadError', 'VideoWriter', 'join_videos',
     'upright_image'
 ]
 
@@ -37,17 +29,14 @@ __all__ = [
 #: four levels too dark. Known to PyAV since its flags can be combined; older
 #: ones cannot be told.
 SCALING = Interpolation.BILINEAR | getattr(Interpolation, 'ACCURATE_RND', 0)
+#: Threads that convert colours, and how many pictures may be with them.
+CONVERTERS, MAX_CONVERTED = 2, 4
+#: Containers whose time stamps tell the order in the file, not of display.
+_WITHOUT_TIMES = ('avi', )
 
 
 def upright_image(frame: av.VideoFrame) -> np.ndarray:
-    """Pixels of a decoded frame, turned as the file asks for.
-
-    Args:
-        frame (av.VideoFrame): The frame.
-
-    Returns:
-        np.ndarray: (H, W, 3), uint8, BGR.
-    """
+    """Pixels of a decoded frame, turned as the file asks for."""
     image = frame.to_ndarray(format='bgr24', interpolation=SCALING)
     if frame.rotation % 360:
         image = np.ascontiguousarray(
@@ -59,222 +48,224 @@ class VideoReadError(ValueError):
     """A video file that cannot be read, in whole or from some frame on."""
 
 
-class VideoReader:
-    """The frames of a video file, one after the other or by index.
+def _refuse(what: str, num_frames: int) -> None:
+    raise VideoReadError(what)
 
-    Reading onwards is far cheaper than jumping (a jump decodes from the last
-    seek point before the frame), so that steps forward are read through, and
-    the frames read last are kept for steps back: a clip's window that moves
-    along a video never jumps.
 
-    Args:
-        path (str | Path): The video file.
-        keep (int): How many of the last frames to keep. Defaults to 8.
+class VideoDecoder:
+    """The frames of a file, once and to its end whatever is wrong inside.
+
+    The codec works in one thread: with more, it depends on their timing
+    whether a damaged frame is marked as such and what is shown in its place.
+    Colours, which take about as long, are converted in threads of their own.
+
+    ``lost(what, number)`` is called about frames that cannot be decoded; by
+    default they are an error.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        VideoReadError: If it is no video or has no frame that decodes.
+        VideoReadError: If it is no video or tells no frame rate.
     """
 
-    def __init__(self, path: Union[str, Path], keep: int = 8) -> None:
+    def __init__(self,
+                 path: Union[str, Path],
+                 lost: Callable[[str, int], None] = _refuse) -> None:
         self.path = str(path)
+        self.lost = lost
         if not Path(path).is_file():
             raise FileNotFoundError(f'the video {self.path} does not exist')
-        self._keep = keep
-        self._kept: 'OrderedDict[int, np.ndarray]' = OrderedDict()
-        # per seek point its frame index and time stamp; None until needed
-        self._seek_points: Optional[List[Tuple[int, int]]] = None
-        self._num_frames = 0
+        with self.open() as container:
+            stream = container.streams.video[0]
+            self.fps = stream.average_rate or stream.guessed_rate
+            self._num_frames = stream.frames
+        if not self.fps:
+            raise VideoReadError(f'{self.path} tells no frame rate')
+        #: Frames that the header names; 0 if it names none.
+        self.num_named: int = self._num_frames
+
+    @property
+    def num_frames(self) -> int:
+        """int: What the header names; else its packets are counted."""
+        if not self._num_frames:
+            with self.open() as container:
+                self._num_frames = sum(packet.size > 0
+                                       for packet in container.demux(video=0))
+        return self._num_frames
+
+    def open(self) -> av.container.InputContainer:
+        """The container, which has a video stream."""
         try:
-            self._container = av.open(self.path)
+            container = av.open(self.path)
         except av.FFmpegError as error:
             raise VideoReadError(
                 f'{self.path} cannot be opened as a video: {error}') from error
-        if not self._container.streams.video:
-            self._container.close()
+        if not container.streams.video:
+            container.close()
             raise VideoReadError(f'{self.path} has no video stream')
-        self._stream = self._container.streams.video[0]
-        # with decoder threads it depends on their timing whether a corrupt
-        # frame is marked as such
+        return container
+
+    def __iter__(self) -> Iterator[Tuple[int, float, np.ndarray]]:
+        """A pass over the file: the frames' indices, ascending with a hole
+        where a frame is lost, times in seconds since the first, and pixels.
+        """
+        converted: Deque[Tuple[int, float, Any]] = deque()
+        error: Optional[Exception] = None
+        with self.open() as container, \
+                ThreadPoolExecutor(CONVERTERS) as converters:
+            pictures = _Pass(self, container).pictures()
+            while True:
+                try:
+                    found = next(pictures, None)
+                except VideoReadError as damage:  # the frames before it first
+                    found, error = None, damage
+                if found is None:
+                    break
+                index, seconds, picture = found
+                image = converters.submit(upright_image, picture)
+                converted.append((index, seconds, image))
+                if len(converted) > MAX_CONVERTED:
+                    yield _finished(*converted.popleft())
+            while converted:
+                yield _finished(*converted.popleft())
+        if error is not None:
+            raise error
+
+
+def _finished(index: int, seconds: float,
+              image: Any) -> Tuple[int, float, np.ndarray]:
+    with stage('decode'):
+        return index, seconds, image.result()
+
+
+class _Pass:
+    """A pass over a file.
+
+    The time stamps of the packets that went into the decoder tell which
+    frames there must be: what does not come out of it, with an error or
+    silently, is known and leaves a hole. AVI has no such time stamps: there
+    the errors are counted, and a hole may be some frames late, by as many as
+    the codec reorders.
+
+    Recordings that were put together without new time stamps (transport
+    streams) begin again in their midst: where the time of decoding goes back,
+    what follows is shown after what came before.
+    """
+
+    def __init__(self, decoder: VideoDecoder, container: Any) -> None:
+        self._decoder = decoder
+        self._container = container
+        self._stream = container.streams.video[0]
         self._stream.thread_type = 'NONE'
-        self._start()
-        first = self._read()
-        if first is None:
-            self.close()
-            raise VideoReadError(f'{self.path} has no frames')
-        self._size = first.shape[1], first.shape[0]
+        self._index = 0
+        self._num_packets = 0
+        self._has_times = container.format.name not in _WITHOUT_TIMES
+        # the time stamps of the first frame and of the last one
+        self._start: Optional[int] = None
+        self._last: Optional[int] = None
+        # those of the frames that are in the decoder, a heap
+        self._expected: List[int] = []
+        # when the last packet is decoded, and what is added to time stamps
+        self._decoded_at: Optional[int] = None
+        self._shift = 0
 
-    @property
-    def size(self) -> Tuple[int, int]:
-        """tuple[int, int]: Width and height in pixels, upright."""
-        return self._size
-
-    @property
-    def fps(self) -> Fraction:
-        """Fraction: Frames per second, the average over the file.
-
-        Raises:
-            VideoReadError: If the file does not tell.
-        """
-        rate = self._stream.average_rate or self._stream.guessed_rate
-        if not rate:
-            raise VideoReadError(f'{self.path} tells no frame rate')
-        return rate
-
-    def __len__(self) -> int:
-        """The number of frames in the file.
-
-        Raises:
-            VideoReadError: If the file's header names more frames than its
-                data hold.
-        """
-        self._index()
-        self._check_end(self._num_frames)
-        return self._num_frames
-
-    def __iter__(self) -> Iterator[Tuple[int, np.ndarray]]:
-        """Read all frames in order.
-
-        Yields:
-            tuple[int, np.ndarray]: A frame's index and the frame, (H, W, 3),
-            uint8, BGR.
-
-        Raises:
-            VideoReadError: At the first frame that does not decode, or where
-                the data end before the number of frames that the file's
-                header names.
-        """
-        index = 0
+    def pictures(self) -> Iterator[Tuple[int, float, av.VideoFrame]]:
+        """The frames' indices, seconds and pictures."""
+        packets = self._container.demux(self._stream)
         while True:
-            frame = self._get(index)
-            if frame is None:
-                self._check_end(index)
-                return
-            yield index, frame
-            index += 1
+            with stage('decode'):
+                packet = self._next(packets)
+                pictures = [] if packet is None else self._decode(packet)
+            if packet is None:
+                break
+            for picture in pictures:
+                index = self._place(picture)
+                if index is not None:
+                    yield index, self._seconds(picture, index), picture
+        self._lost(len(self._expected))
+        named = self._decoder.num_named
+        missing = named - self._num_packets
+        if missing > 0:
+            self._decoder.lost(
+                f'{self._decoder.path} is truncated: its header names {named} '
+                f'frames, the last {missing} of them are not there', missing)
 
-    def __getitem__(self, index: int) -> np.ndarray:
-        """Read one frame.
-
-        Args:
-            index (int): The frame, 0 <= index < number of frames.
-
-        Returns:
-            np.ndarray: The frame, (H, W, 3), uint8, BGR.
-
-        Raises:
-            IndexError: If the video has no such frame.
-            VideoReadError: If the frame does not decode, or the header names
-                it and the data do not hold it.
-        """
-        frame = self._get(index) if index >= 0 else None
-        if frame is None:
-            self._check_end(index)
-            raise IndexError(f'{self.path} has no frame {index}: its frames '
-                             f'are 0 to {len(self) - 1}')
-        return frame
-
-    def close(self) -> None:
-        """Close the file."""
-        self._decoder = iter(())
-        self._container.close()
-
-    def __enter__(self) -> 'VideoReader':
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
-
-    def _get(self, index: int) -> Optional[np.ndarray]:
-        """Frame ``index``, or None if the data end before it."""
-        if index in self._kept:
-            return self._kept[index]
-        if index < self._position or index > self._position + 4 * self._keep:
-            self._jump(index)
-        while self._position <= index:
-            if self._read() is None:
-                return None
-        return self._kept[index]
-
-    def _start(self) -> None:
-        """Make frame 0 the next one to read."""
-        self._container.seek(0)
-        self._decoder = self._container.decode(self._stream)
-        self._position = 0
-
-    def _jump(self, index: int) -> None:
-        """Make the next frame to read one at or before ``index``."""
-        self._index()
-        points = [point for point in self._seek_points if point[0] <= index]
-        if not points or points[-1][0] == 0:
-            if index < self._position:
-                self._start()
-            return
-        position, stamp = points[-1]
-        if position <= self._position <= index:
-            return  # reading on is shorter
-        self._container.seek(stamp, stream=self._stream)
-        self._decoder = self._container.decode(self._stream)
-        self._position = position
-        # the seek may land earlier, and frames that are shown before the
-        # seek point may follow it in the file
-        frame = self._decode()
-        while frame is not None and frame.pts != stamp:
-            frame = self._decode()
-        if frame is None:
-            self._start()
-        else:
-            self._store(frame)
-
-    def _read(self) -> Optional[np.ndarray]:
-        """Read the next frame; None at the end of the data."""
-        frame = self._decode()
-        return None if frame is None else self._store(frame)
-
-    def _decode(self) -> Optional[av.VideoFrame]:
+    def _next(self, packets) -> Optional[av.Packet]:
+        """The next packet, None at the end."""
         try:
-            return next(self._decoder, None)
+            return next(packets, None)
         except av.FFmpegError as error:
-            raise VideoReadError(f'{self.path}: frame {self._position} cannot '
-                                 f'be decoded: {error}') from error
+            self._decoder.lost(
+                f'{self._decoder.path} cannot be read beyond frame '
+                f'{self._index}: {error}', 0)
+            return None
 
-    def _store(self, frame: av.VideoFrame) -> np.ndarray:
-        """Keep a decoded frame as the one at the present position."""
-        if frame.is_corrupt:
-            raise VideoReadError(
-                f'{self.path}: frame {self._position} is corrupt')
-        image = upright_image(frame)
-        self._kept[self._position] = image
-        while len(self._kept) > self._keep:
-            self._kept.popitem(last=False)
-        self._position += 1
-        return image
+    def _decode(self, packet: av.Packet) -> List[av.VideoFrame]:
+        """The frames that come out of the decoder for a packet."""
+        if packet.size:  # the last, empty one empties the decoder
+            self._num_packets += 1
+            self._go_on_in_time(packet)
+            if self._is_timed(packet) and not packet.is_discard:
+                heapq.heappush(self._expected, packet.pts)
+        try:
+            return packet.decode()
+        except av.FFmpegError as error:
+            if packet.size and not self._is_timed(packet):
+                self._lost(1, str(error))
+            return []
 
-    def _index(self) -> None:
-        """Find the number of frames and the seek points, without decoding."""
-        if self._seek_points is not None:
+    def _go_on_in_time(self, packet: av.Packet) -> None:
+        """Make a packet's time stamps go on where the clock was set back."""
+        if not self._has_times or packet.dts is None or packet.pts is None:
             return
-        with av.open(self.path) as container:
-            packets = [(packet.pts, packet.is_keyframe)
-                       for packet in container.demux(video=0) if packet.size
-                       and not packet.is_discard and not packet.is_corrupt]
-        self._num_frames = len(packets)
-        stamps = [stamp for stamp, _ in packets]
-        self._seek_points = []
-        if None not in stamps and len(set(stamps)) == len(stamps):
-            order = {stamp: i for i, stamp in enumerate(sorted(stamps))}
-            self._seek_points = sorted((order[stamp], stamp)
-                                       for stamp, seekable in packets
-                                       if seekable)
+        last, dts = self._decoded_at, packet.dts + self._shift
+        if last is not None and dts < last:
+            frame = 1 / (self._decoder.fps * packet.time_base)
+            self._shift += last + max(1, round(frame)) - dts
+        packet.pts += self._shift
+        packet.dts += self._shift
+        self._decoded_at = packet.dts
 
-    def _check_end(self, missing: int) -> None:
-        """Raise if frame ``missing`` should exist by the file's header."""
-        self._index()
-        expected = self._stream.frames
-        if self._num_frames < expected and missing < expected:
-            raise VideoReadError(
-                f'{self.path} is truncated: its header names {expected} '
-                f'frames, but frame {missing} is missing')
+    def _is_timed(self, part: Union[av.Packet, av.VideoFrame]) -> bool:
+        """Whether the time at which it is shown is known."""
+        return self._has_times and part.pts is not None
+
+    def _place(self, picture: av.VideoFrame) -> Optional[int]:
+        """A picture's index; None if it is of no use."""
+        if self._is_timed(picture):
+            if self._last is not None and picture.pts <= self._last:
+                # it comes too late, after damage, and was counted as lost
+                return None
+            self._last = picture.pts
+            num_lost = 0
+            while self._expected and self._expected[0] < picture.pts:
+                heapq.heappop(self._expected)
+                num_lost += 1
+            self._lost(num_lost)
+            if self._expected and self._expected[0] == picture.pts:
+                heapq.heappop(self._expected)
+        if picture.is_corrupt:
+            self._lost(1, 'it is corrupt')
+            return None
+        self._index += 1
+        return self._index - 1
+
+    def _seconds(self, picture: av.VideoFrame, index: int) -> float:
+        if not self._is_timed(picture):
+            return float(index / self._decoder.fps)
+        if self._start is None:
+            # a lost first frame was shown before
+            lead = index / (self._decoder.fps * picture.time_base)
+            self._start = picture.pts - int(lead)
+        return float((picture.pts - self._start) * picture.time_base)
+
+    def _lost(self,
+              num_frames: int,
+              why: str = 'the decoder gives none') -> None:
+        for _ in range(num_frames):
+            index, self._index = self._index, self._index + 1
+            self._decoder.lost(
+                f'{self._decoder.path}: frame {index} cannot be decoded '
+                f'({why})', 1)
 
 
 class VideoWriter:
@@ -292,9 +283,8 @@ class VideoWriter:
             ``preset`` or ``g``, the distance of seek points.
 
     Raises:
-        ValueError: On a frame that is not (H, W, 3) uint8 or differs in size
-            from the first one, or whose time is not after the last one's;
-            and at the end if no frame was written.
+        ValueError: On a frame of another type or size than the first one's,
+            or not after it in time; at the end if no frame was written.
     """
 
     def __init__(self,
@@ -334,13 +324,8 @@ class VideoWriter:
     def write(self,
               frame: np.ndarray,
               time: Optional[Union[Fraction, float]] = None) -> None:
-        """Append a frame.
-
-        Args:
-            frame (np.ndarray): The frame, (H, W, 3), uint8, BGR.
-            time (Fraction | float, optional): When it is shown, in seconds;
-                ascending. Defaults to one frame after the last one's.
-        """
+        """Append a frame, (H, W, 3), that is shown at a time in seconds, by
+        default one frame after the last one's."""
         if self._shape is None:
             self._check(frame, frame.shape)
             self._open_stream(frame)
@@ -395,16 +380,13 @@ class VideoWriter:
 
 def join_videos(pieces: Sequence[Tuple[Union[str, Path], Fraction]],
                 path: Union[str, Path]) -> None:
-    """Join videos to one, whole or not at all, without encoding them anew.
+    """Join videos, each with its start in seconds, whole or not at all and
+    without encoding them anew.
 
     The index comes first in the file, so that players can start at once.
-
-    Args:
-        pieces (Sequence[tuple]): The files and when each starts, in seconds.
-            :class:`VideoWriter` wrote them with the same settings and the
-            option ``bf='0'``: were frames stored in another order than they
-            are shown, pieces could overlap in the file.
-        path (str | Path): The joined file.
+    :class:`VideoWriter` wrote the pieces with the same settings and the
+    option ``bf='0'``: were frames stored in another order than they are
+    shown, pieces could overlap in the file.
     """
     with atomic_path(path) as temporary, av.open(
             str(temporary), 'w', options=dict(movflags='faststart')) as joined:

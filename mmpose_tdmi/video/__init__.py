@@ -4,9 +4,10 @@ Those are in :mod:`mmpose_tdmi.apis`, which builds on this package and is not
 imported by it: MMDetection is not needed here.
 """
 from .streaming import CropPolicy, StreamingPoseEstimator, StreamingStats
-from .structures import Crop, FramePoses, PersonPose, TrackedBox, TrackedFrame
+from .structures import (Crop, Frame, FramePoses, PersonPose, TrackedBox,
+                         TrackedFrame)
 
 __all__ = [
-    'Crop', 'CropPolicy', 'FramePoses', 'PersonPose', 'StreamingPoseEstimator',
-    'StreamingStats', 'TrackedBox', 'TrackedFrame'
+    'Crop', 'CropPolicy', 'Frame', 'FramePoses', 'PersonPose',
+    'StreamingPoseEstimator', 'StreamingStats', 'TrackedBox', 'TrackedFrame'
 ]

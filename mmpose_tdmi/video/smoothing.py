@@ -1,33 +1,10 @@
 """Smoothing of poses along tracks, off unless asked for.
 
-What smoothing of poses along tracks is.
-
 Smoothing moves keypoints and nothing else. It runs along one track at a time;
 where a track pauses, be it for one frame, it starts again.
 
-Shape shorthand: K keypoints, H x W pixels of a frame.
-
-The One-Euro filter, which needs no frames to come.
-
-An exponential mean whose cutoff frequency rises with speed, so that a joint
-that rests does not tremble and one that moves does not lag (Casiez et al.,
-CHI 2012). It is written out here because its authors' library filters one
-number at a time: for a pose, the speed of a joint is one of two coordinates
-together, a joint may be unreliable while others are not, and 34 filters a
-person are replaced by one array operation. Both agree where they can be
-compared, which a test does.
-
-Shape shorthand: K keypoints.
-
-Smoothing over the frames before and after: Savitzky-Golay and Gaussian.
-
-Both need a fixed number of frames to come. Weights are SciPy's; applied here
-frame by frame, as a video's tracks are not known as a whole.
-
-Shape shorthand: n frames of a track around the one that is smoothed, K
-keypoints.
-
-Smoothers by name.
+Shape shorthand: K keypoints, n frames of a track around the one that is
+smoothed.
 """
 import inspect
 import math
@@ -36,21 +13,17 @@ from collections import deque
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import (Any, Callable, Deque, Dict, Iterable, Iterator, List,
-                    Optional, Tuple, Union)
+                    Optional, Union)
 
 import numpy as np
 from scipy.signal import savgol_coeffs
-from scipy.signal.windows import gaussian
 
 from .structures import FramePoses, PersonPose
 
 __all__ = [
-    'SMOOTHERS', 'GaussianSmoother', 'NoSmoother', 'OneEuroSmoother',
-    'PoseSmoother', 'SavitzkyGolaySmoother', 'build_smoother'
+    'SMOOTHERS', 'NoSmoother', 'OneEuroSmoother', 'PoseSmoother',
+    'SavitzkyGolaySmoother', 'build_smoother'
 ]
-
-#: A frame's poses and the frame, (H, W, 3).
-PosedFrame = Tuple[FramePoses, np.ndarray]
 
 
 class PoseSmoother(ABC):
@@ -64,21 +37,19 @@ class PoseSmoother(ABC):
     lookahead: int = 0
 
     @abstractmethod
-    def iterate(self, frames: Iterable[PosedFrame]) -> Iterator[PosedFrame]:
+    def iterate(self, frames: Iterable[FramePoses]) -> Iterator[FramePoses]:
         """Smooth a video.
 
         All that is remembered belongs to this call, so that a smoother serves
         many videos.
 
         Args:
-            frames (Iterable[tuple[FramePoses, np.ndarray]]): Poses and
-                images in order of time, :attr:`FramePoses.index` ascending by
-                one where no frame was left out.
+            frames (Iterable[FramePoses]): Frames in order of time, indices
+                ascending by one where none was left out.
 
         Returns:
-            Iterator[tuple[FramePoses, np.ndarray]]: The same frames in the
-            same order, the persons with smoothed keypoints; what was put in
-            is left as it is.
+            Iterator[FramePoses]: The same frames in the same order, the
+            persons with smoothed keypoints; what was put in is left as it is.
 
         Raises:
             ValueError: While iterating, if frames do not ascend.
@@ -88,52 +59,34 @@ class PoseSmoother(ABC):
 class NoSmoother(PoseSmoother):
     """Passes frames through."""
 
-    def iterate(self, frames: Iterable[PosedFrame]) -> Iterator[PosedFrame]:
+    def iterate(self, frames: Iterable[FramePoses]) -> Iterator[FramePoses]:
         """The frames as they are."""
         return iter(frames)
 
 
-def reliability(scores: np.ndarray, score_thr: float) -> np.ndarray:
-    """How far keypoints are to be believed.
-
-    Args:
-        scores (np.ndarray): Any shape.
-        score_thr (float): From here a keypoint is fully believed; 0: always.
-
-    Returns:
-        np.ndarray: ``scores / score_thr`` in [0, 1], of that shape.
-    """
+def _reliability(scores: np.ndarray, score_thr: float) -> np.ndarray:
+    """How far keypoints are believed, 0 to 1: fully from ``score_thr`` on."""
     if score_thr <= 0:
         return np.ones(np.shape(scores))
     return np.clip(np.asarray(scores, float) / score_thr, 0, 1)
 
 
-def with_keypoints(poses: FramePoses,
-                   keypoints: List[np.ndarray]) -> FramePoses:
-    """The same persons with other keypoints.
-
-    Args:
-        poses (FramePoses): A frame's poses.
-        keypoints (list[np.ndarray]): Those of each person, (K, 2).
-    """
-    persons = [
+def _with_keypoints(frame: FramePoses,
+                    keypoints: List[np.ndarray]) -> FramePoses:
+    """The same persons with other keypoints, (K, 2) each."""
+    return frame.with_persons([
         replace(person, keypoints=values.astype(person.keypoints.dtype))
-        for person, values in zip(poses.persons, keypoints)
-    ]
-    return replace(poses, persons=persons)
+        for person, values in zip(frame.persons, keypoints)
+    ])
 
 
-def follows(before: PosedFrame, after: PosedFrame) -> bool:
-    """bool: Whether tracks go on from a frame to the next.
-
-    Raises:
-        ValueError: If the indices do not ascend.
-    """
-    first, second = before[0].index, after[0].index
-    if second <= first:
-        raise ValueError(
-            f'frames must ascend, got frame {second} after {first}')
-    return second == first + 1 and before[1].shape == after[1].shape
+def _follows(before: FramePoses, after: FramePoses) -> bool:
+    """Whether tracks go on from a frame to the next."""
+    if after.index <= before.index:
+        raise ValueError(f'frames must ascend, got frame {after.index} after '
+                         f'{before.index}')
+    return (after.index == before.index + 1
+            and np.shape(before.image) == np.shape(after.image))
 
 
 @dataclass
@@ -147,6 +100,14 @@ class _State:
 
 class OneEuroSmoother(PoseSmoother):
     """Follows keypoints, the faster the faster they move.
+
+    An exponential mean whose cutoff frequency rises with speed, so that a
+    joint that rests does not tremble and one that moves does not lag (Casiez
+    et al., CHI 2012). It is written out because its authors' library filters
+    one number at a time: for a pose, the speed of a joint is one of two
+    coordinates together, a joint may be unreliable while others are not, and
+    34 filters a person are replaced by one array operation. Both agree where
+    they can be compared, which a test does.
 
     The cutoff frequency is ``min_cutoff + beta * speed``, with the speed in
     person sizes per second, a person's size being the square root of the
@@ -176,20 +137,17 @@ class OneEuroSmoother(PoseSmoother):
                  d_cutoff: float = 2.,
                  score_thr: float = 0.2,
                  fps: float = 25.) -> None:
-        for name, value in (('min_cutoff', min_cutoff), ('d_cutoff', d_cutoff),
-                            ('fps', fps)):
+        for name, value in dict(
+                min_cutoff=min_cutoff, d_cutoff=d_cutoff, fps=fps).items():
             if value <= 0:
                 raise ValueError(f'{name} must be positive, got {value}')
-        for name, value in (('beta', beta), ('score_thr', score_thr)):
+        for name, value in dict(beta=beta, score_thr=score_thr).items():
             if value < 0:
                 raise ValueError(f'{name} must not be negative, got {value}')
-        self.min_cutoff = min_cutoff
-        self.beta = beta
-        self.d_cutoff = d_cutoff
-        self.score_thr = score_thr
-        self.fps = fps
+        self.min_cutoff, self.beta, self.d_cutoff = min_cutoff, beta, d_cutoff
+        self.score_thr, self.fps = score_thr, fps
 
-    def iterate(self, frames: Iterable[PosedFrame]) -> Iterator[PosedFrame]:
+    def iterate(self, frames: Iterable[FramePoses]) -> Iterator[FramePoses]:
         """As :meth:`PoseSmoother.iterate`; each frame comes out at once.
 
         Raises:
@@ -197,37 +155,36 @@ class OneEuroSmoother(PoseSmoother):
                 ascend.
         """
         states: Dict[int, _State] = {}
-        before: Optional[PosedFrame] = None
+        before: Optional[FramePoses] = None
         for frame in frames:
-            if before is not None and not follows(before, frame):
+            if before is not None and not _follows(before, frame):
                 states = {}
-            poses, image = frame
             step = 0. if before is None else self._step(before, frame)
-            now: Dict[int, _State] = {}
-            smoothed: List[np.ndarray] = []
-            for person in poses.persons:
-                track_id = person.box.track_id
-                now[track_id] = self._filter(
-                    states.get(track_id), person, step)
-                smoothed.append(now[track_id].position)
-            states, before = now, frame
-            yield with_keypoints(poses, smoothed), image
+            states = {
+                person.box.track_id:
+                self._filter(states.get(person.box.track_id), person, step)
+                for person in frame.persons
+            }
+            before = frame
+            yield _with_keypoints(
+                frame,
+                [states[p.box.track_id].position for p in frame.persons])
 
-    def _step(self, before: PosedFrame, after: PosedFrame) -> float:
+    def _step(self, before: FramePoses, after: FramePoses) -> float:
         """Seconds between two frames."""
-        first, second = before[0].timestamp, after[0].timestamp
+        first, second = before.timestamp, after.timestamp
         if first is None or second is None:
-            return (after[0].index - before[0].index) / self.fps
+            return (after.index - before.index) / self.fps
         if second < first:
             raise ValueError(
-                f'frame {after[0].index} is at {second} s, before the frame '
+                f'frame {after.index} is at {second} s, before the frame '
                 f'ahead of it at {first} s')
         return second - first
 
     def _filter(self, state: Optional[_State], person: PersonPose,
                 step: float) -> _State:
         x = person.keypoints.astype(np.float64)
-        trust = reliability(person.scores, self.score_thr)
+        trust = _reliability(person.scores, self.score_thr)
         if state is None:
             return _State(x, np.zeros_like(x), trust >= 1)
         if step == 0:
@@ -259,96 +216,14 @@ def _towards(old: np.ndarray, new: np.ndarray,
     return old + np.asarray(share)[:, None] * (new - old)
 
 
-class WindowSmoother(PoseSmoother):
-    """Smooths over ``lookahead`` frames to either side, fewer near the ends
-    of a track.
-
-    Args:
-        lookahead (int): At least 1.
-        score_thr (float): From this score on a keypoint counts fully; 0 heeds
-            no scores.
-
-    Raises:
-        ValueError: If an argument is out of its range.
-    """
-
-    def __init__(self, lookahead: int, score_thr: float) -> None:
-        if lookahead < 1:
-            raise ValueError(f'lookahead must be at least 1, got {lookahead}')
-        if score_thr < 0:
-            raise ValueError(
-                f'score_thr must not be negative, got {score_thr}')
-        self.lookahead = lookahead
-        self.score_thr = score_thr
-
-    def iterate(self, frames: Iterable[PosedFrame]) -> Iterator[PosedFrame]:
-        """As :meth:`PoseSmoother.iterate`."""
-        # frames that tracks can go on through, the one to give out at `place`
-        around: Deque[PosedFrame] = deque()
-        place = 0
-
-        def finish(keep: int) -> Iterator[PosedFrame]:
-            nonlocal place
-            while len(around) - place > keep:
-                yield self._smooth(around, place)
-                if place == self.lookahead:
-                    around.popleft()
-                else:
-                    place += 1
-
-        for frame in frames:
-            if around and not follows(around[-1], frame):
-                yield from finish(0)
-                around.clear()
-                place = 0
-            around.append(frame)
-            yield from finish(self.lookahead)
-        yield from finish(0)
-
-    @abstractmethod
-    def _smooth_one(self, x: np.ndarray, trust: np.ndarray,
-                    center: int) -> np.ndarray:
-        """Smooth one frame's keypoints.
-
-        Args:
-            x (np.ndarray): A track's keypoints, (n, K, 2).
-            trust (np.ndarray): How far to believe them, (n, K), in [0, 1].
-            center (int): The frame to smooth.
-
-        Returns:
-            np.ndarray: (K, 2).
-        """
-
-    def _smooth(self, around: Deque[PosedFrame], place: int) -> PosedFrame:
-        poses, image = around[place]
-        by_track: List[Dict[int, PersonPose]] = [{
-            person.box.track_id: person
-            for person in frame.persons
-        } for frame, _ in around]
-        last = min(place + self.lookahead, len(around) - 1)
-        smoothed = []
-        for person in poses.persons:
-            track_id = person.box.track_id
-            start = stop = place
-            while start > 0 and track_id in by_track[start - 1]:
-                start -= 1
-            while stop < last and track_id in by_track[stop + 1]:
-                stop += 1
-            track = [by_track[i][track_id] for i in range(start, stop + 1)]
-            smoothed.append(
-                self._smooth_one(
-                    np.array([p.keypoints for p in track], dtype=np.float64),
-                    reliability(
-                        np.array([p.scores for p in track]), self.score_thr),
-                    place - start))
-        return with_keypoints(poses, smoothed), image
-
-
-class SavitzkyGolaySmoother(WindowSmoother):
+class SavitzkyGolaySmoother(PoseSmoother):
     """Fits a polynomial to each coordinate around each frame.
 
-    Keypoints whose scores are below ``score_thr`` are put on the line between
-    their reliable neighbours first; where a window has none, they stay.
+    It needs ``window // 2`` frames to come; near the ends of a track there
+    are fewer on one side. Weights are SciPy's; applied here frame by frame,
+    as a video's tracks are not known as a whole. Keypoints whose scores are
+    below ``score_thr`` are put on the line between their reliable neighbours
+    first; where a window has none, they stay.
 
     Args:
         window (int): Frames that it is fitted to, odd. Defaults to 9.
@@ -370,54 +245,60 @@ class SavitzkyGolaySmoother(WindowSmoother):
         if not 0 <= polyorder < window:
             raise ValueError(f'polyorder must be at least 0 and below the '
                              f'window of {window}, got {polyorder}')
-        super().__init__(window // 2, score_thr)
+        if score_thr < 0:
+            raise ValueError(
+                f'score_thr must not be negative, got {score_thr}')
+        self.lookahead = window // 2
         self.polyorder = polyorder
+        self.score_thr = score_thr
 
-    def _smooth_one(self, x: np.ndarray, trust: np.ndarray,
-                    center: int) -> np.ndarray:
-        x = _bridge(x, trust >= 1)
-        weights = _savgol_weights(len(x), self.polyorder, center)
-        return np.tensordot(weights, x, axes=1)
+    def iterate(self, frames: Iterable[FramePoses]) -> Iterator[FramePoses]:
+        """As :meth:`PoseSmoother.iterate`."""
+        # frames that tracks can go on through, the one to give out at `place`
+        around: Deque[FramePoses] = deque()
+        place = 0
 
+        def finish(keep: int) -> Iterator[FramePoses]:
+            nonlocal place
+            while len(around) - place > keep:
+                yield self._smooth(around, place)
+                if place == self.lookahead:
+                    around.popleft()
+                else:
+                    place += 1
 
-class GaussianSmoother(WindowSmoother):
-    """Averages over the frames around, nearer ones more.
+        for frame in frames:
+            if around and not _follows(around[-1], frame):
+                yield from finish(0)
+                around.clear()
+                place = 0
+            around.append(frame)
+            yield from finish(self.lookahead)
+        yield from finish(0)
 
-    Windows are symmetric also near the ends of a track, where they shrink: a
-    one-sided mean would lag. Keypoints count in proportion to their
-    reliability; where none counts at all, they stay.
-
-    Args:
-        sigma (float): Standard deviation in frames. Defaults to 1.
-        truncate (float): Standard deviations at which it ends. Defaults to 3.
-        score_thr (float): From this score on a keypoint counts fully; 0 heeds
-            no scores. Defaults to 0.2.
-
-    Raises:
-        ValueError: If an argument is out of its range.
-    """
-
-    def __init__(self,
-                 sigma: float = 1.,
-                 truncate: float = 3.,
-                 score_thr: float = 0.2) -> None:
-        for name, value in (('sigma', sigma), ('truncate', truncate)):
-            if value <= 0:
-                raise ValueError(f'{name} must be positive, got {value}')
-        super().__init__(max(1, int(truncate * sigma + 0.5)), score_thr)
-        self.sigma = sigma
-
-    def _smooth_one(self, x: np.ndarray, trust: np.ndarray,
-                    center: int) -> np.ndarray:
-        radius = min(center, len(x) - 1 - center)
-        part = slice(center - radius, center + radius + 1)
-        weights = gaussian(2 * radius + 1, self.sigma)[:, None] * trust[part]
-        total = weights.sum(axis=0)
-        known = total > 0
-        mean = np.einsum('nk,nkd->kd', weights, x[part])
-        smoothed = x[center].copy()
-        smoothed[known] = mean[known] / total[known, None]
-        return smoothed
+    def _smooth(self, around: Deque[FramePoses], place: int) -> FramePoses:
+        by_track: List[Dict[int, PersonPose]] = [{
+            person.box.track_id: person
+            for person in frame.persons
+        } for frame in around]
+        last = min(place + self.lookahead, len(around) - 1)
+        smoothed = []
+        for person in around[place].persons:
+            track_id = person.box.track_id
+            start = stop = place
+            while start > 0 and track_id in by_track[start - 1]:
+                start -= 1
+            while stop < last and track_id in by_track[stop + 1]:
+                stop += 1
+            track = [by_track[i][track_id] for i in range(start, stop + 1)]
+            trust = _reliability(
+                np.array([p.scores for p in track]), self.score_thr)
+            x = _bridge(
+                np.array([p.keypoints for p in track], dtype=np.float64), trust
+                >= 1)
+            weights = _savgol_weights(len(x), self.polyorder, place - start)
+            smoothed.append(np.tensordot(weights, x, axes=1))
+        return _with_keypoints(around[place], smoothed)
 
 
 @lru_cache(maxsize=None)
@@ -442,8 +323,7 @@ def _bridge(x: np.ndarray, is_known: np.ndarray) -> np.ndarray:
 _CLASSES: Dict[str, Callable[..., PoseSmoother]] = {
     'none': NoSmoother,
     'one_euro': OneEuroSmoother,
-    'savgol': SavitzkyGolaySmoother,
-    'gaussian': GaussianSmoother
+    'savgol': SavitzkyGolaySmoother
 }
 #: The names of all smoothers.
 SMOOTHERS = tuple(_CLASSES)

@@ -1,13 +1,14 @@
-"""What goes into and comes out of pose estimation along a video.
+"""The frame that goes along a video, and the persons in it.
 
-Frames come with the boxes of the persons in them and with ids that hold from
-frame to frame; poses go out in the same order.
+One :class:`Frame` goes all the way: decoded, then with the boxes and ids of
+its persons, then with their poses. Steps make new frames and leave those that
+they were given as they are.
 
 Shape shorthand: K keypoints, C channels, H x W pixels of a frame, h x w cells
 of a crop's maps.
 """
 from dataclasses import dataclass, field
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Generic, List, NamedTuple, Optional, Tuple, TypeVar
 
 import numpy as np
 
@@ -34,28 +35,6 @@ class TrackedBox:
     def id(self) -> int:
         """int: The track id, by the name that :class:`PersonBox` has."""
         return self.track_id
-
-
-@dataclass
-class TrackedFrame:
-    """A frame and the persons in it.
-
-    Args:
-        index (int): The frame's index in its source, 0-based. Ascending
-            along a video; a frame that was left out leaves a hole.
-        timestamp (float, optional): Seconds; passed through.
-        image (np.ndarray): (H, W, 3), uint8, BGR. It is kept for a while and
-            must not be written to.
-        persons (list[TrackedBox]): Its persons, possibly none.
-        number (int, optional): The frame's number in the video's own
-            numbering, by which neighbours are found. Defaults to ``None``,
-            the index.
-    """
-    index: int
-    timestamp: Optional[float]
-    image: np.ndarray
-    persons: List[TrackedBox] = field(default_factory=list)
-    number: Optional[int] = None
 
 
 class Crop(NamedTuple):
@@ -93,15 +72,45 @@ class PersonPose:
     motion: Optional[np.ndarray] = None
 
 
+Person = TypeVar('Person', TrackedBox, PersonPose)
+Other = TypeVar('Other', TrackedBox, PersonPose)
+
+
 @dataclass
-class FramePoses:
-    """All poses of a frame.
+class Frame(Generic[Person]):
+    """A frame of a video and the persons in it.
 
     Args:
-        index (int): The frame's index in its source, 0-based.
-        persons (list[PersonPose]): In the order of the frame's boxes.
-        timestamp (float, optional): The frame's.
+        index (int): The frame's place in its source, 0-based. Ascending
+            along a video; a frame that was left out leaves a hole.
+        timestamp (float, optional): Seconds since the video's first frame.
+        image (np.ndarray, optional): (H, W, 3), uint8, BGR, upright. It is
+            kept for a while and must not be written to.
+        persons (list[TrackedBox] | list[PersonPose]): Its persons, possibly
+            none: boxes, and poses once they are estimated, in the same order.
+        number (int, optional): The frame's number in the video's own
+            numbering, by which neighbours are found: ``000005.jpg`` has 5.
+            Defaults to ``None``, the index.
+        file_name (str, optional): An image file's name, relative to the
+            folder that the video's images have in common.
     """
     index: int
-    persons: List[PersonPose] = field(default_factory=list)
     timestamp: Optional[float] = None
+    image: Optional[np.ndarray] = None
+    persons: List[Person] = field(default_factory=list)
+    number: int = None
+    file_name: Optional[str] = None
+
+    def __post_init__(self) -> None:
+        if self.number is None:
+            self.number = self.index
+
+    def with_persons(self, persons: List[Other]) -> 'Frame[Other]':
+        """The same frame with other persons."""
+        return Frame(self.index, self.timestamp, self.image, persons,
+                     self.number, self.file_name)
+
+
+#: Frames on their way into the model, and out of it.
+TrackedFrame = Frame[TrackedBox]
+FramePoses = Frame[PersonPose]

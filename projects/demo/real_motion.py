@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from mmpose_tdmi.datasets.converters.posetrack18 import merge_annotations
 from mmpose_tdmi.utils.files import atomic_path, write_json
-from mmpose_tdmi.utils.video import VideoReader
+from mmpose_tdmi.video.decoding import open_frames
 
 SPLITS = ('train', 'test', 'all')
 
@@ -82,7 +82,7 @@ def prepare_video(item: LabelledVideo, out: Path, train_share: float) -> None:
         raise ValueError(f'train_share must be in (0, 1), got {train_share}')
     content = json.loads(item.annotation.read_text(encoding='utf-8'))
     names = [image['file_name'] for image in content['images']]
-    reader = VideoReader(item.video)
+    reader = open_frames(item.video)
     if len(reader) != len(names):
         raise ValueError(f'{item.annotation} lists {len(names)} frames, '
                          f'{item.video} has {len(reader)}')

@@ -2,11 +2,13 @@
 """Poses along a video with ONNX Runtime, OpenCV and NumPy alone.
 
 Takes the graphs that tools/deploy/export_onnx.py writes, and no package of
-PyTorch or OpenMMLab. Each frame of a person goes through the frame graph
-once; its maps are kept and used by all windows that see it::
+PyTorch or OpenMMLab, and gives the poses that tools/infer_video.py gives with
+the same boxes. Each frame of a person goes through the frame graph once; its
+maps are kept and used by all windows that see it::
 
-    python projects/onnxruntime_video/onnxruntime_video.py video.mp4 --graphs onnx \
---boxes boxes.json --out-video poses.mp4 --out-json poses.json
+    python projects/onnxruntime_video/onnxruntime_video.py video.mp4 \
+        --graphs onnx --boxes boxes.json --out-video poses.mp4 \
+        --out-json poses.json
 
 BOXES is a json list of {"image_id": frame index, "bbox": [x, y, w, h],
 "score", "track_id"}, as tools/detect_persons.py writes it, with a track_id
@@ -27,24 +29,19 @@ import numpy as np
 import onnxruntime
 
 #: A crop is kept while a box asks for one that is off by less than this share
-#: of its side, and larger or smaller by less than this factor.
-MAX_SHIFT, MAX_SCALE = 0.05, 1.1
+#: of its side, and larger or smaller by less than this factor: the defaults of
+#: mmpose_tdmi.video.CropPolicy.
+MAX_SHIFT, MAX_SCALE = 0.01, 1.02
 
 COLOURS = [(80, 200, 60), (60, 120, 255), (255, 140, 50), (200, 60, 220),
            (50, 210, 230)]
 
 
 class Graphs:
-    """The two graphs and what their metadata says.
+    """The two graphs in a folder, and what their metadata says.
 
-    Args:
-        folder (str | Path): Has ``frame.onnx`` and ``window.onnx``.
-        batch_size (int): Crops and windows per pass. Defaults to 4.
-        threads (int): ONNX Runtime's; 0, the default, is its own choice.
-
-    Raises:
-        FileNotFoundError: If a graph is missing.
-        ValueError: If the graphs do not belong together.
+    ``batch_size`` is crops and windows per pass; ``threads`` of 0 are ONNX
+    Runtime's own choice.
     """
 
     def __init__(self, folder, batch_size=4, threads=0):
@@ -77,14 +74,7 @@ class Graphs:
                              f'window.onnx takes {taken}')
 
     def encode(self, crops):
-        """Maps of crops.
-
-        Args:
-            crops (np.ndarray): (N, H, W, 3), uint8, BGR.
-
-        Returns:
-            list[list[np.ndarray]]: Of each crop, (C_j, h_j, w_j) each.
-        """
+        """Maps of crops (N, H, W, 3), uint8, BGR: of each, (C_j, h_j, w_j)."""
         if self.meta['colour'] == 'rgb':
             crops = crops[..., ::-1]
         x = (crops - np.float32(self.meta['mean'])) / np.float32(
@@ -100,40 +90,24 @@ class Graphs:
         return encoded
 
     def heatmaps(self, windows):
-        """Heatmaps of the key frames.
-
-        Args:
-            windows (list[list[list[np.ndarray]]]): For each of B windows the
-                maps of its T frames in order of time.
-
-        Returns:
-            np.ndarray: (B, K, h, w).
-        """
+        """Heatmaps (B, K, h, w) of the key frames of B windows, each the maps
+        of its T frames in order of time."""
         names = [value.name for value in self.window.get_inputs()]
         found = []
         for start in range(0, len(windows), self.batch_size):
             batch = windows[start:start + self.batch_size]
-            found.append(
-                self.window.run(
-                    None, {
-                        name:
-                        np.stack([[maps[j] for maps in window]
-                                  for window in batch])
-                        for j, name in enumerate(names)
-                    })[0])
+            inputs = {
+                name: np.stack([[maps[j] for maps in window]
+                                for window in batch])
+                for j, name in enumerate(names)
+            }
+            found.append(self.window.run(None, inputs)[0])
         return np.concatenate(found)
 
 
 def wanted_crop(box, meta):
-    """Centre and size of the crop that a box asks for.
-
-    Args:
-        box (Sequence[float]): x1, y1, x2, y2 in pixels of the frame.
-        meta (dict): The graphs' metadata.
-
-    Returns:
-        tuple[np.ndarray, np.ndarray]: x, y and width, height, (2, ) each.
-    """
+    """Centre and size, (2, ) each, of the crop that a box x1, y1, x2, y2 asks
+    for, in pixels of the frame."""
     box = np.array(box, float)
     ratio = meta['input_size'][0] / meta['input_size'][1]
     width, height = (box[2:] - box[:2]) * meta['bbox_padding']
@@ -215,17 +189,8 @@ def refine_quarter(heatmap, x, y):
 
 
 def decode(heatmaps, crop, meta):
-    """Keypoints of one person's heatmaps.
-
-    Args:
-        heatmaps (np.ndarray): (K, h, w).
-        crop (tuple[np.ndarray, np.ndarray]): What they are of.
-        meta (dict): The graphs' metadata.
-
-    Returns:
-        tuple[np.ndarray, np.ndarray]: x, y in pixels of the frame, (K, 2),
-        and scores, (K, ).
-    """
+    """Keypoints (K, 2) in pixels of the frame and scores (K, ) of a person's
+    heatmaps (K, h, w) of a crop."""
     codec = meta['codec']
     height, width = heatmaps.shape[1:]
     cells, scores = [], []
@@ -260,44 +225,41 @@ def keeps(crop, wanted):
             and max(ratio, 1 / ratio) <= MAX_SCALE + 1e-6)
 
 
-def choose_crop(wanted):
-    """A crop for a frame and as many of the next as it can serve.
+def move(maps, source, target, meta, is_mirrored=False):
+    """Maps of a crop, (C, h, w) each, as if seen through another crop.
 
-    Args:
-        wanted (list[tuple[np.ndarray, np.ndarray]]): The crops that this
-            frame's box and those of the next frames ask for.
-
-    Returns:
-        tuple[np.ndarray, np.ndarray]: The middle between their extremes.
+    A cell reads the source, bilinearly, at its own place of the frame;
+    outside of the source its border is continued.
     """
-    chosen = low = high = wanted[0]
-    for crop in wanted[1:]:
-        low = tuple(map(np.minimum, low, crop))
-        high = tuple(map(np.maximum, high, crop))
-        middle = (low[0] + high[0]) / 2, np.sqrt(low[1] * high[1])
-        if not (keeps(middle, low) and keeps(middle, high)):
-            break
-        chosen = middle
-    return chosen
-
-
-class Person:
-    """A person's crop, and the maps of the frames seen through it."""
-
-    def __init__(self, crop):
-        self.crop = crop
-        self.last = None
-        self.maps = {}
-        self.mirrored = {}
+    if source is target:
+        return maps
+    moved = []
+    for x in maps:
+        for side, axis in ((0, 2), (1, 1)):
+            size, cells = meta['input_size'][side], x.shape[axis]
+            ratio = target[1][side] / source[1][side]
+            before, after = (center[side] - scale[side] / 2
+                             for center, scale in (source, target))
+            shift = (after - before) * (size - meta['use_udp'])
+            shift /= source[1][side]
+            if is_mirrored and side == 0:
+                shift = (size - 1) * (1 - ratio) - shift
+            read = ratio * np.arange(cells) + shift * cells / size
+            read = np.clip(read, 0, cells - 1)
+            low = read.astype(int)
+            share = np.float32(read - low).reshape(
+                [-1 if i == axis else 1 for i in range(3)])
+            x = (
+                x.take(low, axis) * (1 - share) +
+                x.take(np.minimum(low + 1, cells - 1), axis) * share)
+        moved.append(x)
+    return moved
 
 
 class StreamingPoses:
     """Poses of tracked persons, frame by frame.
 
     A frame's poses come when the last frame of its window is there.
-
-    Args:
-        graphs (Graphs): The model.
     """
 
     def __init__(self, graphs):
@@ -305,23 +267,36 @@ class StreamingPoses:
         self.meta = graphs.meta
         self.offsets = self.meta['offsets']
         self.passes = 0
-        self._images, self._boxes = {}, {}
-        self._persons = {}
         self._count = self._next = 0
+        # by frame: its image, and what each track's person is seen through
+        self._images, self._crops = {}, {}
+        # by frame and track: maps of the crop and of its mirror image
+        self._maps = {}
+        # by track: the crop in use and the last frame with a box
+        self._current = {}
 
     def add(self, image, boxes):
-        """Take in the next frame.
-
-        Args:
-            image (np.ndarray): (H, W, 3), uint8, BGR.
-            boxes (dict[int, Sequence[float]]): x1, y1, x2, y2 by track id.
+        """Take in the next frame and its boxes x1, y1, x2, y2 by track id.
 
         Yields:
             tuple: A frame's index, image and poses: by track id keypoints
             (K, 2) and scores (K, ).
         """
-        self._images[self._count], self._boxes[self._count] = image, boxes
-        self._count += 1
+        key, self._count = self._count, self._count + 1
+        span = self.offsets[-1] - self.offsets[0]
+        # a track whose last window shares no frame with this one's starts anew
+        self._current = {
+            track: (crop, last)
+            for track, (crop, last) in self._current.items()
+            if key - last <= span
+        }
+        crops = {}
+        for track, box in boxes.items():
+            wanted = wanted_crop(box, self.meta)
+            crop, _ = self._current.get(track, (wanted, key))
+            crops[track] = crop if keeps(crop, wanted) else wanted
+            self._current[track] = crops[track], key
+        self._images[key], self._crops[key] = image, (crops, dict(crops))
         while self._next + self.offsets[-1] < self._count:
             yield self._finish()
 
@@ -330,104 +305,76 @@ class StreamingPoses:
         while self._next < self._count:
             yield self._finish()
 
-    def _frame(self, index):
-        """The existing frame for one of a window."""
+    def _frame(self, key, index):
+        """The existing frame for one of a key frame's window."""
         last = self._count - 1
         if 0 <= index <= last:
             return index
         if self.meta['padding'] == 'key_frame' or (
                 self.meta['padding'] == 'released' and index < 0):
-            return self._next
+            return key
         return min(max(index, 0), last)
-
-    def _person(self, track, box):
-        """The person, with the crop in use or a new one."""
-        key = self._next
-        wanted = wanted_crop(box, self.meta)
-        person = self._persons.get(track)
-        span = self.offsets[-1] - self.offsets[0]
-        if (person is None or key - person.last > span
-                or not keeps(person.crop, wanted)):
-            # the frames that the window waits for are known
-            upcoming = [
-                wanted_crop(self._boxes[index][track], self.meta)
-                for index in range(key + 1, key + 1 + self.offsets[-1])
-                if track in self._boxes.get(index, ())
-            ]
-            person = Person(choose_crop([wanted, *upcoming]))
-            self._persons[track] = person
-        person.last = key
-        return person
 
     def _finish(self):
         """Poses in the next frame."""
-        key = self._next
-        window = [self._frame(key + offset) for offset in self.offsets]
-        persons = {
-            track: self._person(track, box)
-            for track, box in self._boxes[key].items()
-        }
-        self._encode(persons.values(), window)
+        key, self._next = self._next, self._next + 1
+        window = [self._frame(key, key + offset) for offset in self.offsets]
+        persons, _ = self._crops[key]
+        # a frame without a box is seen as the first window has it
+        for index in window:
+            for track, crop in persons.items():
+                self._crops[index][1].setdefault(track, crop)
         poses = {}
         if persons:
-            heatmaps = self._heatmaps(persons.values(), window)
-            for (track, person), maps in zip(persons.items(), heatmaps):
-                poses[track] = decode(maps, person.crop, self.meta)
+            self._encode([(index, track) for track in persons
+                          for index in dict.fromkeys(window)])
+            heatmaps = self._heatmaps(persons, window)
+            for (track, crop), maps in zip(persons.items(), heatmaps):
+                poses[track] = decode(maps, crop, self.meta)
         image = self._images[key]
-        self._next += 1
-        self._forget(self._next + min(self.offsets[0], 0))
+        oldest = self._next + min(self.offsets[0], 0)
+        for index in [i for i in self._images if i < oldest]:
+            del self._images[index], self._crops[index]
+        for index, track in [k for k in self._maps if k[0] < oldest]:
+            del self._maps[index, track]
         return key, image, poses
 
-    def _encode(self, persons, window):
+    def _encode(self, keys):
         """Run the frame graph on what has not been through it."""
-        missing = [(person, index) for person in persons
-                   for index in dict.fromkeys(window)
-                   if index not in person.maps]
+        missing = [key for key in keys if key not in self._maps]
         if not missing:
             return
         crops = np.stack([
-            cut_out(self._images[index], person.crop, self.meta)
-            for person, index in missing
+            cut_out(self._images[index], self._crops[index][1][track],
+                    self.meta) for index, track in missing
         ])
         self.passes += len(missing)
-        for (person, index), maps in zip(missing, self.graphs.encode(crops)):
-            person.maps[index] = maps
+        maps = mirrored = self.graphs.encode(crops)
         if self.meta['flip_test']:
             mirrored = self.graphs.encode(crops[:, :, ::-1])
-            for (person, index), maps in zip(missing, mirrored):
-                person.mirrored[index] = maps
+        self._maps.update(zip(missing, zip(maps, mirrored)))
 
     def _heatmaps(self, persons, window):
         """Heatmaps of all persons, (B, K, h, w)."""
-        heatmaps = self.graphs.heatmaps([[p.maps[i] for i in window]
-                                         for p in persons])
+
+        def heatmaps(is_mirrored):
+            return self.graphs.heatmaps([[
+                move(self._maps[index, track][is_mirrored],
+                     self._crops[index][1][track], crop, self.meta,
+                     is_mirrored) for index in window
+            ] for track, crop in persons.items()])
+
+        found = heatmaps(False)
         if not self.meta['flip_test']:
-            return heatmaps
-        mirrored = self.graphs.heatmaps([[p.mirrored[i] for i in window]
-                                         for p in persons])
-        mirrored = mirrored[:, self.meta['flip_indices'], :, ::-1].copy()
+            return found
+        mirrored = heatmaps(True)[:, self.meta['flip_indices'], :, ::-1].copy()
         if self.meta['shift_heatmap']:
             mirrored[..., 1:] = mirrored[..., :-1].copy()
-        return (heatmaps + mirrored) / 2
-
-    def _forget(self, oldest):
-        """Drop what no window to come needs."""
-        for kept in (self._images, self._boxes):
-            for index in [i for i in kept if i < oldest]:
-                del kept[index]
-        for person in self._persons.values():
-            for kept in (person.maps, person.mirrored):
-                for index in [i for i in kept if i < oldest]:
-                    del kept[index]
-        self._persons = {t: p for t, p in self._persons.items() if p.maps}
+        return (found + mirrored) / 2
 
 
 def read_boxes(path):
-    """Boxes x1, y1, x2, y2 by frame index and track id.
-
-    Raises:
-        ValueError: If a frame has several boxes and they have no track_id.
-    """
+    """Boxes x1, y1, x2, y2 by frame index and track id."""
     found = defaultdict(dict)
     for entry in json.loads(Path(path).read_text(encoding='utf-8')):
         boxes = found[int(entry['image_id'])]
@@ -503,18 +450,14 @@ def run(args):
         yield from streaming.end()
 
     for index, image, poses in poses_of_frames():
-        results.append({
-            'frame':
-            index,
-            'persons': [{
-                'track_id':
-                track,
-                'keypoints':
-                keypoints.round(3).tolist(),
-                'keypoint_scores':
-                scores.astype(float).round(5).tolist()
-            } for track, (keypoints, scores) in poses.items()]
-        })
+        persons = [
+            dict(
+                track_id=track,
+                keypoints=keypoints.round(3).tolist(),
+                keypoint_scores=scores.astype(float).round(5).tolist())
+            for track, (keypoints, scores) in poses.items()
+        ]
+        results.append(dict(frame=index, persons=persons))
         if args.out_video:
             if writer is None:
                 writer = cv2.VideoWriter(

@@ -29,7 +29,7 @@ def estimate_videos(estimator: StreamingPoseEstimator,
     found: Poses = {}
     total = StreamingStats()
     for seed, video in enumerate(videos.values()):
-        for poses, _ in estimator.iterate_poses(video.frames(jitter, seed)):
+        for poses in estimator.iterate_poses(video.frames(jitter, seed)):
             for person in poses.persons:
                 key = video.image_ids[poses.index], person.box.track_id
                 found[key] = person

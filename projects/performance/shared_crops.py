@@ -42,41 +42,32 @@ def compare(model: nn.Module, videos: Dict[str, AnnotatedVideo], ann_file: str,
 
     reference, stats, ap = run('naive')
     rows = [[
-        'every box', '', '', '', f'{ap:.2f}', '', '', '',
+        'every box', '', f'{ap:.2f}', '', '', '',
         stats.passes_per_person_frame, ''
     ]]
     for policy in policies:
         poses, stats, policy_ap = run('offline', policy)
         pixels, heads = mean_distances(poses, reference, videos)
         rows.append([
-            f'{policy.max_shift:g}', f'{policy.max_scale:g}', policy.lookahead,
-            policy.renewal, f'{policy_ap:.2f}', f'{policy_ap - ap:+.2f}',
-            pixels, heads, stats.passes_per_person_frame,
-            stats.person_frames_per_crop
+            f'{policy.max_shift:g}', f'{policy.max_scale:g}',
+            f'{policy_ap:.2f}', f'{policy_ap - ap:+.2f}', pixels, heads,
+            stats.passes_per_person_frame, stats.person_frames_per_crop
         ])
     return rows
 
 
 def parse_policy(text: str) -> CropPolicy:
-    """``0.1:1.25:16:warp`` -> shift, scale, lookahead and renewal.
-
-    What misses at the end is the policy's default.
+    """``0.1:1.25`` -> shift and scale.
 
     Raises:
         ValueError: If it is something else.
     """
-    parts = text.split(':')
-    kinds = dict(max_shift=float, max_scale=float, lookahead=int, renewal=str)
     try:
-        if not 2 <= len(parts) <= len(kinds):
-            raise ValueError(f'{len(parts)} values')
-        return CropPolicy(**{
-            name: kind(part)
-            for (name, kind), part in zip(kinds.items(), parts)
-        })
+        max_shift, max_scale = map(float, text.split(':'))
+        return CropPolicy(max_shift, max_scale)
     except ValueError as error:
-        raise ValueError('--policies: expected SHIFT:SCALE[:LOOKAHEAD'
-                         f'[:RENEWAL]], got {text!r}: {error}') from error
+        raise ValueError('--policies: expected SHIFT:SCALE, got '
+                         f'{text!r}: {error}') from error
 
 
 def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
@@ -89,11 +80,8 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument(
         '--policies',
         nargs='+',
-        default=[
-            '0.05:1.1:16:recompute', '0.025:1.05:16:recompute',
-            '0.05:1.1:16:warp', '0.025:1.05:16:warp', '0.01:1.02:0:warp'
-        ],
-        metavar='SHIFT:SCALE[:LOOKAHEAD[:RENEWAL]]')
+        default=['0.05:1.1', '0.025:1.05', '0.01:1.02'],
+        metavar='SHIFT:SCALE')
     parser.add_argument(
         '--jitter',
         type=float,
@@ -126,16 +114,15 @@ def main(argv: Optional[List[str]] = None) -> None:
                        jitter)
         tables.append(
             Table([
-                'max_shift', 'max_scale', 'lookahead', 'renewal', 'AP',
-                'change', 'pixels', 'head sizes', 'passes per person-frame',
-                'frames per crop'
+                'max_shift', 'max_scale', 'AP', 'change', 'pixels',
+                'head sizes', 'passes per person-frame', 'frames per crop'
             ], rows, f'Boxes moved by {jitter:g} of their sides'))
         # of the policy that is the default, the worst of all tables
         for policy, row in zip(policies, rows[1:]):
             if policy == CropPolicy():
-                values['passes'] = max(values.get('passes', 0.), row[8])
+                values['passes'] = max(values.get('passes', 0.), row[6])
                 values['change'] = min(
-                    values.get('change', float('inf')), float(row[5]))
+                    values.get('change', float('inf')), float(row[3]))
     publish(
         Report(
             f'{args.config}, {len(videos)} videos, annotated boxes, '

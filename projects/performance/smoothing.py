@@ -40,10 +40,8 @@ SMOOTHERS: Dict[str, Dict[str, Any]] = {
     'none': dict(type='none'),
     'one_euro': dict(type='one_euro'),
     'savgol': dict(type='savgol'),
-    'gaussian': dict(type='gaussian'),
     'one_euro, scores unheeded': dict(type='one_euro', score_thr=0.),
     'savgol, scores unheeded': dict(type='savgol', score_thr=0.),
-    'gaussian, scores unheeded': dict(type='gaussian', score_thr=0.),
 }
 
 Video = Tuple[Sequence[FramePoses], AnnotatedVideo]
@@ -82,7 +80,7 @@ def model_videos(model: nn.Module, videos: Sequence[AnnotatedVideo],
     estimator = StreamingPoseEstimator(model)
     return [([
         poses
-        for poses, _ in estimator.iterate_poses(video.frames(jitter, seed))
+        for poses in estimator.iterate_poses(video.frames(jitter, seed))
     ], video) for seed, video in enumerate(videos)]
 
 

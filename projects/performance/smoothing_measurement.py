@@ -2,12 +2,13 @@
 
 Shape shorthand: K keypoints.
 """
-from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from dataclasses import replace
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
 from mmpose_tdmi.evaluation.functional import HEAD_SIZE_FACTOR, mean_of_known
-from mmpose_tdmi.video.smoothing import PosedFrame, PoseSmoother
+from mmpose_tdmi.video.smoothing import PoseSmoother
 from mmpose_tdmi.video.structures import (Crop, FramePoses, PersonPose,
                                           TrackedBox)
 
@@ -41,8 +42,8 @@ def smooth(smoother: PoseSmoother, frames: Sequence[FramePoses],
         size (tuple[int, int]): Height and width of its frames.
     """
     image = np.broadcast_to(np.zeros(3, dtype=np.uint8), (*size, 3))
-    posed: Iterator[PosedFrame] = ((poses, image) for poses in frames)
-    return [poses for poses, _ in smoother.iterate(posed)]
+    return list(
+        smoother.iterate(replace(poses, image=image) for poses in frames))
 
 
 def noisy_poses(image_ids: Sequence[int],
@@ -66,7 +67,7 @@ def noisy_poses(image_ids: Sequence[int],
     rng = np.random.default_rng(seed)
     found = []
     for index, image_id in enumerate(image_ids):
-        poses = FramePoses(index, [], index / fps)
+        poses = FramePoses(index, index / fps)
         for person in persons.get(image_id, ()):
             joints = np.reshape(person['keypoints'], (-1, 3)).astype(float)
             is_outlier = rng.random(len(joints)) < outliers

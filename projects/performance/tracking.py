@@ -149,7 +149,7 @@ def model_poses(estimator: StreamingPoseEstimator, images: List[np.ndarray],
     frames: Iterator[TrackedFrame] = (TrackedFrame(
         i, None, image,
         persons) for i, (image, persons) in enumerate(zip(images, boxes)))
-    return [poses for poses, _ in estimator.iterate_poses(frames)]
+    return list(estimator.iterate_poses(frames))
 
 
 def compare(folder: Path, args: argparse.Namespace,

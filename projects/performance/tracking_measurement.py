@@ -16,7 +16,8 @@ from mmpose_tdmi.evaluation.functional import (HEAD_SIZE_FACTOR,
                                                joint_columns, match_persons)
 from mmpose_tdmi.video.structures import (Crop, FramePoses, PersonPose,
                                           TrackedBox)
-from mmpose_tdmi.video.tracking.tracks import PersonTracker, box_iou
+from mmpose_tdmi.video.tracking import PersonTracker
+from mmpose_tdmi.video.tracks import box_iou
 from .idf1 import Idf1Counter
 from .simulated_detector import Detections
 
@@ -75,7 +76,7 @@ def annotated_poses(boxes: Sequence[List[TrackedBox]],
             persons.append(
                 PersonPose(box, joints[:, :2] + moved,
                            (joints[:, 2] > 0).astype(float), crop))
-        yield FramePoses(index, persons)
+        yield FramePoses(index, persons=persons)
 
 
 def person_of(box: TrackedBox, detected: Detections) -> dict:

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mmpose_tdmi.apis import DetectorError, PersonFinder
-from mmpose_tdmi.apis.people import MAX_AHEAD, DetectionAhead, FramesAhead
+from mmpose_tdmi.apis.boxes import MAX_AHEAD, DetectionAhead, FramesAhead
 from mmpose_tdmi.utils.video import VideoReadError
 from mmpose_tdmi.video.decoding import DecodedFrame
 from mmpose_tdmi.video.tracking import build_tracker
@@ -12,7 +12,7 @@ from mmpose_tdmi.video.tracking import build_tracker
 def frames(number=12, size=(96, 128), start=0):
     """Frames whose brightness is their index."""
     return [
-        DecodedFrame(i, i / 25, np.full((*size, 3), i, np.uint8), i)
+        DecodedFrame(i, i / 25, np.full((*size, 3), i, np.uint8))
         for i in range(start, start + number)
     ]
 
@@ -32,7 +32,7 @@ class Detector:
         if len(images) > self.most:
             raise RuntimeError('out of memory')
         if set(indices) & set(self.failing):
-            raise RuntimeError('a bad frame')
+            raise RuntimeError('out of memory')
         return [np.array([[10. + i, 10., 40. + i, 70., .8]]) for i in indices]
 
 
@@ -71,7 +71,7 @@ def test_ten_failures_in_a_row_are_an_error():
     detector = Detector(range(100))
     with pytest.raises(
             DetectorError,
-            match='10 frames in a row, the last one frame 9: a bad frame'):
+            match='10 frames in a row, the last one frame 9: out of memory'):
         run(detector, 8, frames(30))
 
 
@@ -137,13 +137,24 @@ def test_what_reading_ahead_raises_is_no_failure_of_the_detector():
     assert finder.num_failures == 0
 
 
-def test_other_errors_are_raised():
+@pytest.mark.parametrize('batch_size', [1, 4])
+@pytest.mark.parametrize('error', [
+    RuntimeError('shape mismatch'),
+    ValueError('not enough values to unpack'),
+    KeyError('scores')
+])
+def test_a_bug_is_no_bad_frame(batch_size, error):
+    """It ends the video at once, and is told with the frame's number."""
 
     def buggy(images):
-        raise KeyError('a bug')
+        if any(image[0, 0, 0] == 5 for image in images):
+            raise error
+        return [np.array([[10., 10., 40., 70., .8]])] * len(images)
 
-    with pytest.raises(KeyError):
-        run(buggy, 4)
+    with pytest.raises(DetectorError, match='the detector failed on .*5') \
+            as caught:
+        run(buggy, batch_size)
+    assert caught.value.__cause__ is error
 
 
 def test_frames_ahead():

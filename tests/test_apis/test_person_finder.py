@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mmpose_tdmi.apis import DetectorError, PersonFinder
-from mmpose_tdmi.apis.people import MAX_FAILURES
+from mmpose_tdmi.apis.boxes import MAX_FAILURES
 from mmpose_tdmi.video import TrackedBox
 from mmpose_tdmi.video.decoding import DecodedFrame
 from mmpose_tdmi.video.tracking import build_tracker
@@ -26,7 +26,7 @@ class Detector:
 
 def frames(number=12, size=(96, 128), start=0):
     return [
-        DecodedFrame(i, i / 25, np.zeros((*size, 3), np.uint8), 5 * i)
+        DecodedFrame(i, i / 25, np.zeros((*size, 3), np.uint8), number=5 * i)
         for i in range(start, start + number)
     ]
 
@@ -86,8 +86,10 @@ def test_many_failures_in_a_row_are_an_error():
 def test_what_is_no_failure_of_the_detector_is_raised():
     with pytest.raises(RuntimeError, match='out of memory'):
         run(Detector(failing=[2]))  # the caller's own function
-    with pytest.raises(KeyError):
-        run(Detector([2], KeyError('a bug')), is_detector=True)
+    for error in (KeyError('a bug'), RuntimeError('a bug'),
+                  ValueError('a bug')):
+        with pytest.raises(DetectorError, match='failed on frame 2: .*a bug'):
+            run(Detector([2], error), is_detector=True)
 
 
 def test_a_new_size_is_detected_on():

@@ -1,10 +1,19 @@
 """Going on where an interrupted run was."""
+import os
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+from mmengine.config import Config
 
+from mmpose_tdmi.apis import VideoPoseInferencer, open_video
+from mmpose_tdmi.apis.boxes import FrameFailure
 from mmpose_tdmi.apis.inferencer import Resumption
+from mmpose_tdmi.apis.settings import ModelSettings
+from mmpose_tdmi.video import TrackedBox
 
 
 def record(frame, *boxes, source='detected'):
@@ -50,7 +59,7 @@ def test_stored_boxes_in_place_of_the_detector():
 def test_a_failure_is_repeated():
     replay = Resumption(writer(record(0, 7., source='carried'), record(3)),
                         1).replay(detect)
-    with pytest.raises(RuntimeError, match='failed in the run that was'):
+    with pytest.raises(FrameFailure, match='failed in the run that was'):
         replay(0, None)
 
 
@@ -64,3 +73,140 @@ def test_another_video():
     replay = Resumption(writer(record(0), record(5)), 0).replay(detect)
     with pytest.raises(ValueError, match='frame 3 is not among the stored'):
         replay(3, None)
+
+
+CALL = dict(mode='naive', bbox_thr=0.)
+
+
+def interrupt(inferencer, clip, folder, **call):
+    """A run that ends after three frames."""
+    results = inferencer(clip.folder, pred_out_dir=folder, **CALL, **call)
+    for _ in range(3):
+        next(results)
+    results.close()
+
+
+def goes_on_with(inferencer, clip, folder, **call):
+    """The first frame of a run that may go on with it."""
+    results = inferencer(
+        clip.folder, pred_out_dir=folder, resume=True, **CALL, **call)
+    index = next(results).index
+    results.close()
+    return index
+
+
+@pytest.fixture(scope='module')
+def inferencer(saved_pose_model):
+    return VideoPoseInferencer(*saved_pose_model, device='cpu')
+
+
+def with_detector(pose, detector):
+    return VideoPoseInferencer(
+        *pose, device='cpu', det_model=detector[0], det_weights=detector[1])
+
+
+@pytest.fixture(scope='module')
+def interrupted(saved_pose_model, saved_detector, clip, tmp_path_factory):
+    """What a run with a detector has left."""
+    folder = tmp_path_factory.mktemp('interrupted')
+    interrupt(with_detector(saved_pose_model, saved_detector), clip, folder)
+    return folder
+
+
+@pytest.fixture
+def go_on(interrupted, saved_pose_model, saved_detector, clip, tmp_path):
+    """``go_on(change)``: with copies of the models, which are changed."""
+
+    def run(change):
+        shutil.copytree(interrupted, tmp_path / 'out')
+        copies = []
+        for kind, saved in (('pose', saved_pose_model), ('det',
+                                                         saved_detector)):
+            copies.append([
+                shutil.copy(path, tmp_path / f'{kind}{Path(path).suffix}')
+                for path in saved
+            ])
+        change({path.name: path for path in tmp_path.glob('*.p*')})
+        return goes_on_with(with_detector(*copies), clip, tmp_path / 'out')
+
+    return run
+
+
+@pytest.mark.parametrize('name', ['pose.py', 'pose.pth', 'det.py', 'det.pth'])
+def test_another_model_by_the_same_name(go_on, name):
+    """What an interrupted run has found is not mixed with its results."""
+
+    def change(files):
+        path = files[name]
+        if path.suffix == '.py':
+            path.write_text(path.read_text() + '\nsomething_else = 1\n')
+            return
+        content = torch.load(path)
+        for value in content['state_dict'].values():
+            if value.is_floating_point():
+                value += .001
+        torch.save(content, path)
+
+    assert go_on(change) == 0
+
+
+def test_the_same_models_go_on(go_on):
+    """In content, whatever else their files are."""
+
+    def touch(files):
+        for path in files.values():
+            os.utime(path, (1, 1))
+
+    assert go_on(touch) == 3
+
+
+def test_configs_by_name_count_by_their_content(saved_pose_model, monkeypatch):
+    """Their files may change with the package."""
+    name = 'tdmi_hrnet-light_1xb16-1e_synthetic-96x64'
+    contents = []
+    for changes in ({}, dict(something_else=1)):
+        config = Config.fromfile(saved_pose_model.config)
+        config.merge_from_dict(changes)
+        monkeypatch.setattr('mmpose_tdmi.apis.settings.find_config',
+                            lambda *_: config)
+        contents.append(
+            ModelSettings(name, saved_pose_model.checkpoint).contents())
+    assert contents[0]['weights'] == contents[1]['weights']
+    assert contents[0]['config'] != contents[1]['config']
+
+
+@pytest.mark.parametrize('kind', ['list', 'mapping', 'array', 'tracked'])
+def test_boxes_from_memory_count_by_their_content(inferencer, clip, tmp_path,
+                                                  kind):
+
+    def make(width):
+        rows = np.array([[[5., 15., 5. + width, 85.]]] * 7)
+        if kind == 'mapping':
+            return {str(i): boxes for i, boxes in enumerate(rows.tolist())}
+        if kind == 'tracked':
+            return [[TrackedBox(3, tuple(boxes[0]), 1.)] for boxes in rows]
+        return rows if kind == 'array' else rows.tolist()
+
+    interrupt(inferencer, clip, tmp_path, boxes=make(40.))
+    assert goes_on_with(inferencer, clip, tmp_path, boxes=make(40.)) == 3
+    assert goes_on_with(inferencer, clip, tmp_path, boxes=make(41.)) == 0
+
+
+def test_a_function_cannot_be_gone_on_with(inferencer, clip, tmp_path):
+    with pytest.raises(
+            ValueError,
+            match='boxes that come from a function.*'
+            'Give boxes as a file, a list or a mapping'):
+        inferencer(
+            clip.folder,
+            boxes=lambda index, frame: [],
+            out_dir=tmp_path,
+            resume=True)
+
+
+def test_the_callers_source_keeps_its_name(inferencer, clip, tmp_path):
+    source = open_video(clip.folder)
+    summary, = inferencer.run(
+        source, boxes={}, name='other', pred_out_dir=tmp_path)
+    assert (source.name, summary.name) == ('000007_toy', 'other')
+    assert (tmp_path / 'other.json').is_file()

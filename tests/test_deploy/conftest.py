@@ -1,8 +1,9 @@
 """Small models with random weights, exported once."""
 import importlib.util
+import sys
+from pathlib import Path
 from typing import Dict
 
-import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -10,8 +11,11 @@ from mmengine.registry import init_default_scope
 
 import mmpose_tdmi  # noqa: F401
 from mmpose_tdmi.deploy import export_onnx
-from mmpose_tdmi.video import TrackedBox, TrackedFrame
-from projects.performance.models import build_random_model
+
+_PATH = Path(__file__).parents[2] / 'tools' / 'deploy' / 'export_onnx.py'
+_spec = importlib.util.spec_from_file_location('tool_export_onnx', _PATH)
+tool = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(tool)
 
 TDMI = 'configs/tdmi/synthetic/tdmi_hrnet-light_1xb16-1e_synthetic-96x64.py'
 RIVAL = 'configs/rivals/synthetic/{}_hrnet-light_1xb16-1e_synthetic-96x64.py'
@@ -82,7 +86,7 @@ def models(repository):
                 f'model.{key}': value
                 for key, value in options.items()
             })
-            built[name] = build_random_model(config)
+            built[name] = tool.build_random_model(config)
         return built[name]
 
     return get
@@ -109,31 +113,12 @@ def exported(models, tmp_path_factory):
     return get
 
 
-@pytest.fixture(scope='session')
-def example(repository):
-    """The module projects/onnxruntime_video/onnxruntime_video.py."""
-    path = repository / 'examples' / 'onnxruntime_video.py'
-    spec = importlib.util.spec_from_file_location('onnxruntime_video', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def run_tool(monkeypatch):
+    """tools/deploy/export_onnx.py."""
 
+    def run(*arguments):
+        monkeypatch.setattr(sys, 'argv', [str(_PATH), *map(str, arguments)])
+        tool.main()
 
-@pytest.fixture(scope='session')
-def video():
-    """A moving texture with a person who moves and grows, and one who comes
-    late, pauses and leaves early."""
-    generator = np.random.default_rng(0)
-    texture = generator.integers(0, 255, (12, 32, 3))
-    texture = texture.repeat(8, 0).repeat(8, 1).astype(np.uint8)
-    frames = []
-    for i in range(12):
-        image = np.ascontiguousarray(np.roll(texture, 5 * i, axis=1)[:, :128])
-        boxes = {3: (10. + 3 * i, 20., 45. + 4 * i, 80. + i)}
-        if 2 <= i <= 9 and i not in (5, 6):
-            boxes[8] = (70. - i, 10., 100., 70.)
-        frames.append(
-            TrackedFrame(
-                i, i / 25, image,
-                [TrackedBox(track, box, 0.9) for track, box in boxes.items()]))
-    return frames
+    return run

@@ -1,14 +1,18 @@
 """Graphs in ONNX Runtime give what the models give in PyTorch."""
+import builtins
 import json
+import sys
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
-from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
-from mmpose_tdmi.deploy import (GRAPHS, FramePhase, WindowPhase,
-                                compare_heatmaps, export_onnx, measure_parity)
+from mmpose_tdmi.deploy import (GRAPHS, FramePhase, ParityError, WindowPhase,
+                                compare_heatmaps, export_onnx, measure_parity,
+                                require_package)
 from mmpose_tdmi.deploy.onnx_graphs import shape_of
 from mmpose_tdmi.deploy.parity import open_session, read_metadata
 
@@ -42,8 +46,8 @@ def test_tdmi_as_two_graphs_and_as_one(models, exported):
 
 
 def test_any_backbone(models, exported):
-    paths = exported('res18', 'frame', 'window')
-    parity = measure_parity(models('res18'), paths, (1, 3), threads=1)
+    paths = exported('small', 'frame', 'window')
+    parity = measure_parity(models('small'), paths, (1, 3), threads=1)
     assert parity['frame+window'].max_difference < 1e-4
     assert parity['frame+window'].same_peaks == 1
 
@@ -96,7 +100,8 @@ def test_other_shapes_are_refused(exported):
     paths = exported('tdmi', 'frame', 'window', 'clip')
     session = open_session(paths['clip'], threads=1)
     for shape in ((1, 4, 3, 96, 64), (1, 5, 3, 64, 96), (5, 3, 96, 64)):
-        with pytest.raises(InvalidArgument, match='(?i)dimension|rank'):
+        with pytest.raises(
+                runtime_errors.InvalidArgument, match='(?i)dimension|rank'):
             session.run(None, {'clips': np.zeros(shape, np.float32)})
 
 
@@ -110,3 +115,105 @@ def test_bad_arguments(models, tmp_path, kwargs, message):
     with pytest.raises(ValueError, match=message):
         export_onnx(models('tdmi'), tmp_path, **kwargs)
     assert not list(tmp_path.iterdir())
+
+
+def test_missing_package(models, tmp_path, monkeypatch):
+    assert require_package('json').__name__ == 'json'
+    with pytest.raises(ImportError, match='no_such_package.*pip install'):
+        require_package('no_such_package')
+
+    real = builtins.__import__
+
+    def missing(name, *args, **kwargs):
+        if name == 'onnx':
+            raise ModuleNotFoundError("No module named 'onnx'", name='onnx')
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, '__import__', missing)
+    monkeypatch.setitem(sys.modules, 'onnx', None)
+    with pytest.raises(ImportError, match=r'onnx.*mmpose-tdmi\[deploy\]'):
+        export_onnx(models('tdmi'), tmp_path)
+
+
+def test_differences_are_measured():
+    heatmaps = np.random.default_rng(0).random((2, 4, 6, 5))
+    same = compare_heatmaps(heatmaps, heatmaps + 1e-4)
+    assert same.is_good and same.max_difference == pytest.approx(1e-4)
+    other = heatmaps.copy()
+    other[0, 1, 2, 3] = 2.
+    parity = compare_heatmaps(heatmaps, other)
+    assert (parity.same_peaks, parity.num_joints) == (7 / 8, 8)
+    assert not parity.is_good
+    with pytest.raises(ParityError, match='shape'):
+        compare_heatmaps(heatmaps, heatmaps[:1])
+
+
+def test_wrong_weights_are_noticed(models, exported):
+    paths = exported('tdmi', 'frame', 'window', 'clip')
+    (parity, ) = measure_parity(
+        models('last_stage'), dict(clip=paths['clip']), (2, ),
+        threads=1).values()
+    assert not parity.is_good
+
+
+def test_missing_graphs(models, exported, tmp_path):
+    with pytest.raises(FileNotFoundError, match='none.onnx'):
+        open_session(tmp_path / 'none.onnx')
+    paths = exported('tdmi', 'frame', 'window', 'clip')
+    with pytest.raises(ValueError, match="'frame' and 'window'"):
+        measure_parity(models('tdmi'), dict(frame=paths['frame']))
+
+
+def test_lacking_operators_are_told(exported, monkeypatch):
+    path = exported('tdmi', 'frame', 'window', 'clip')['window']
+
+    def lacks(*args, **kwargs):
+        raise runtime_errors.NotImplemented(
+            'no implementation for DeformConv(19)')
+
+    monkeypatch.setattr(onnxruntime, 'InferenceSession', lacks)
+    with pytest.raises(ValueError, match='--deform-conv grid_sample'):
+        open_session(path)
+
+
+@pytest.fixture
+def files(models, tmp_path):
+    """A config and its weights as files."""
+    model = models('small')
+    config, checkpoint = tmp_path / 'small.py', tmp_path / 'small.pth'
+    model.cfg.dump(config)
+    torch.save(dict(state_dict=model.state_dict(), meta={}), checkpoint)
+    return config, checkpoint
+
+
+def test_writes_and_compares(run_tool, files, tmp_path, capsys):
+    run_tool(*files, '--out-dir', tmp_path / 'out', '--programs',
+             '--check-batches', 2)
+    told = capsys.readouterr().out
+    for name in ('frame+window', 'clip'):
+        assert f'{name}: heatmaps differ by at most' in told
+    assert told.count('same argmax for 100.00% of 34 joints') == 2
+    assert {path.name
+            for path in (tmp_path / 'out').iterdir()} == {
+                'frame.onnx', 'window.onnx', 'clip.onnx', 'frame.pt2',
+                'window.pt2'
+            }
+
+
+def test_before_a_training(run_tool, files, tmp_path, capsys):
+    """Random weights, with which every part counts."""
+    run_tool(files[0], 'random', '--out-dir', tmp_path / 'out', '--graphs',
+             'frame', 'window', '--check-batches', 1)
+    told = capsys.readouterr().out
+    assert 'same argmax for 100.00% of 17 joints' in told
+    largest = float(told.split('largest value ')[1].split(')')[0])
+    assert largest > .1
+
+
+def test_bad_input_is_one_line(run_tool, files, tmp_path):
+    config, checkpoint = files
+    with pytest.raises(SystemExit, match='error: .*none.pth'):
+        run_tool(config, tmp_path / 'none.pth', '--out-dir', tmp_path)
+    with pytest.raises(SystemExit, match='error: opset must be at least 19'):
+        run_tool(*files, '--out-dir', tmp_path / 'out', '--opset', 17)
+    assert not (tmp_path / 'out').exists()

@@ -19,16 +19,26 @@ box_file = _fixtures.box_file
 
 
 @pytest.fixture
-def run_tool(repository, monkeypatch):
-    """``run_tool(name, *arguments)`` runs a tool's main in this process."""
+def load_tool(repository):
+    """``load_tool(name)`` is the tool as a module."""
 
-    def run(name, *arguments):
+    def load(name):
         path = repository / 'tools' / f'{name}.py'
         spec = importlib.util.spec_from_file_location(f'tool_{name}', path)
         tool = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(tool)
-        argv = [str(path), *(str(argument) for argument in arguments)]
+        return tool
+
+    return load
+
+
+@pytest.fixture
+def run_tool(load_tool, monkeypatch):
+    """``run_tool(name, *arguments)`` runs a tool's main in this process."""
+
+    def run(name, *arguments):
+        argv = [f'{name}.py', *(str(argument) for argument in arguments)]
         monkeypatch.setattr(sys, 'argv', argv)
-        tool.main()
+        load_tool(name).main()
 
     return run

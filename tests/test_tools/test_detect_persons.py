@@ -3,8 +3,7 @@ import json
 
 import pytest
 
-from mmpose_tdmi.apis import FileBoxes, PersonDetector
-from mmpose_tdmi.video.decoding.files import open_video
+from mmpose_tdmi.apis import FileBoxes, PersonDetector, open_video
 
 
 @pytest.fixture

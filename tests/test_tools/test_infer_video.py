@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from mmpose_tdmi.utils.video import VideoReader
+from mmpose_tdmi.apis import open_frames
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_video_with_boxes(infer, clip, box_file, tmp_path):
     assert len(source.pop('sha256')) == 64
     assert source == dict(file=str(box_file), ann_file=None, score_thr=0.3)
 
-    drawn = VideoReader(tmp_path / 'out' / 'result.mp4')
+    drawn = open_frames(tmp_path / 'out' / 'result.mp4')
     assert (len(drawn), drawn.fps, drawn.size) == (7, 12.5, (128, 96))
     for index, frame in drawn:
         difference = np.abs(frame.astype(int) - clip.frames[index])
@@ -95,7 +95,7 @@ def test_nobody_is_a_valid_result(infer, clip, tmp_path):
     path.write_text('[]')
     result = infer(clip.video, '--boxes', path)
     assert [f['persons'] for f in result['frames']] == [[]] * 7
-    assert len(VideoReader(tmp_path / 'out' / 'result.mp4')) == 7
+    assert len(open_frames(tmp_path / 'out' / 'result.mp4')) == 7
 
 
 @pytest.mark.parametrize('arguments', [
@@ -161,7 +161,7 @@ def test_street(infer, shared_clips, tmp_path):
         ]))
     result = infer(shared_clips / 'street' / 'demo.mp4', '--boxes', path)
     assert [len(f['persons']) for f in result['frames']] == [3] * 5
-    drawn = VideoReader(tmp_path / 'out' / 'result.mp4')
+    drawn = open_frames(tmp_path / 'out' / 'result.mp4')
     assert (len(drawn), drawn.size) == (5, (960, 540))
 
 

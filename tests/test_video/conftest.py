@@ -17,6 +17,7 @@ _spec.loader.exec_module(_fixtures)
 
 saved_detector = _fixtures.saved_detector
 saved_pose_model = _fixtures.saved_pose_model
+clip = _fixtures.clip
 
 WIDTH, HEIGHT, NUM_FRAMES = 64, 48, 40
 FPS = Fraction(30000, 1001)

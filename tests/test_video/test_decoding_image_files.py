@@ -69,7 +69,7 @@ def test_frames_that_are_no_single_video(tmp_path):
     with pytest.raises(ValueError, match='frames of 2 videos'):
         open_video(str(tmp_path / '*' / '*.png'))
     write_images(tmp_path / 'c', ['start.png', 'end.png'])
-    with pytest.raises(ValueError, match='must have their numbers'):
+    with pytest.raises(ValueError, match='expected a frame number in'):
         open_video(tmp_path / 'c')
     with pytest.raises(ValueError, match='must ascend'):
         number_images(['2.png', '1.png'])

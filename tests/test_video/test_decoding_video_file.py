@@ -1,10 +1,11 @@
 """Video files: each frame once, by its index, whatever is damaged."""
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
-from mmpose_tdmi.utils.video import VideoReader, VideoReadError
+from mmpose_tdmi.utils.video import VideoReadError, upright_image
 from mmpose_tdmi.video.decoding import VideoFile, open_video
 
 FPS = Fraction(30000, 1001)
@@ -43,11 +44,31 @@ def test_frames_in_order(check, video):
     check(source, range(NUM_FRAMES))  # once more
 
 
-def test_as_the_reader_by_index(video):
-    with VideoReader(video) as reader:
-        for frame, (index, image) in zip(VideoFile(video), reader):
-            assert frame.index == index
-            np.testing.assert_array_equal(frame.image, image)
+def in_one_thread(path):
+    """What comes out of the decoder, and what is marked as corrupt."""
+    with av.open(str(path)) as file:
+        stream = file.streams.video[0]
+        stream.thread_type = 'NONE'
+        for packet in file.demux(stream):
+            try:
+                pictures = packet.decode()
+            except av.FFmpegError:
+                continue
+            for picture in pictures:
+                yield picture.is_corrupt, upright_image(picture)
+
+
+@pytest.mark.parametrize('packets', [(), (10, ), (0, ), (38, 39), (10, 25)])
+def test_threads_change_no_pixel_and_no_mark(videos, video, tmp_path, packets):
+    """Of a whole file and of damaged ones, each time anew."""
+    path = videos.damage(video, tmp_path / 'b.mp4', packets)
+    expected = list(in_one_thread(path))
+    for _ in range(3):
+        source = VideoFile(path)
+        found = [frame.image for frame in source]
+        good = [image for is_corrupt, image in expected if not is_corrupt]
+        np.testing.assert_array_equal(found, good)
+        assert source.num_skipped == NUM_FRAMES - len(good)
 
 
 def test_asking_for_the_size_decodes_nothing_twice(check, video, monkeypatch):
@@ -83,8 +104,9 @@ def test_rotation(videos, tmp_path):
     assert source.size == (HEIGHT, WIDTH)
     frame = next(iter(source))
     assert frame.image.shape == (WIDTH, HEIGHT, 3)
-    with VideoReader(path) as reader:
-        np.testing.assert_array_equal(frame.image, reader[0])
+    # the corner went to the top right
+    assert frame.image[2, -2, 0] > 200 and videos.index_of(
+        frame.image[:, :16]) == 0
 
 
 @pytest.mark.parametrize('suffix', ['h264', 'ts'])
@@ -169,7 +191,7 @@ def test_no_frame_at_all(videos, video, tmp_path):
 
 def test_warnings_do_not_flood(videos, video, tmp_path, monkeypatch):
     logged = []
-    monkeypatch.setattr('mmpose_tdmi.video.decoding.sources.print_log',
+    monkeypatch.setattr('mmpose_tdmi.video.decoding.print_log',
                         lambda *arguments: logged.append(arguments[0]))
     source = VideoFile(
         videos.damage(video, tmp_path / 'b.mp4', range(12, NUM_FRAMES)))

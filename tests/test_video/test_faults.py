@@ -13,8 +13,7 @@ import weakref
 import numpy as np
 import pytest
 
-from mmpose_tdmi.apis import DetectorError, VideoPoseInferencer
-from mmpose_tdmi.utils.video import VideoReader
+from mmpose_tdmi.apis import DetectorError, VideoPoseInferencer, open_frames
 from mmpose_tdmi.video import TrackedBox
 from mmpose_tdmi.video.decoding import open_video
 
@@ -67,7 +66,7 @@ def test_variable_frame_rate(inferencer, videos, tmp_path):
     inferencer.run(path, boxes=someone, out_dir=tmp_path)
     frames = read(tmp_path / 'predictions/a.json')
     assert [round(1000 * f['timestamp']) for f in frames] == times
-    drawn = VideoReader(tmp_path / 'visualizations/a.mp4')
+    drawn = open_frames(tmp_path / 'visualizations/a.mp4')
     assert len(drawn) == 10
 
 
@@ -78,7 +77,7 @@ def test_rotation(inferencer, videos, tmp_path):
     assert all(r.image.shape == (64, 48, 3) for r in results)
     content = json.loads((tmp_path / 'predictions/a.json').read_text())
     assert (content['meta']['width'], content['meta']['height']) == (48, 64)
-    assert VideoReader(tmp_path / 'visualizations/a.mp4').size == (48, 64)
+    assert open_frames(tmp_path / 'visualizations/a.mp4').size == (48, 64)
 
 
 def test_zero_people(inferencer, video, tmp_path):
@@ -86,7 +85,7 @@ def test_zero_people(inferencer, video, tmp_path):
     inferencer.run(video, boxes=lambda *_: np.zeros((0, 5)), out_dir=tmp_path)
     frames = read(tmp_path / 'predictions/a.json')
     assert [f['persons'] for f in frames] == [[]] * 20
-    assert len(VideoReader(tmp_path / 'visualizations/a.mp4')) == 20
+    assert len(open_frames(tmp_path / 'visualizations/a.mp4')) == 20
 
 
 def test_a_hundred_people(inferencer, tmp_path):
@@ -160,7 +159,7 @@ def test_change_of_resolution(inferencer, tmp_path):
             expected.poses.persons[0].keypoints,
             atol=1e-3)
     # the drawn video keeps the first frame's size
-    drawn = VideoReader(tmp_path / 'visualizations/frames.mp4')
+    drawn = open_frames(tmp_path / 'visualizations/frames.mp4')
     assert (len(drawn), drawn.size) == (8, (64, 48))
     sizes = [f.get('size') for f in read(tmp_path / 'predictions/frames.json')]
     assert sizes == [None] * 4 + [[128, 96]] * 4
@@ -180,7 +179,7 @@ def test_change_of_resolution_in_a_file(inferencer, videos, tmp_path):
     assert [f.get('size') for f in frames] == [None] * 6 + [[96, 80]] * 6
     times = [f['timestamp'] for f in frames]
     np.testing.assert_allclose(np.diff(times), 1001 / 30000, atol=1e-3)
-    drawn = VideoReader(tmp_path / 'visualizations/a.mp4')
+    drawn = open_frames(tmp_path / 'visualizations/a.mp4')
     assert (len(drawn), drawn.size) == (12, (64, 48))
 
 

@@ -6,13 +6,19 @@ compares the heatmaps with PyTorch's::
 
     python tools/deploy/export_onnx.py CONFIG CHECKPOINT --out-dir onnx
 
-projects/onnxruntime_video/onnxruntime_video.py runs them along a video without PyTorch.
-docs/deployment.md explains everything.
+projects/onnxruntime_video/onnxruntime_video.py runs them along a video
+without PyTorch. docs/deployment.md explains everything.
 """
 import argparse
 from pathlib import Path
 
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmpose.apis.inference import dataset_meta_from_config
+from mmpose.registry import MODELS
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
 from mmpose_tdmi.apis import find_config, init_pose_model
@@ -20,7 +26,6 @@ from mmpose_tdmi.deploy import (DEFORM_CONVS, GRAPHS, ParityError, export_onnx,
                                 measure_parity)
 from mmpose_tdmi.deploy.onnx_graphs import DEFAULT_OPSET
 from mmpose_tdmi.deploy.parity import MAX_DIFFERENCE, MIN_SAME_PEAKS
-from projects.performance.models import build_random_model
 
 #: In place of a checkpoint.
 RANDOM = 'random'
@@ -80,6 +85,26 @@ def load(args: argparse.Namespace) -> nn.Module:
     config.model.pop('init_cfg', None)
     config.model.backbone.pop('init_cfg', None)
     return build_random_model(config)
+
+
+def build_random_model(config: Config) -> nn.Module:
+    """A config's model with weights with which every part counts: none is
+    zero, none explodes."""
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        model = MODELS.build(config.model)
+        model.dataset_meta = dataset_meta_from_config(config, 'test')
+    generator = torch.Generator().manual_seed(0)
+    for module in model.modules():
+        for x in module.parameters(recurse=False):
+            if x.dim() > 1:
+                std = 1.4 / x[0].numel()**0.5
+                x.data.normal_(std=std, generator=generator)
+            elif isinstance(module, (_BatchNorm, nn.LayerNorm)):
+                x.data.uniform_(0.2, 0.8, generator=generator)
+            else:
+                x.data.normal_(std=0.1, generator=generator)
+    model.cfg = config
+    return model.eval()
 
 
 def export(args: argparse.Namespace) -> None:

@@ -35,7 +35,6 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import cv2
 
-from mmpose_tdmi.utils.video import VideoReader
 from .conversion import (HIEVE_KEYPOINT_NAMES, Conversion, ConvertedVideo,
                          DatasetFormat, PathLike, Record, VideoSource,
                          XmlRecord, convert_split, count_joints, frame_number,
@@ -171,25 +170,29 @@ def ensure_frames(root: Path, split: str, name: str) -> str:
             prefix=f'.{name}-', dir=target.parent) as temporary:
         frames = Path(temporary) / 'frames'
         frames.mkdir()
-        with VideoReader(video) as reader:
-            for index, image in reader:
-                done, encoded = cv2.imencode(
-                    '.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-                if not done:
-                    raise RuntimeError(
-                        f'{video}: frame {index} could not be encoded')
-                (frames / f'{index:06d}.jpg').write_bytes(encoded.tobytes())
+        for index, image in _open(video):
+            done, encoded = cv2.imencode(
+                '.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            if not done:
+                raise RuntimeError(
+                    f'{video}: frame {index} could not be encoded')
+            (frames / f'{index:06d}.jpg').write_bytes(encoded.tobytes())
         shutil.move(str(frames), str(target))
     return folder
 
 
+def _open(video: Path) -> Any:
+    from mmpose_tdmi.video.decoding import open_frames
+    return open_frames(video)
+
+
 def _check_number(root: Path, folder: str, video: Path) -> None:
     found = len(list_frames(root, folder, []))
-    with VideoReader(video) as reader:
-        if found == len(reader):
-            return
-        # not every packet of every video is shown: what counts is decoded
-        expected = sum(1 for _ in reader)
+    reader = _open(video)
+    if found == len(reader):
+        return
+    # not every packet of every video is shown: what counts is decoded
+    expected = sum(1 for _ in reader)
     if found != expected:
         raise ValueError(
             f'{root / folder} has {found} frames, but {video} has {expected}: '

@@ -35,7 +35,7 @@ of the model's input, s the reduction.
 """
 import io
 from collections import OrderedDict
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import cv2
 import mmcv
@@ -49,7 +49,6 @@ from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 from PIL import Image, UnidentifiedImageError
 
 from mmpose_tdmi.structures import FrameWindow
-from mmpose_tdmi.utils.video import VideoReader
 
 #: Flags of OpenCV's decoder by reduction.
 _REDUCED = {
@@ -284,7 +283,7 @@ class LoadFrameSequence(LoadImageFromFile):
         super().__init__(**kwargs)
         self.files = FrameFiles(self.color_type, self.imdecode_backend,
                                 self.backend_args, cache_frames)
-        self._reader: Optional[VideoReader] = None
+        self._reader: Any = None
 
     def transform(self, results: dict) -> Optional[dict]:
         """Load the clip. See the class for the keys.
@@ -383,10 +382,9 @@ class LoadFrameSequence(LoadImageFromFile):
 
     def _read_video(self, results: dict) -> List[np.ndarray]:
         path = str(results['video_path'])
+        from mmpose_tdmi.video.decoding import open_frames
         if self._reader is None or self._reader.path != path:
-            if self._reader is not None:
-                self._reader.close()
-            self._reader = VideoReader(path)
+            self._reader = open_frames(path)
         indices = results['frame_indices']
         # in ascending order, the one that is cheap in a video
         decoded = {i: self._reader[i] for i in sorted(set(indices))}

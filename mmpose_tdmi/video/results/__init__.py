@@ -3,9 +3,8 @@
 docs/video_results.md describes the files.
 """
 from .exports import load_results, results_schema
-from .meta import VideoMeta
 from .report import write_report
-from .writers import OutputSettings, VideoResultWriter, open_writers
+from .writers import OutputSettings, VideoMeta, VideoResultWriter, open_writers
 
 __all__ = [
     'OutputSettings', 'VideoMeta', 'VideoResultWriter', 'load_results',

@@ -1,17 +1,10 @@
-"""A frame's poses as plain values, the unit that all result files are of.
+"""A frame's poses as plain values, and the result files made of them.
 
-Shape shorthand: K keypoints.
-
-Result files written from a journal, a frame at a time.
-
-Every file appears when it is complete; the memory they take does not grow
-with the video.
-
-Shape shorthand: K keypoints.
+Files are written from a journal, a frame at a time: every file appears when
+it is complete, and the memory it takes does not grow with the video.
 """
 import csv
 import json
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import (IO, Any, Callable, Dict, Iterable, List, Optional,
                     Sequence, Tuple)
@@ -20,28 +13,22 @@ import numpy as np
 
 from mmpose_tdmi.utils.files import atomic_path
 from ..structures import FramePoses, PersonPose
-from .pieces import Journal
+from .resume import Journal
 
 #: Decimals kept of coordinates (pixels and seconds' fractions) and of scores.
 COORDINATE_DECIMALS, TIME_DECIMALS, SCORE_DECIMALS = 3, 6, 5
 
 
 def frame_record(poses: FramePoses,
-                 file_name: Optional[str] = None,
                  image_id: Optional[int] = None,
                  size: Optional[Tuple[int, int]] = None) -> Dict[str, Any]:
-    """A frame's poses as plain values.
+    """A frame's poses as plain values, as docs/video_results.md has them.
 
     Args:
         poses (FramePoses): The poses.
-        file_name (str, optional): The frame's file.
         image_id (int, optional): What an annotation file calls the frame.
         size (tuple[int, int], optional): Width and height in pixels, of a
             frame that differs in size from the first.
-
-    Returns:
-        dict: As docs/video_results.md describes it. Coordinates are rounded
-        to 0.001 pixels, scores to 0.00001.
 
     Raises:
         ValueError: If a number is not finite; it names the frame and person.
@@ -49,8 +36,8 @@ def frame_record(poses: FramePoses,
     record: Dict[str, Any] = dict(frame=int(poses.index), timestamp=None)
     if poses.timestamp is not None:
         record['timestamp'] = round(float(poses.timestamp), TIME_DECIMALS)
-    if file_name is not None:
-        record['file_name'] = file_name
+    if poses.file_name is not None:
+        record['file_name'] = poses.file_name
     if image_id is not None:
         record['image_id'] = int(image_id)
     if size is not None:
@@ -95,57 +82,32 @@ FORMAT, FORMAT_VERSION = 'mmpose_tdmi.video_results', 1
 _COUNTED_SCORE = .2
 
 
-@dataclass
-class Summary:
-    """Counts over a video.
-
-    Args:
-        num_frames (int): Frames with a record.
-        num_persons (int): Persons, counted in each frame.
-        num_tracks (int): Different track ids.
-    """
-    num_frames: int = 0
-    num_persons: int = 0
-    num_tracks: int = 0
-
-
 def results_schema() -> Dict[str, Any]:
     """dict: The JSON Schema of the files of :func:`export_json`."""
     path = Path(__file__).with_name('video_results.schema.json')
     return json.loads(path.read_text(encoding='utf-8'))
 
 
-def summarize(records: Iterable[Dict[str, Any]]) -> Summary:
-    """Count frames, persons and tracks.
-
-    Args:
-        records (Iterable[dict]): The records of frames.
-
-    Returns:
-        Summary: The counts.
-    """
-    summary, tracks = Summary(), set()
+def summarize(records: Iterable[Dict[str, Any]]) -> Dict[str, int]:
+    """Numbers of frames, of persons in each of them, and of track ids."""
+    num_frames = num_persons = 0
+    tracks = set()
     for record in records:
-        summary.num_frames += 1
-        summary.num_persons += len(record['persons'])
+        num_frames += 1
+        num_persons += len(record['persons'])
         tracks.update(person['track_id'] for person in record['persons'])
-    summary.num_tracks = len(tracks)
-    return summary
+    return dict(
+        num_frames=num_frames, num_persons=num_persons, num_tracks=len(tracks))
 
 
 def export_json(path: Path, journal: Journal, meta: Dict[str, Any]) -> None:
-    """Write the package's own format, docs/video_results.md.
-
-    Args:
-        path (Path): The file.
-        journal (Journal): The records.
-        meta (dict): What is said about them, ``VideoMeta.as_json()``.
-    """
+    """Write the package's own format, docs/video_results.md; ``meta`` is
+    ``VideoMeta.as_json()``, here as below."""
     head = json.dumps(
         dict(format=FORMAT, format_version=FORMAT_VERSION, meta=meta),
         ensure_ascii=False,
         allow_nan=False)
-    summary = asdict(summarize(journal.records()))
+    summary = summarize(journal.records())
     with atomic_path(path) as temporary, temporary.open('wb') as file:
         file.write(head[:-1].encode() + b',\n"frames": [')
         _write_joined(file, journal.lines())
@@ -177,13 +139,7 @@ def load_results(path: Path) -> Dict[str, Any]:
 
 
 def export_csv(path: Path, journal: Journal, meta: Dict[str, Any]) -> None:
-    """Write a table with a row per person and frame.
-
-    Args:
-        path (Path): The file.
-        journal (Journal): The records.
-        meta (dict): ``VideoMeta.as_json()``.
-    """
+    """Write a table with a row per person and frame."""
     header = [
         'frame', 'timestamp', 'file_name', 'track_id', 'source', 'bbox_x',
         'bbox_y', 'bbox_w', 'bbox_h', 'bbox_score'
@@ -195,29 +151,19 @@ def export_csv(path: Path, journal: Journal, meta: Dict[str, Any]) -> None:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(header)
         for record in journal.records():
-            writer.writerows(
-                _csv_row(record, person) for person in record['persons'])
-
-
-def _csv_row(record: Dict[str, Any], person: Dict[str, Any]) -> List[Any]:
-    row = [
-        record['frame'], record['timestamp'],
-        record.get('file_name'), person['track_id'], person['source'],
-        *person['bbox'], person['bbox_score']
-    ]
-    for point, score in zip(person['keypoints'], person['keypoint_scores']):
-        row += [*point, score]
-    return row
+            for person in record['persons']:
+                points = zip(person['keypoints'], person['keypoint_scores'])
+                writer.writerow([
+                    record['frame'], record['timestamp'],
+                    record.get('file_name'), person['track_id'],
+                    person['source'], *person['bbox'], person['bbox_score'],
+                    *(value for (x, y), score in points
+                      for value in (x, y, score))
+                ])
 
 
 def export_coco(path: Path, journal: Journal, meta: Dict[str, Any]) -> None:
-    """Write COCO keypoint results, as evaluation servers take them.
-
-    Args:
-        path (Path): The file.
-        journal (Journal): The records.
-        meta (dict): ``VideoMeta.as_json()``.
-    """
+    """Write COCO keypoint results, as evaluation servers take them."""
     entries = (
         _coco_entry(_image_id(record), person) for record in journal.records()
         for person in record['persons'])
@@ -246,11 +192,7 @@ def export_posetrack(path: Path, journal: Journal, meta: Dict[str,
 
     What is written equals ``evaluation.prediction_files`` for the same poses,
     but a video need not fit into memory. ``score`` of a person is the box's.
-
-    Args:
-        path (Path): The file; its stem is the video's name to evaluators.
-        journal (Journal): The records.
-        meta (dict): ``VideoMeta.as_json()``.
+    The file's stem is the video's name to evaluators.
     """
     names = [
         'head_bottom' if name == 'neck' else name

@@ -1,37 +1,139 @@
-"""What is written of a video, and where.
-
-The hidden folder of a run that is under way or was interrupted.
-
-Results of a video written while its frames come in.
+"""Results of a video, written while its frames come in.
 
 Every frame's record goes to a journal at once; the result files are made from
 it when the video is complete. Videos are written in pieces. Both are in a
 hidden folder beside the results, ``.<name>.partial``, that goes when all files
 are in place. Hence the rule for a run that ends early, by whatever means:
 result files are whole or absent, and the next run with ``resume`` goes on
-where journal and pieces end, if input, model and settings are the same.
+where journal and pieces end, if it is the same run.
 
-Shape shorthand: H x W pixels of a frame.
+Shapes: K keypoints, H x W pixels of a frame.
 """
-import fcntl
-import json
 import logging
 import re
-import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Union
 
 import numpy as np
 from mmengine.logging import print_log
 
-from mmpose_tdmi.utils.files import write_json
 from mmpose_tdmi.visualization import VideoDrawer
 from ..structures import FramePoses
 from .exports import EXPORTS, FILE_NAMES, frame_record
-from .meta import VideoMeta
-from .pieces import Journal, VideoPieces, fit_frame, frame_time
 from .report import ReportWriter
+from .resume import (Journal, RunFolder, VideoPieces, fingerprint, fit_frame,
+                     frame_time, versions)
+
+
+@dataclass(frozen=True)
+class VideoMeta:
+    """A video and how its poses came about.
+
+    Args:
+        input (str): What was opened: a path, a glob, ``'webcam:0'``.
+        name (str): What the results are called; a file name.
+        width (int): Of the first frame, upright, in pixels.
+        height (int): Likewise.
+        fps (Fraction): Frames per second, the average.
+        num_frames (int, optional): As the header or folder tells.
+        dataset_meta (dict): The layout of the keypoints with its skeleton and
+            colours, as a model of MMPose has it.
+        config (str): The model's config.
+        checkpoint (str): The model's weights.
+        frame_offsets (Sequence[int]): The model's window of frames.
+        padding (str): What the window shows beyond the video's ends.
+        mode (str): How the poses were computed: ``'offline'``, ``'online'``
+            or ``'naive'``.
+        boxes (dict): Where the persons' boxes come from; plain values.
+        settings (dict): All else that the results depend on, such as tracker,
+            smoothing and thresholds; plain values. Defaults to none.
+        run (dict, optional): All that poses depend on beside the video, by
+            its content: see :func:`~mmpose_tdmi.video.results.resume.
+            fingerprint`. Defaults to ``None``: that is not known, and the run
+            is none that can be gone on with.
+
+    Raises:
+        ValueError: If the name is none for a file, or the layout has no
+            keypoints.
+    """
+    input: str
+    name: str
+    width: int
+    height: int
+    fps: Fraction
+    num_frames: Optional[int]
+    dataset_meta: Dict[str, Any]
+    config: str
+    checkpoint: str
+    frame_offsets: Sequence[int]
+    padding: str
+    mode: str
+    boxes: Dict[str, Any]
+    settings: Dict[str, Any] = field(default_factory=dict)
+    run: Optional[Dict[str, Any]] = None
+
+    def __post_init__(self) -> None:
+        if not self.name or re.search(r'[/\\\0]', self.name) \
+                or self.name.startswith('.'):
+            raise ValueError(
+                f'results of {self.input} cannot be called {self.name!r}: '
+                'expected a file name without folder that does not start '
+                'with a dot')
+        if not self.dataset_meta.get('keypoint_id2name'):
+            raise ValueError('dataset_meta has no "keypoint_id2name": '
+                             'expected the layout of a model of MMPose')
+
+    @property
+    def keypoint_names(self) -> List[str]:
+        """list[str]: The K names of the keypoints, in order."""
+        names = self.dataset_meta['keypoint_id2name']
+        return [names[i] for i in range(len(names))]
+
+    def as_json(self) -> Dict[str, Any]:
+        """dict: Everything as plain values, with the versions of packages."""
+        layout = self.dataset_meta
+        content = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in ('dataset_meta', 'run')
+        }
+        content.update(
+            fps=float(self.fps),
+            frame_offsets=[int(offset) for offset in self.frame_offsets],
+            keypoint_names=self.keypoint_names,
+            skeleton=_table(layout.get('skeleton_links')),
+            keypoint_colours=_table(layout.get('keypoint_colors')),
+            skeleton_colours=_table(layout.get('skeleton_link_colors')),
+            coordinates='pixels of the upright frame, x to the right, y down',
+            versions=versions())
+        return content
+
+    def fingerprint(self) -> Optional[str]:
+        """str: What tells runs apart whose poses differ; None if nothing."""
+        if self.run is None:
+            return None
+        return fingerprint(self.input, self.name, self.run)
+
+
+def _table(rows: Optional[Sequence[Sequence[int]]]) -> List[List[int]]:
+    return [[int(value) for value in row]
+            for row in (() if rows is None else rows)]
+
+
+def option(default: Any,
+           help: str,
+           /,
+           *flag: str,
+           group: str = '',
+           **kwargs: Any) -> Any:
+    """A field of settings. With a flag it is an option of command lines, too,
+    in a group of them; ``kwargs`` are argparse's where its type and default
+    do not tell."""
+    return field(
+        default=default,
+        metadata=dict(flag=flag, help=help, group=group, kwargs=kwargs))
 
 
 @dataclass(frozen=True)
@@ -41,57 +143,63 @@ class OutputSettings:
     Args:
         pred_out_dir (Path, optional): Folder of the files in ``formats``.
             Defaults to None, none is written.
-        vis_out_dir (Path, optional): Folder of the overlay video. Defaults
-            to None, none is written.
-        formats (Sequence[str]): Some of ``'json'``, ``'csv'``,
-            ``'posetrack'`` and ``'coco'``. Defaults to ``('json', )``.
-        overlay (bool): Whether there is an overlay video in ``vis_out_dir``.
-            Defaults to ``True``.
-        report (bool): Whether there is a page to look at the results with,
-            in ``vis_out_dir`` or, without one, in ``pred_out_dir``. Defaults
-            to ``False``.
-        kpt_thr (float): Keypoints with a lower score are not drawn. Defaults
-            to 0.3.
-        trail (int): For how many frames trails are drawn. Defaults to 30.
-        draw_heatmap (bool): Whether heatmaps are drawn, which the poses must
-            have. Defaults to ``False``.
-        draw_motion (bool): Whether motion features are drawn, likewise.
-            Defaults to ``False``.
-        resume (bool): Whether to go on where an interrupted run with the
-            same fingerprint was. Defaults to ``False``.
+        vis_out_dir (Path, optional): Folder of the overlay video, and of the
+            page, which without it goes to ``pred_out_dir``. Defaults to None,
+            none is written.
+        formats, overlay, report, kpt_thr, trail, draw_heatmap, draw_motion,
+            resume: As of :class:`mmpose_tdmi.apis.InferenceSettings`.
 
     Raises:
         ValueError: If a format is unknown, or nothing would be written.
     """
-    pred_out_dir: Optional[Path] = None
-    vis_out_dir: Optional[Path] = None
-    formats: Sequence[str] = ('json', )
-    overlay: bool = True
-    report: bool = False
-    kpt_thr: float = 0.3
-    trail: int = 30
-    draw_heatmap: bool = False
-    draw_motion: bool = False
-    resume: bool = False
+    pred_out_dir: Union[str, Path, None] = option(
+        None, "where poses go; by default <out_dir>/predictions")
+    vis_out_dir: Union[str, Path, None] = option(
+        None, "where drawn videos go; by default <out_dir>/visualizations")
+    formats: Sequence[str] = option(
+        ('json', ),
+        'in which poses are written (default json)',
+        '--formats',
+        group='output',
+        nargs='+',
+        choices=list(EXPORTS))
+    overlay: bool = option(True, 'draw no video', '--no-video', group='output')
+    report: bool = option(
+        False, 'also write a page to look at', '--report', group='output')
+    kpt_thr: float = option(
+        .3,
+        'lowest score of keypoints drawn (default 0.3); all are in the json',
+        '--kpt-thr',
+        group='output')
+    draw_heatmap: bool = option(
+        False, 'draw the heatmaps', '--draw-heatmap', group='output')
+    draw_motion: bool = option(
+        False,
+        "draw the model's motion feature",
+        '--draw-motion',
+        group='output')
+    trail: int = option(30,
+                        'how many frames the trails of persons last; 0: none')
+    resume: bool = option(
+        False, 'go on where an interrupted run with the same settings was',
+        '--resume')
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.formats if name not in EXPORTS]
-        if unknown:
-            raise ValueError(f'formats {unknown} are not known, expected some '
-                             f'of {list(EXPORTS)}')
+        self.check_formats()
         if self.pred_out_dir is None and self.vis_out_dir is None:
             raise ValueError('neither pred_out_dir nor vis_out_dir is given: '
                              'there is nowhere to write to')
 
+    def check_formats(self) -> None:
+        """Raise if a format is not known."""
+        unknown = [name for name in self.formats if name not in EXPORTS]
+        if unknown:
+            raise ValueError(f'formats {unknown} are not known, expected some '
+                             f'of {list(EXPORTS)}')
+
     def files(self, name: str) -> Dict[str, Path]:
-        """Where the files of a video go.
-
-        Args:
-            name (str): The video's name.
-
-        Returns:
-            dict[str, Path]: By format, ``'overlay'`` and ``'report'``.
-        """
+        """Where the files of a video of that name go, by format,
+        ``'overlay'`` and ``'report'``."""
         found = {}
         if self.pred_out_dir is not None:
             for key in self.formats:
@@ -104,71 +212,13 @@ class OutputSettings:
             found['report'] = Path(folder) / f'{name}.html'
         return found
 
-
-class RunFolder:
-    """A folder that one process at a time works in.
-
-    The operating system gives the lock up when the process ends, however it
-    ends.
-
-    Args:
-        path (Path): The folder.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock: Optional[IO[str]] = None
-
-    def enter(self, header: Dict[str, Any], resume: bool) -> bool:
-        """Lock the folder and make it ready for a run.
-
-        Args:
-            header (dict): What the run is; plain values.
-            resume (bool): Whether to keep what an interrupted run with the
-                same header has left. Everything else is removed.
-
-        Returns:
-            bool: Whether something was kept.
-
-        Raises:
-            ValueError: If another process works in the folder.
-        """
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.path / 'lock').open('w')
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self.leave()
-            raise ValueError(f'{self.path}: another process is writing these '
-                             'results at this moment') from error
-        found = self.path / 'run.json'
-        if resume and _read(found) == header:
-            return True
-        for entry in self.path.iterdir():
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            elif entry.name != 'lock':
-                entry.unlink()
-        write_json(found, header)
-        return False
-
-    def leave(self) -> None:
-        """Give the lock up; the folder stays."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
-
-    def remove(self) -> None:
-        """Remove the folder and give the lock up."""
-        shutil.rmtree(self.path)
-        self.leave()
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding='utf-8'))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
+    def drawing(self) -> Dict[str, Any]:
+        """dict: Arguments of :class:`VideoDrawer`."""
+        return dict(
+            kpt_thr=self.kpt_thr,
+            trail=self.trail,
+            heatmap=self.draw_heatmap,
+            motion=self.draw_motion)
 
 
 class VideoResultWriter:
@@ -196,62 +246,52 @@ class VideoResultWriter:
             raise ValueError(f'{meta.name}: no result file is asked for')
         folder = Path(settings.pred_out_dir or settings.vis_out_dir)
         self._folder = RunFolder(folder / f'.{meta.name}.partial')
-        fingerprint = meta.fingerprint()
+        run = meta.fingerprint()
+        has_overlay, has_report = ('overlay' in self._files, 'report'
+                                   in self._files)
         kept = self._folder.enter(
             dict(
-                fingerprint=fingerprint,
-                overlay=self._overlay_settings(),
-                report='report' in self._files),
-            resume=settings.resume and fingerprint is not None)
+                fingerprint=run,
+                overlay=settings.drawing() if has_overlay else None,
+                report=has_report),
+            resume=settings.resume and run is not None)
         if kept:
             print_log(f'{meta.name}: going on with an interrupted run',
                       'current', logging.INFO)
         for path in self._files.values():
             _remove_leftovers(path)
-        self._open()
-
-    def _overlay_settings(self) -> Optional[Dict[str, Any]]:
-        settings = self.settings
-        return None if 'overlay' not in self._files else dict(
-            kpt_thr=settings.kpt_thr,
-            trail=settings.trail,
-            heatmap=settings.draw_heatmap,
-            motion=settings.draw_motion)
-
-    def _open(self) -> None:
-        meta, folder = self.meta, self._folder.path
+        folder = self._folder.path
         self._journal = Journal(folder / 'records.jsonl')
-        self._drawer: Optional[VideoDrawer] = None
-        self._overlay: Optional[VideoPieces] = None
-        self._report: Optional[ReportWriter] = None
-        if 'overlay' in self._files:
-            self._drawer = VideoDrawer(meta.dataset_meta,
-                                       **self._overlay_settings())
-            self._overlay = VideoPieces(folder / 'overlay', meta.fps)
-        if 'report' in self._files:
-            self._report = ReportWriter(folder / 'report', meta.fps,
-                                        meta.width, meta.height)
+        self._drawer = VideoDrawer(meta.dataset_meta, **settings.drawing())
+        self._overlay = VideoPieces(folder / 'overlay',
+                                    meta.fps) if has_overlay else None
+        self._report = ReportWriter(folder / 'report', meta.fps, meta.width,
+                                    meta.height) if has_report else None
+        self._pieces = [] if self._overlay is None else [self._overlay]
+        if self._report is not None:
+            self._pieces.append(self._report.pieces)
         self._begin = self._cut_to_common_end()
-        if self._drawer is not None:
-            for record in self.stored_frames():
-                self._drawer.remember(
-                    record['frame'],
-                    [person['track_id'] for person in record['persons']],
-                    [_corners(person['bbox']) for person in record['persons']])
-
-    def _pieces(self) -> List[VideoPieces]:
-        found = [] if self._overlay is None else [self._overlay]
-        return found if self._report is None else [*found, self._report.pieces]
+        if has_overlay:
+            self._draw_trails_again()
 
     def _cut_to_common_end(self) -> int:
         """Drop what journal and videos do not all have; where they end."""
-        parts: List[Any] = [self._journal, *self._pieces()]
+        parts: List[Any] = [self._journal, *self._pieces]
         while True:
             end = min(part.next_index for part in parts)
             if all(part.next_index == end for part in parts):
                 return end
             for part in parts:
                 part.cut(end)
+
+    def _draw_trails_again(self) -> None:
+        for record in self.stored_frames():
+            persons = record['persons']
+            boxes = [person['bbox'] for person in persons]
+            self._drawer.remember(record['frame'],
+                                  [person['track_id'] for person in persons],
+                                  [(x, y, x + w, y + h)
+                                   for x, y, w, h in boxes])
 
     @property
     def next_index(self) -> int:
@@ -264,26 +304,16 @@ class VideoResultWriter:
         return list(self._files.values())
 
     def stored_frames(self) -> Iterator[Dict[str, Any]]:
-        """The records that are stored already.
-
-        Yields:
-            dict: A frame's record, as in the json; in order.
-        """
+        """The frames' records, as in the json, that are stored already."""
         return self._journal.records()
 
-    def write(self,
-              poses: FramePoses,
-              image: np.ndarray,
-              file_name: Optional[str] = None,
-              image_id: Optional[int] = None) -> None:
+    def write(self, frame: FramePoses, image_id: Optional[int] = None) -> None:
         """Store a frame. Frames before :attr:`next_index` are passed over.
 
         Args:
-            poses (FramePoses): Its poses; indices ascend.
-            image (np.ndarray): (H, W, 3), uint8, BGR. One of another size
-                than the video's is fitted into it with black bars in the
-                videos; its poses stay in its own pixels.
-            file_name (str, optional): The frame's file.
+            frame (FramePoses): Its poses and its image; indices ascend. One
+                of another size than the video's is fitted into it with black
+                bars in the videos; its poses stay in its own pixels.
             image_id (int, optional): What an annotation file calls it; by
                 default its index stands for it in files that need one.
 
@@ -291,33 +321,28 @@ class VideoResultWriter:
             ValueError: If indices do not ascend, or a number is not finite.
             OSError: If the disk is full.
         """
-        if poses.index < self._begin:
+        if frame.index < self._begin:
             return
         meta = self.meta
-        height, width = image.shape[:2]
-        size = (width, height)
-        if size == (meta.width, meta.height):
-            size = None
-        self._journal.append(frame_record(poses, file_name, image_id, size))
-        time = frame_time(poses.index, poses.timestamp, meta.fps)
+        height, width = frame.image.shape[:2]
+        is_same = (width, height) == (meta.width, meta.height)
+        self._journal.append(
+            frame_record(frame, image_id, None if is_same else
+                         (width, height)))
+        time = frame_time(frame.index, frame.timestamp, meta.fps)
         if self._overlay is not None:
-            self.last_drawn = self._drawer.draw(poses, image)
+            self.last_drawn = self._drawer.draw(frame, frame.image)
             self._overlay.write(
-                poses.index, fit_frame(self.last_drawn, meta.width,
+                frame.index, fit_frame(self.last_drawn, meta.width,
                                        meta.height), time)
         if self._report is not None:
-            self._report.write(poses.index, image, time)
+            self._report.write(frame.index, frame.image, time)
 
     def close(self) -> List[Path]:
         """Put all result files in place.
 
-        Returns:
-            list[Path]: The files.
-
-        Raises:
-            ValueError: If no frame was written.
-            OSError: If the disk is full. Files that are in place by then stay
-                and what the others are made from is kept.
+        On a full disk, an OSError, files that are in place by then stay and
+        what the others are made from is kept.
         """
         try:
             written = self._publish()
@@ -345,7 +370,7 @@ class VideoResultWriter:
 
     def abort(self) -> None:
         """End without results; what was stored stays for ``resume``."""
-        for pieces in self._pieces():
+        for pieces in self._pieces:
             pieces.abort()
         self._journal.close()
         self._folder.leave()
@@ -362,15 +387,7 @@ class VideoResultWriter:
 
 def open_writers(meta: VideoMeta,
                  settings: OutputSettings) -> VideoResultWriter:
-    """Start writing the results of a video.
-
-    Args:
-        meta (VideoMeta): The video and how its poses come about.
-        settings (OutputSettings): What to write.
-
-    Returns:
-        VideoResultWriter: Takes the frames.
-    """
+    """Start writing the results of a video; see :class:`VideoResultWriter`."""
     return VideoResultWriter(meta, settings)
 
 
@@ -384,8 +401,3 @@ def _remove_leftovers(path: Path) -> None:
         for entry in path.parent.iterdir():
             if name.fullmatch(entry.name):
                 entry.unlink()
-
-
-def _corners(box: Sequence[float]) -> List[float]:
-    x, y, w, h = box
-    return [x, y, x + w, y + h]

@@ -77,6 +77,6 @@ def test_it_streams(config, checkpoint):
     box = TrackedBox(0, (20., 10., 70., 90.), 1.)
     frames = [TrackedFrame(i, i / 25, image, [box]) for i in range(6)]
     estimator = StreamingPoseEstimator(model)
-    poses = [pose for pose, _ in estimator.iterate_poses(frames)]
+    poses = list(estimator.iterate_poses(frames))
     assert [len(frame.persons) for frame in poses] == [1] * 6
     assert estimator.stats.passes_per_person_frame == 1

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from mmpose_tdmi.evaluation.functional import head_sizes
-from mmpose_tdmi.utils.video import VideoReader
+from mmpose_tdmi.video.decoding import open_frames
 from ..slices import SLICES
 
 #: How many joints of a drawn person are hidden in the key frame.
@@ -115,7 +115,7 @@ def video_subject(video: Path, title: str, key: int, bbox: Sequence[float],
     Returns:
         Subject: The person.
     """
-    reader = VideoReader(video)
+    reader = open_frames(video)
     first = max(0, key - reach)
     last = min(len(reader) - 1, key + reach)
     frames = [reader[index] for index in range(first, last + 1)]

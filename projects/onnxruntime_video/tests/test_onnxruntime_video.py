@@ -1,4 +1,4 @@
-"""projects/onnxruntime_video/onnxruntime_video.py against this package's streaming engine."""
+"""The example against the package: crops, decoding, poses, and alone."""
 import json
 import subprocess
 import sys
@@ -7,38 +7,43 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+import torch
 from mmpose.codecs import MSRAHeatmap, UDPHeatmap
 from mmpose.datasets.transforms import GetBBoxCenterScale, TopdownAffine
 
+from mmpose_tdmi.apis import VideoPoseInferencer
 from mmpose_tdmi.video import CropPolicy, StreamingPoseEstimator
 
 SIZES = dict(input_size=(64, 96), heatmap_size=(16, 24))
 
 
-@pytest.fixture(scope='module')
-def folder(exported):
-    return exported('tdmi', 'frame', 'window', 'clip')['window'].parent
-
-
-def expected_poses(model, video):
-    # the example's rule
-    policy = CropPolicy(0.05, 1.1, lookahead=0, renewal='recompute')
-    estimator = StreamingPoseEstimator(model, 'offline', crop_policy=policy)
-    return [{
-        p.box.track_id: p
-        for p in poses.persons
-    } for poses, _ in estimator.iterate_poses(video)], estimator.stats
+def assert_same_poses(found, expected):
+    """``found`` as the example has it, ``expected`` frames."""
+    distances = []
+    assert len(found) == len(expected)
+    for (index, _, poses), frame in zip(found, expected):
+        assert index == frame.index
+        persons = {p.box.track_id: p for p in frame.persons}
+        assert set(poses) == set(persons)
+        for track, (keypoints, scores) in poses.items():
+            distances += list(
+                np.linalg.norm(keypoints - persons[track].keypoints, axis=1))
+            np.testing.assert_allclose(
+                scores, persons[track].scores, atol=1e-3)
+    # pixels of a frame of 128 x 96
+    assert len(distances) == 17 * 18 and np.max(distances) < 0.01
 
 
 @pytest.mark.parametrize('padding', ['clamp', 'key_frame', 'released'])
 @pytest.mark.parametrize('flip_test', [True, False])
 def test_poses_are_the_engines(models, folder, example, video, padding,
                                flip_test, monkeypatch):
-    model = models('tdmi')
+    model = models('small')
     dataset = model.cfg.test_dataloader.dataset
     monkeypatch.setitem(dataset, 'padding', padding)
     monkeypatch.setitem(model.test_cfg, 'flip_test', flip_test)
-    expected, stats = expected_poses(model, video)
+    estimator = StreamingPoseEstimator(model)
+    expected = list(estimator.iterate_poses(video))
 
     graphs = example.Graphs(folder, batch_size=3, threads=1)
     graphs.meta.update(padding=padding, flip_test=flip_test)
@@ -50,21 +55,43 @@ def test_poses_are_the_engines(models, folder, example, video, padding,
         # as late as the window needs it, and no later
         assert len(found) == max(0, frame.index - 1)
     found += streaming.end()
+    assert [f[1] is frame.image
+            for f, frame in zip(found, video)] == [True] * 12
+    # crops are renewed at frames that windows share
+    assert estimator.stats.crops > 10
+    assert streaming.passes == estimator.stats.backbone_passes
+    assert_same_poses(found, expected)
 
-    assert [index for index, _, _ in found] == list(range(len(video)))
-    assert streaming.passes == stats.backbone_passes < 5 * stats.person_frames
-    distances = []
-    for (index, image, poses), persons in zip(found, expected):
-        assert image is video[index].image
-        assert set(poses) == set(persons)
-        for track, (keypoints, scores) in poses.items():
-            distances += list(
-                np.linalg.norm(keypoints - persons[track].keypoints, axis=1))
-            np.testing.assert_allclose(
-                scores, persons[track].scores, atol=1e-3)
-    assert len(distances) == 17 * stats.person_frames
-    # pixels of a frame of 128 x 96
-    assert np.max(distances) < 0.01
+
+def test_the_crop_rule_is_the_packages(example):
+    policy = CropPolicy()
+    assert (example.MAX_SHIFT, example.MAX_SCALE) == (policy.max_shift,
+                                                      policy.max_scale)
+
+
+def test_poses_are_the_inferencers(models, folder, example, video, clip, boxes,
+                                   tmp_path):
+    """The same video and the same boxes, as files."""
+    model = models('small')
+    model.cfg.dump(tmp_path / 'small.py')
+    torch.save(
+        dict(state_dict=model.state_dict(), meta={}), tmp_path / 'small.pth')
+    (tmp_path / 'boxes.json').write_text(json.dumps(boxes))
+    images = list(example.read_frames(clip)[0])
+    inferencer = VideoPoseInferencer(
+        tmp_path / 'small.py', tmp_path / 'small.pth', device='cpu')
+    expected = [
+        result.poses
+        for result in inferencer(images, boxes=tmp_path / 'boxes.json')
+    ]
+
+    streaming = example.StreamingPoses(example.Graphs(folder, threads=1))
+    by_frame = example.read_boxes(tmp_path / 'boxes.json')
+    found = []
+    for index, image in enumerate(images):
+        found += streaming.add(image, by_frame[index])
+    found += streaming.end()
+    assert_same_poses(found, expected)
 
 
 @pytest.mark.parametrize('codec, meta', [
@@ -108,21 +135,7 @@ def test_crops_are_the_hosts(example, video, use_udp, box):
     assert difference.max() <= 8 and difference.mean() < 0.05
 
 
-def test_runs_without_openmmlab(repository, folder, video, tmp_path):
-    source = tmp_path / 'clip.avi'
-    writer = cv2.VideoWriter(
-        str(source), cv2.VideoWriter_fourcc(*'MJPG'), 12, (128, 96))
-    boxes = []
-    for frame in video:
-        writer.write(frame.image)
-        for box in frame.persons:
-            x1, y1, x2, y2 = box.bbox
-            boxes.append({
-                'image_id': frame.index,
-                'bbox': [x1, y1, x2 - x1, y2 - y1],
-                'track_id': box.track_id
-            })
-    writer.release()
+def test_runs_without_openmmlab(script, folder, video, clip, boxes, tmp_path):
     (tmp_path / 'boxes.json').write_text(json.dumps(boxes))
     code = ('import runpy, sys; sys.argv = sys.argv[1:]; '
             'runpy.run_path(sys.argv[0], run_name="__main__"); '
@@ -130,8 +143,8 @@ def test_runs_without_openmmlab(repository, folder, video, tmp_path):
             '"mmpose_tdmi"} & {m.split(".")[0] for m in sys.modules}))')
     done = subprocess.run([
         sys.executable, '-c', code,
-        str(repository / 'examples' / 'onnxruntime_video.py'),
-        str(source), '--graphs', folder, '--boxes', tmp_path / 'boxes.json',
+        str(script),
+        str(clip), '--graphs', folder, '--boxes', tmp_path / 'boxes.json',
         '--out-video', tmp_path / 'out.mp4', '--out-json',
         tmp_path / 'out.json', '--kpt-thr', '0', '--threads', '1'
     ],
@@ -158,42 +171,34 @@ def test_runs_without_openmmlab(repository, folder, video, tmp_path):
     assert not list(tmp_path.glob('.partial*'))
 
 
-def test_boxes_of_other_frames(example, folder, tmp_path):
-    source = tmp_path / 'clip.avi'
-    writer = cv2.VideoWriter(
-        str(source), cv2.VideoWriter_fourcc(*'MJPG'), 12, (128, 96))
-    for _ in range(3):
-        writer.write(np.zeros((96, 128, 3), np.uint8))
-    writer.release()
+def test_boxes_of_other_frames(example, folder, clip, tmp_path):
     boxes = tmp_path / 'boxes.json'
     # ids of a data set in place of frame indices
     boxes.write_text(
-        json.dumps([{
-            'image_id': 95000000003,
-            'bbox': [1, 2, 30, 40]
-        }]))
+        json.dumps([dict(image_id=95000000003, bbox=[1, 2, 30, 40])]))
     out = tmp_path / 'out.mp4'
-    arguments = [source, '--graphs', folder, '--boxes', boxes]
+    arguments = [clip, '--graphs', folder, '--boxes', boxes]
     arguments += ['--out-video', out]
-    with pytest.raises(ValueError, match='below 3 .*95000000003'):
+    with pytest.raises(ValueError, match='below 12 .*95000000003'):
         example.run(example.parse_args([str(a) for a in arguments]))
     assert not out.exists() and not list(tmp_path.glob('.partial*'))
 
 
-def test_bad_input(example, folder, exported, tmp_path):
+def test_bad_input(example, folder, tmp_path):
     with pytest.raises(FileNotFoundError, match='frame.onnx'):
         example.Graphs(tmp_path)
-    (tmp_path / 'frame.onnx').write_bytes((folder / 'frame.onnx').read_bytes())
-    other = exported('dcpose', 'window', deform_conv='operator')['window']
-    (tmp_path / 'window.onnx').write_bytes(other.read_bytes())
+    frame, window = (
+        onnx.load(folder / f'{name}.onnx') for name in ('frame', 'window'))
+    weights = next(p for p in window.metadata_props if p.key == 'weights')
+    own, weights.value = weights.value, '"0"'
+    onnx.save(frame, tmp_path / 'frame.onnx')
+    onnx.save(window, tmp_path / 'window.onnx')
     with pytest.raises(ValueError, match='different weights'):
         example.Graphs(tmp_path)
     # graphs of one model for inputs of other sizes, say
-    proto = onnx.load(tmp_path / 'window.onnx')
-    own = onnx.load(tmp_path / 'frame.onnx')
-    del proto.metadata_props[:]
-    proto.metadata_props.extend(own.metadata_props)
-    onnx.save(proto, tmp_path / 'window.onnx')
+    weights.value = own
+    window.graph.input[0].type.tensor_type.shape.dim[2].dim_param = 'any'
+    onnx.save(window, tmp_path / 'window.onnx')
     with pytest.raises(ValueError, match='gives maps of the shapes .*takes'):
         example.Graphs(tmp_path)
     boxes = tmp_path / 'boxes.json'

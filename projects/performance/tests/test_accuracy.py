@@ -7,7 +7,7 @@ import pytest
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 from mmpose_tdmi.datasets import PoseTrack18SequenceDataset
-from mmpose_tdmi.video import Crop, FramePoses, PersonPose, StreamingStats
+from mmpose_tdmi.video import Crop, PersonPose, StreamingStats
 from projects.performance.accuracy import (estimate_videos, mean_distances,
                                            posetrack_ap)
 from projects.performance.annotated_video import load_annotated_videos
@@ -46,7 +46,7 @@ class Truth:
                     PersonPose(box, joints[:, :2] + [self._moved, 0],
                                np.ones(17), Crop((0, 0), (1, 1))))
                 self.stats.person_frames += 1
-            yield FramePoses(frame.index, persons), frame.image
+            yield frame.with_persons(persons)
 
 
 def test_videos_are_those_of_the_file(videos, ann_file):

@@ -156,20 +156,15 @@ def shared_crops(run_tool, repository, tmp_path, small_clips):
 
 def test_shared_crops(shared_crops):
     default = CropPolicy()
-    assert default.renewal == 'warp'
     report = shared_crops(
-        '0:1:0:recompute', '0.5:2:8:recompute',
-        f'{default.max_shift}:{default.max_scale}:{default.lookahead}')
+        '0:1', '0.5:2', f'{default.max_shift}:{default.max_scale}')
     assert ['by 0 of' in table.title
             for table in report.tables] == [True, False]
     for table in report.tables:
         naive, none, lenient, moved = numbers(table, 'passes per person-frame')
         assert naive == 5
-        assert none > 3 and lenient < 2 and moved < 2
-        # without tolerance a crop for every box, seen by all of its window
-        assert numbers(table, 'change')[1] == '+0.00'
-        assert numbers(table, 'pixels')[1] == pytest.approx(0, abs=0.02)
-        assert min(numbers(table, 'pixels')[2:]) > 0.02
+        assert max(none, lenient, moved) < 2
+        assert min(numbers(table, 'pixels')[1:]) > 0.02
         _, none, lenient, moved = numbers(table, 'frames per crop')
         assert 1 <= none <= moved < lenient
     # of the default, in the worse table
@@ -182,6 +177,6 @@ def test_shared_crops(shared_crops):
 def test_shared_crops_names_what_is_wrong(shared_crops, tmp_path):
     with pytest.raises(SystemExit, match='weights.pth'):
         shared_crops('0:1', weights=tmp_path / 'missing/weights.pth')
-    for policy in ('0.1', '0.1:x', '0.1:1.1:2:forget', '1:1:1:warp:1'):
+    for policy in ('0.1', '0.1:x', '0.1:1.1:2'):
         with pytest.raises(SystemExit, match=f'--policies.*{policy}'):
             shared_crops(policy, weights=tmp_path)

@@ -1,5 +1,6 @@
 """Made-up poses, and what the writers need to know of them."""
 from fractions import Fraction
+from typing import Optional
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ def _image_of(index: int) -> np.ndarray:
     return np.full((HEIGHT, WIDTH, 3), 30 + 4 * (index % 50), np.uint8)
 
 
-def _poses_of(index: int, num_persons: int = 2) -> FramePoses:
+def _poses_of(index: int,
+              num_persons: int = 2,
+              file_name: Optional[str] = None) -> FramePoses:
     """Persons that walk to the right; nobody in every seventh frame."""
     rng = np.random.default_rng(index)
     persons = []
@@ -34,7 +37,12 @@ def _poses_of(index: int, num_persons: int = 2) -> FramePoses:
                 crop=Crop((x + 10, y + 20), (30., 40.)),
                 heatmaps=rng.uniform(0, 1, (NUM_KEYPOINTS, 16, 12)),
                 motion=rng.uniform(-1, 1, (8, 16, 12))))
-    return FramePoses(index, persons, float(index / FPS))
+    return FramePoses(
+        index,
+        float(index / FPS),
+        _image_of(index),
+        persons,
+        file_name=file_name)
 
 
 @pytest.fixture(scope='session')
@@ -83,7 +91,8 @@ def make_meta(tmp_path, dataset_meta):
                     frame_offsets=[-2, -1, 0, 1, 2],
                     padding='edge',
                     mode='offline',
-                    boxes=dict(file='boxes.json')),
+                    boxes=dict(file='boxes.json'),
+                    run=dict(weights='a')),
                 **changes
             })
 

@@ -13,7 +13,7 @@ from mmpose_tdmi.evaluation.functional.files import read_predictions
 from mmpose_tdmi.evaluation.metrics.predictions import write_predictions
 from mmpose_tdmi.video.results import load_results, results_schema
 from mmpose_tdmi.video.results.exports import EXPORTS, FORMAT, frame_record
-from mmpose_tdmi.video.results.pieces import Journal
+from mmpose_tdmi.video.results.resume import Journal
 
 INDICES = [0, 1, 2, 4, 5, 6, 7]  # frame 3 did not decode, 6 has nobody
 
@@ -22,7 +22,8 @@ INDICES = [0, 1, 2, 4, 5, 6, 7]  # frame 3 did not decode, 6 has nobody
 def journal(tmp_path, poses_of):
     journal = Journal(tmp_path / 'records.jsonl')
     for index in INDICES:
-        journal.append(frame_record(poses_of(index), f'{index:06d}.jpg'))
+        journal.append(
+            frame_record(poses_of(index, file_name=f'{index:06d}.jpg')))
     return journal
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mmpose_tdmi.video.results.pieces import Journal
+from mmpose_tdmi.video.results.resume import Journal
 
 
 def record(index: int) -> dict:

@@ -5,8 +5,8 @@ import av
 import numpy as np
 import pytest
 
-from mmpose_tdmi.utils.video import VideoReader
-from mmpose_tdmi.video.results.pieces import VideoPieces, fit_frame, frame_time
+from mmpose_tdmi.apis import open_frames
+from mmpose_tdmi.video.results.resume import VideoPieces, fit_frame, frame_time
 
 FPS = Fraction(30000, 1001)
 
@@ -17,8 +17,8 @@ def times_of(path):
 
 
 def brightness(path):
-    with VideoReader(path) as reader:
-        return [frame.mean() for _, frame in reader]
+    reader = open_frames(path)
+    return [frame.mean() for _, frame in reader]
 
 
 def test_joined_pieces_are_one_video(tmp_path, image_of):
@@ -27,9 +27,9 @@ def test_joined_pieces_are_one_video(tmp_path, image_of):
         pieces.write(index, image_of(index), index / FPS)
     pieces.publish(tmp_path / 'a.mp4')
     assert len(list((tmp_path / 'pieces').iterdir())) == 4
-    with VideoReader(tmp_path / 'a.mp4') as reader:
-        assert reader.fps == FPS and len(reader) == 34
-        assert reader.size == (96, 64)
+    reader = open_frames(tmp_path / 'a.mp4')
+    assert reader.fps == FPS and len(reader) == 34
+    assert reader.size == (96, 64)
     np.testing.assert_allclose(
         times_of(tmp_path / 'a.mp4'), [float(i / FPS) for i in range(34)])
     np.testing.assert_allclose(
@@ -67,8 +67,8 @@ def test_pieces_of_any_length(tmp_path, image_of):
         index += 1
         pieces.abort()
     pieces.publish(tmp_path / 'a.mp4')
-    with VideoReader(tmp_path / 'a.mp4') as reader:
-        assert reader.fps == FPS and len(reader) == 47
+    reader = open_frames(tmp_path / 'a.mp4')
+    assert reader.fps == FPS and len(reader) == 47
     np.testing.assert_allclose(
         times_of(tmp_path / 'a.mp4'), [float(i / FPS) for i in range(47)])
 

@@ -10,8 +10,8 @@ from mmpose_tdmi.video.results.exports import frame_record
 
 
 def test_everything_of_a_frame(poses_of, fps):
-    poses = poses_of(5)
-    record = frame_record(poses, 'a/5.jpg', 77, (40, 30))
+    poses = poses_of(5, file_name='a/5.jpg')
+    record = frame_record(poses, 77, (40, 30))
     assert json.loads(json.dumps(record)) == record
     assert record['frame'] == 5 and record['file_name'] == 'a/5.jpg'
     assert record['image_id'] == 77 and record['size'] == [40, 30]

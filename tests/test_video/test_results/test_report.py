@@ -13,10 +13,7 @@ import pytest
 
 from mmpose_tdmi.video import FramePoses
 from mmpose_tdmi.video.results import OutputSettings, open_writers
-from mmpose_tdmi.video.results import report as page_data
-from mmpose_tdmi.video.results import report as report_package
-from mmpose_tdmi.video.results import report as report_writer
-from mmpose_tdmi.video.results import write_report
+from mmpose_tdmi.video.results import report, write_report
 from mmpose_tdmi.video.results.exports import frame_record
 from mmpose_tdmi.visualization.drawers import ID_COLOURS
 
@@ -25,7 +22,7 @@ NASTY = '<b>"x"& <!-- <script> alert(1)\u2028 ]]>'
 
 
 @pytest.fixture
-def make_page(tmp_path, make_meta, poses_of, image_of):
+def make_page(tmp_path, make_meta, poses_of):
     """``make_page(num_frames=12, **meta)`` returns the page's path."""
 
     def make(num_frames: int = 12, **changes) -> Path:
@@ -33,7 +30,7 @@ def make_page(tmp_path, make_meta, poses_of, image_of):
         meta = make_meta(**{'name': 'walk', **changes})
         with open_writers(meta, settings) as writer:
             for index in range(num_frames):
-                writer.write(poses_of(index), image_of(index))
+                writer.write(poses_of(index))
         return tmp_path / 'out' / f'{meta.name}.html'
 
     return make
@@ -116,8 +113,7 @@ def test_everything_is_escaped(make_page):
 
 
 def test_a_large_video_lies_beside_the_page(make_page, monkeypatch, tmp_path):
-    monkeypatch.setattr(report_writer.ReportWriter.__init__, '__defaults__',
-                        (100, ))
+    monkeypatch.setattr(report.ReportWriter.__init__, '__defaults__', (100, ))
     path = make_page(name='a b#1?')
     assert read(path).all('video')[0]['src'] == 'a%20b%231%3F.report.mp4'
     assert (tmp_path / 'out/a b#1?.report.mp4').stat().st_size > 100
@@ -128,10 +124,11 @@ def test_long_videos_are_thinned(make_meta, poses_of):
     for index, record in enumerate(records):
         record.update(frame=index, timestamp=None)
     meta = make_meta()
-    seen = page_data.look_over(records, meta.fps)
-    assert seen.num_persons == 20
+    seen = report.look_over(lambda: iter(records), meta.fps)
+    assert seen['num_persons'] == 20
     text = ''.join(
-        page_data.page_data(meta.as_json(), seen, records, .3, max_persons=7))
+        report.page_data(
+            meta.as_json(), seen, lambda: iter(records), .3, max_persons=7))
     data = json.loads(text)
     assert data['step'] == 3
     assert [f is not None for f in data['frames']] == \
@@ -139,11 +136,11 @@ def test_long_videos_are_thinned(make_meta, poses_of):
     assert len(data['times']) == 10 and data['tracks'][0] == [3, 0, 9, 10]
 
 
-def test_a_page_of_finished_results(tmp_path, make_meta, poses_of, image_of):
+def test_a_page_of_finished_results(tmp_path, make_meta, poses_of):
     settings = OutputSettings(tmp_path / 'p', tmp_path / 'v')
     with open_writers(make_meta(), settings) as writer:
         for index in range(5):
-            writer.write(poses_of(index), image_of(index))
+            writer.write(poses_of(index))
     out = tmp_path / 'walk.html'
     write_report(tmp_path / 'p/walk.json', tmp_path / 'v/walk.mp4', out)
     assert read(out).all('video')[0]['src'].startswith('data:video/mp4')
@@ -155,7 +152,7 @@ def test_a_page_of_finished_results(tmp_path, make_meta, poses_of, image_of):
 
 
 def test_all_parts_are_in_the_package():
-    folder = Path(report_package.__file__).parent / 'page'
+    folder = Path(report.__file__).parent / 'page'
     assert {path.name
             for path in folder.iterdir()} == {
                 'page.html', 'page.css', 'state.js', 'stage.js', 'player.js',
@@ -236,8 +233,8 @@ def test_a_page_without_video_in_a_browser(tmp_path, make_meta, poses_of,
     settings = OutputSettings(tmp_path / 'p')
     with open_writers(make_meta(), settings) as writer:
         for index in range(5):
-            writer.write(poses_of(index), image_of(index))
-        writer.write(FramePoses(9), image_of(9))
+            writer.write(poses_of(index))
+        writer.write(FramePoses(9, image=image_of(9)))
     page = tmp_path / 'walk.html'
     write_report(tmp_path / 'p/walk.json', None, page)
     dom = browse(page.as_uri() + '#frame=9', '--dump-dom')

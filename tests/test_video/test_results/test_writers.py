@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,13 +17,12 @@ import jsonschema
 import numpy as np
 import pytest
 
-from mmpose_tdmi.utils.video import VideoReader
-from mmpose_tdmi.video import FramePoses
+from mmpose_tdmi.apis import open_frames
 from mmpose_tdmi.video.results import (OutputSettings, VideoResultWriter,
                                        load_results, open_writers,
                                        results_schema)
 from mmpose_tdmi.video.results import writers as writers_module
-from mmpose_tdmi.video.results.pieces import VideoPieces
+from mmpose_tdmi.video.results.resume import VideoPieces
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def fill(image_of, poses_of):
 
     def write(writer: VideoResultWriter, first: int, stop: int) -> None:
         for index in range(first, stop):
-            writer.write(poses_of(index), image_of(index), f'{index}.jpg')
+            writer.write(poses_of(index, file_name=f'{index}.jpg'))
 
     return write
 
@@ -92,9 +92,9 @@ def test_a_whole_run(tmp_path, make_meta, settings, fill, fps):
     content = load_results(tmp_path / 'out/predictions/walk.json')
     jsonschema.validate(content, results_schema())
     assert [frame['frame'] for frame in content['frames']] == list(range(20))
-    with VideoReader(tmp_path / 'out/visualizations/walk.mp4') as reader:
-        assert len(reader) == 20 and reader.size == (96, 64)
-        assert reader.fps == fps
+    reader = open_frames(tmp_path / 'out/visualizations/walk.mp4')
+    assert len(reader) == 20 and reader.size == (96, 64)
+    assert reader.fps == fps
 
 
 def test_permissions_are_the_usual_ones(tmp_path, make_meta, settings, fill):
@@ -128,14 +128,14 @@ def test_an_error_publishes_nothing_and_can_be_gone_on_with(
         name: (tmp_path / 'out' / name).read_bytes()
         for name in ALL_FILES[:4]
     }
-    with VideoReader(tmp_path / 'out/visualizations/walk.mp4') as reader:
-        drawn = [frame for _, frame in reader]
+    reader = open_frames(tmp_path / 'out/visualizations/walk.mp4')
+    drawn = [frame for _, frame in reader]
     with open_writers(make_meta(), settings()) as writer:
         fill(writer, 0, 20)
     for name, content in resumed.items():
         assert (tmp_path / 'out' / name).read_bytes() == content, name
-    with VideoReader(tmp_path / 'out/visualizations/walk.mp4') as reader:
-        whole = [frame for _, frame in reader]
+    reader = open_frames(tmp_path / 'out/visualizations/walk.mp4')
+    whole = [frame for _, frame in reader]
     assert len(drawn) == len(whole) == 20
     # pieces are encoded by themselves; the trails are there in both
     difference = np.abs(np.subtract(drawn, whole, dtype=int))
@@ -146,7 +146,7 @@ def test_other_settings_start_anew(tmp_path, make_meta, settings, fill):
     writer = open_writers(make_meta(), settings())
     fill(writer, 0, 5)
     writer.abort()
-    for meta, changes in ((make_meta(mode='online'), {}),
+    for meta, changes in ((make_meta(run=dict(weights='b')), {}),
                           (make_meta(), dict(trail=3)), (make_meta(),
                                                          dict(resume=False))):
         again = open_writers(meta, settings(**{'resume': True, **changes}))
@@ -173,13 +173,13 @@ def test_one_process_at_a_time(make_meta, settings, fill):
 KILLED = '''
 import pickle, sys
 from mmpose_tdmi.video.results import OutputSettings, open_writers
-from mmpose_tdmi.video.results.pieces import VideoPieces
+from mmpose_tdmi.video.results.resume import VideoPieces
 VideoPieces.__init__.__defaults__ = (8, *VideoPieces.__init__.__defaults__[1:])
 with open(sys.argv[1], 'rb') as file:
     meta, settings, frames = pickle.load(file)
 writer = open_writers(meta, settings)
-for i, (poses, image) in enumerate(frames):
-    writer.write(poses, image, f'{poses.index}.jpg')
+for i, frame in enumerate(frames):
+    writer.write(frame)
     print(i, flush=True)
 sys.stdin.read()
 '''
@@ -187,7 +187,7 @@ sys.stdin.read()
 
 def test_killed_at_any_time(tmp_path, make_meta, settings, fill, poses_of,
                             image_of, short_pieces):
-    frames = [(poses_of(i), image_of(i)) for i in range(21)]
+    frames = [poses_of(i, file_name=f'{i}.jpg') for i in range(21)]
     job = tmp_path / 'job.pickle'
     job.write_bytes(pickle.dumps((make_meta(), settings(), frames)))
     process = subprocess.Popen(
@@ -215,8 +215,8 @@ def test_killed_at_any_time(tmp_path, make_meta, settings, fill, poses_of,
     content = load_results(tmp_path / 'out/predictions/walk.json')
     assert [frame['frame'] for frame in content['frames']] == list(range(30))
     assert content['frames'][3]['file_name'] == '3.jpg'
-    with VideoReader(tmp_path / 'out/visualizations/walk.mp4') as reader:
-        assert len(reader) == 30
+    reader = open_frames(tmp_path / 'out/visualizations/walk.mp4')
+    assert len(reader) == 30
 
 
 def test_without_videos_no_frame_is_lost(tmp_path, make_meta, fill):
@@ -270,7 +270,7 @@ def test_a_disk_that_is_full_while_a_video_is_drawn(tmp_path, make_meta,
         with pytest.raises(OSError, match='too large.*overlay'):
             with writer:
                 for index, image in enumerate(noise):
-                    writer.write(poses_of(index), image)
+                    writer.write(replace(poses_of(index), image=image))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     left = files_in(tmp_path / 'out')
@@ -280,9 +280,9 @@ def test_a_disk_that_is_full_while_a_video_is_drawn(tmp_path, make_meta,
                                             resume=True)) as writer:
         assert writer.next_index == 0
         for index, image in enumerate(noise):
-            writer.write(poses_of(index), image)
-    with VideoReader(tmp_path / 'out/visualizations/walk.mp4') as reader:
-        assert len(reader) == 20
+            writer.write(replace(poses_of(index), image=image))
+    reader = open_frames(tmp_path / 'out/visualizations/walk.mp4')
+    assert len(reader) == 20
 
 
 def test_leftovers_of_a_killed_process_go(tmp_path, make_meta, settings, fill):
@@ -309,13 +309,16 @@ def test_no_frame_at_all(tmp_path, make_meta, settings):
 
 def test_a_frame_of_another_size(tmp_path, make_meta, settings, poses_of):
     with open_writers(make_meta(), settings()) as writer:
-        writer.write(poses_of(0), np.zeros((64, 96, 3), np.uint8))
-        writer.write(poses_of(1), np.full((64, 48, 3), 200, np.uint8))
+        for index, image in enumerate([
+                np.zeros((64, 96, 3), np.uint8),
+                np.full((64, 48, 3), 200, np.uint8)
+        ]):
+            writer.write(replace(poses_of(index), image=image))
     content = load_results(tmp_path / 'out/predictions/walk.json')
     assert 'size' not in content['frames'][0]
     assert content['frames'][1]['size'] == [48, 64]
-    with VideoReader(tmp_path / 'out/visualizations/walk.mp4') as reader:
-        second = reader[1]
+    reader = open_frames(tmp_path / 'out/visualizations/walk.mp4')
+    second = reader[1]
     assert second.shape == (64, 96, 3)
     assert second[:, :20].mean() < 20 and second[55:, 40:60].mean() > 180
 
@@ -324,8 +327,8 @@ def test_holes_keep_the_times(tmp_path, make_meta, settings, poses_of,
                               image_of):
     with open_writers(make_meta(fps=Fraction(10)), settings()) as writer:
         for index in (0, 1, 5):
-            poses = FramePoses(index, poses_of(0).persons, index / 10)
-            writer.write(poses, image_of(index))
+            writer.write(
+                replace(poses_of(0), index=index, timestamp=index / 10))
     with av.open(str(tmp_path / 'out/visualizations/walk.mp4')) as file:
         times = [frame.time for frame in file.decode(video=0)]
     assert times == pytest.approx([0, .1, .5])
@@ -342,7 +345,7 @@ def test_frame_that_cannot_be_stored(tmp_path, make_meta, settings, poses_of,
     with pytest.raises(ValueError, match='ascend'):
         with open_writers(make_meta(), settings()) as writer:
             fill(writer, 0, 3)
-            writer.write(poses_of(1), image_of(1))
+            writer.write(poses_of(1))
 
 
 def test_drawn_frame_is_at_hand(make_meta, settings, fill, image_of):

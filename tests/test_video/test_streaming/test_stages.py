@@ -5,7 +5,7 @@ import pytest
 
 from mmpose_tdmi.utils.stages import StageTimes, stage
 from mmpose_tdmi.video import StreamingPoseEstimator
-from projects.performance.still_video import still_video
+from .conftest import make_video
 
 
 class Clock:
@@ -95,6 +95,6 @@ def test_kernels_are_waited_for():
 def test_the_estimators_stages(models, mode):
     estimator = StreamingPoseEstimator(models(), mode)
     with StageTimes() as times:
-        list(estimator.iterate_poses(still_video(3, 1, (160, 120))))
+        list(estimator.iterate_poses(make_video(3)))
     assert set(times.seconds) == {'crop', 'backbone', 'neck_head', 'keypoints'}
     assert all(value > 0 for value in times.seconds.values())

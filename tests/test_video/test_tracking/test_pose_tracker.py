@@ -39,11 +39,12 @@ def moved(bbox, dx):
 
 def test_poses_tell_people_in_the_same_place_apart():
     frames = [
-        FramePoses(0,
-                   [person(0), person(1, moved(BOX, 4), REACHING)]),
+        FramePoses(0, persons=[person(0),
+                               person(1, moved(BOX, 4), REACHING)]),
         # they have changed places, to within the boxes' noise
-        FramePoses(1, [person(0, shape=REACHING),
-                       person(1, moved(BOX, 4))]),
+        FramePoses(
+            1, persons=[person(0, shape=REACHING),
+                        person(1, moved(BOX, 4))]),
     ]
     tracker = PoseTracker()
     assert ids(tracker.observe(frames[0])) == [0, 1]
@@ -57,12 +58,16 @@ def test_motion_decides_between_those_in_reach():
     frames = [
         FramePoses(
             0,
-            [person(0, motion=direction(0)),
-             person(1, motion=direction(1))]),
+            persons=[
+                person(0, motion=direction(0)),
+                person(1, motion=direction(1))
+            ]),
         FramePoses(
             1,
-            [person(0, motion=direction(1)),
-             person(1, motion=direction(0))])
+            persons=[
+                person(0, motion=direction(1)),
+                person(1, motion=direction(0))
+            ])
     ]
     tracker = PoseTracker(motion_weight=0.3)
     assert tracker.needs_motion
@@ -72,22 +77,22 @@ def test_motion_decides_between_those_in_reach():
 
 def test_motion_brings_nobody_from_afar():
     tracker = PoseTracker(motion_weight=10.)
-    tracker.observe(FramePoses(0, [person(0, motion=direction(0))]))
+    tracker.observe(FramePoses(0, persons=[person(0, motion=direction(0))]))
     far = person(0, moved(BOX, 400), motion=direction(0))
-    assert ids(tracker.observe(FramePoses(1, [far]))) == [1]
+    assert ids(tracker.observe(FramePoses(1, persons=[far]))) == [1]
 
 
 def test_poses_without_motion_feature():
     tracker = PoseTracker(motion_weight=0.3)
     with pytest.raises(ValueError, match='frame 4.*output_motion=True'):
-        tracker.observe(FramePoses(4, [person(0)]))
+        tracker.observe(FramePoses(4, persons=[person(0)]))
     assert not PoseTracker().needs_motion
 
 
 def test_nothing_but_the_identity_changes():
     tracker = PoseTracker()
     pose = person(7)
-    given = FramePoses(0, [pose], timestamp=0.5)
+    given = FramePoses(0, persons=[pose], timestamp=0.5)
     found = tracker.observe(given)
     assert ids(given) == [7] and ids(found) == [0]
     assert found.timestamp == 0.5 and found.index == 0
@@ -106,42 +111,46 @@ def test_boxes_get_provisional_identities_meanwhile():
         carried = tracker.carry(index)
         assert [b.track_id for b in carried] == [0, 1]
     for index in range(10):
-        poses = FramePoses(index, [person(0), person(1, moved(BOX, 300))])
+        poses = FramePoses(
+            index, persons=[person(0), person(1, moved(BOX, 300))])
         assert ids(tracker.observe(poses)) == [0, 1]
 
 
 def test_short_occlusion():
     tracker = PoseTracker(max_age=12)
     for i in range(8):
-        poses = FramePoses(i, [person(0, moved(BOX, 10 * i))])
+        poses = FramePoses(i, persons=[person(0, moved(BOX, 10 * i))])
         assert ids(tracker.observe(poses)) == [0]
     for i in range(8, 16):
         assert tracker.observe(FramePoses(i)).persons == []
     # the box tracker has taken the person for somebody new
-    poses = FramePoses(16, [person(3, moved(BOX, 160))])
+    poses = FramePoses(16, persons=[person(3, moved(BOX, 160))])
     assert ids(tracker.observe(poses)) == [0]
-    assert ids(tracker.observe(FramePoses(30, [person(3)]))) == [1]
+    assert ids(tracker.observe(FramePoses(30, persons=[person(3)]))) == [1]
 
 
 def test_unreliable_poses_leave_the_boxes_to_decide():
     tracker = PoseTracker()
     for i in range(3):
         poses = FramePoses(
-            i, [person(0, scores=0.),
-                person(1, moved(BOX, 200), scores=0.)])
+            i,
+            persons=[
+                person(0, scores=0.),
+                person(1, moved(BOX, 200), scores=0.)
+            ])
         assert ids(tracker.observe(poses)) == [0, 1]
 
 
 def test_reset_and_order():
     tracker = PoseTracker()
     tracker.update(4, np.array([BOX]), np.ones(1))
-    tracker.observe(FramePoses(4, [person(0)]))
+    tracker.observe(FramePoses(4, persons=[person(0)]))
     with pytest.raises(ValueError, match='frame 4 after 4'):
-        tracker.observe(FramePoses(4, []))
+        tracker.observe(FramePoses(4, persons=[]))
     tracker.reset()
     far = moved(BOX, 300)
     assert tracker.update(0, np.array([far]), np.ones(1))[0].track_id == 0
-    assert ids(tracker.observe(FramePoses(0, [person(0, far)]))) == [0]
+    assert ids(tracker.observe(FramePoses(0, persons=[person(0, far)]))) == [0]
 
 
 @pytest.mark.parametrize('options', [

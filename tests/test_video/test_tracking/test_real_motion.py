@@ -6,9 +6,7 @@ import pytest
 
 from mmpose_tdmi.video import Crop, FramePoses, PersonPose
 from mmpose_tdmi.video.tracking import build_tracker
-from projects.performance.simulated_detector import (DetectorFaults,
-                                                     SimulatedDetector)
-from projects.performance.tracking_measurement import carried_overlaps
+from mmpose_tdmi.video.tracks import box_iou
 
 
 @pytest.fixture(params=['drink', 'push'])
@@ -28,28 +26,40 @@ def persons(shared_clips, request):
     return found
 
 
-def poses_of(index, boxes, detected):
+def detect(people, rng, jitter=0.04, miss=0.1):
+    """Some of the people, in any order, and their boxes, which tremble."""
+    found = [p for p in people if rng.random() >= miss]
+    rng.shuffle(found)
+    xywh = np.reshape([p['bbox'] for p in found], (-1, 4))
+    low, size = xywh[:, :2], xywh[:, 2:]
+    noise = jitter * rng.standard_normal((len(found), 2, 2))
+    return found, np.hstack(
+        [low + noise[:, 0] * size, low + size + noise[:, 1] * size])
+
+
+def poses_of(index, boxes, people):
     """The annotated poses for a tracker's boxes."""
-    found = []
-    for box, person in zip(boxes, detected.persons):
-        joints = np.reshape(person['keypoints'], (-1, 3))
-        found.append(
-            PersonPose(box, joints[:, :2], joints[:, 2], Crop((0, 0), (1, 1))))
-    return FramePoses(index, found)
+    joints = [np.reshape(p['keypoints'], (-1, 3)) for p in people]
+    return FramePoses(
+        index,
+        persons=[
+            PersonPose(box, x[:, :2], x[:, 2], Crop((0, 0), (1, 1)))
+            for box, x in zip(boxes, joints)
+        ])
 
 
 @pytest.mark.parametrize('name', ['iou', 'oks'])
 @pytest.mark.parametrize('seed', range(3))
 def test_identities_hold_though_people_are_missed(persons, name, seed):
-    detector = SimulatedDetector(DetectorFaults(), seed)
+    rng = np.random.default_rng(seed)
     tracker = build_tracker(name)
     names, missed = {}, 0
     for index, annotated in persons.items():
-        detected = detector(annotated)
-        missed += len(annotated) - len(detected.persons)
-        boxes = tracker.update(index, detected.boxes, detected.scores)
-        final = tracker.observe(poses_of(index, boxes, detected))
-        for pose, person in zip(final.persons, detected.persons):
+        people, boxes = detect(annotated, rng)
+        missed += len(annotated) - len(people)
+        tracked = tracker.update(index, boxes, np.ones(len(boxes)))
+        final = tracker.observe(poses_of(index, tracked, people))
+        for pose, person in zip(final.persons, people):
             names.setdefault(person['track_id'], set()).add(pose.box.track_id)
     assert missed > 0
     assert all(len(ids) == 1 for ids in names.values()), names
@@ -57,13 +67,25 @@ def test_identities_hold_though_people_are_missed(persons, name, seed):
 
 
 def test_carried_boxes_stay_on_people(persons):
-    detector = SimulatedDetector(DetectorFaults(0.02, 0, 1, 0), 0)
-    truth = [persons.get(i, []) for i in range(max(persons) + 1)]
-    # nobody is looked for where nobody is annotated, and in three of four
-    detections = [
-        detector(people) if people and i % 4 == 0 else None
-        for i, people in enumerate(truth)
-    ]
-    overlaps = carried_overlaps(build_tracker('iou'), detections, truth)
+    """Of whom nobody is looked for in three of four frames."""
+    rng, tracker = np.random.default_rng(0), build_tracker('iou')
+    overlaps, owners = [], {}
+    for index in range(max(persons) + 1):
+        annotated = persons.get(index, [])
+        if annotated and index % 4 == 0:
+            people, boxes = detect(annotated, rng, 0.02, 0)
+            found = tracker.update(index, boxes, np.ones(len(boxes)))
+            owners = {
+                p['track_id']: box.track_id
+                for p, box in zip(people, found)
+            }
+            continue
+        carried = {b.track_id: b.bbox for b in tracker.carry(index)}
+        for person in annotated:
+            x, y, width, height = person['bbox']
+            bbox = carried.get(owners.get(person['track_id']))
+            if bbox is not None:
+                overlaps.append(
+                    box_iou(bbox, [x, y, x + width, y + height])[0, 0])
     assert len(overlaps) > 30
     assert np.mean(overlaps) > 0.8

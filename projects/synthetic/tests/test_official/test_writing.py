@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmpose_tdmi.utils.video import VideoReader
+from mmpose_tdmi.video.decoding import open_frames
 from projects.synthetic.generator import generate
 from projects.synthetic.official.writing import (OFFICIAL_FORMATS, TINY,
                                                  write_official_set)
@@ -129,8 +129,8 @@ def test_hieves_videos_and_labels(tmp_path):
         'videos/test/21.mp4', 'labels/train/track2&3/1.json',
         *(f'labels/train/all-track/1/{n:06d}.xml' for n in range(4))
     ])
-    with VideoReader(root / 'videos/test/21.mp4') as video:
-        assert len(video) == 4 and video.size == (96, 72)
+    video = open_frames(root / 'videos/test/21.mp4')
+    assert len(video) == 4 and video.size == (96, 72)
     content = json.loads((root / 'labels/train/track2&3/1.json').read_text())
     assert [f['image'][0]['name'] for f in content['annolist']
             ] == [f'{n:06d}.jpg' for n in range(4)]

@@ -1,0 +1,323 @@
+"""Many videos: processes that take one after the other, ranks that share.
+
+On one machine each device has processes of its own. Over machines the videos
+are dealt out by the rank that torchrun or SLURM gives: they have nothing to
+do with each other, so that nothing needs to be exchanged. What became of each
+video is in a file per video beside the results.
+"""
+import glob
+import json
+import multiprocessing
+import os
+import sys
+import time
+import traceback
+from collections import Counter, deque
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import (Any, Callable, Deque, Dict, Iterable, List, Mapping,
+                    NamedTuple, Optional, Sequence, Tuple)
+
+import torch
+
+from mmpose_tdmi.utils.files import write_json
+from mmpose_tdmi.video.results.resume import digest_of, fingerprint
+from .inferencer import VideoPoseInferencer
+from .settings import InferenceSettings, ModelSettings
+
+#: Files of a folder that are taken for videos, lower case.
+VIDEO_SUFFIXES = '.mp4 .avi .mov .mkv .webm .m4v .mpg .mpeg .ts'.split()
+#: What may have started the process, called as in MMEngine's and mim's
+#: ``--launcher``, and its variables: rank, number of ranks, rank on the node.
+LAUNCHERS = dict(
+    none=(),
+    pytorch=('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
+    slurm=('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'))
+#: Errors that another try would meet again: the input or an argument is bad.
+LASTING_ERRORS = (ValueError, FileNotFoundError, IsADirectoryError,
+                  NotADirectoryError)
+
+
+class VideoJob(NamedTuple):
+    """What results are called, and the video file or folder of frames."""
+    name: str
+    input: str
+
+
+def find_jobs(inputs: Sequence[str]) -> List[VideoJob]:
+    """The videos that paths and globs stand for, each once, largest first.
+
+    A folder stands for the videos in it or, if it has none, for one video
+    whose frames it holds. Of several that are called the same, the folder's
+    name comes before, ``folder__name``.
+    """
+    stems: Dict[Path, str] = {}
+    for text in inputs:
+        paths = [text] if Path(text).exists() else glob.glob(text)
+        if not paths:
+            raise FileNotFoundError(f'{text}: no such file or folder, and no '
+                                    'file that it matches')
+        for path in (Path(path).resolve() for path in paths):
+            inside = path.iterdir() if path.is_dir() else ()
+            videos = [p for p in inside if p.suffix.lower() in VIDEO_SUFFIXES]
+            for video in videos or [path]:
+                stems[video] = video.name if video.is_dir() else video.stem
+    counts = Counter(stems.values())
+    found: Dict[str, Tuple[int, Path]] = {}
+    for video, name in stems.items():
+        if counts[name] > 1:
+            name = f'{video.parent.name}__{name}'
+        if name in found:
+            raise ValueError(
+                f'the results of {found[name][1]} and {video} would both be '
+                f'called {name!r}; run them into different folders')
+        files = video.iterdir() if video.is_dir() else [video]
+        found[name] = -sum(file.stat().st_size for file in files), video
+    # the same order on every machine
+    names = sorted(found, key=lambda name: (found[name][0], name))
+    return [VideoJob(name, str(found[name][1])) for name in names]
+
+
+def find_rank(
+        launcher: str,
+        environment: Mapping[str, str] = os.environ) -> Tuple[int, int, int]:
+    """A launcher's rank, the number of ranks, and the rank on the node."""
+    names = LAUNCHERS[launcher]
+    missing = [name for name in names if name not in environment]
+    if missing:
+        starter = 'torchrun' if launcher == 'pytorch' else 'srun'
+        raise ValueError(f'launcher {launcher!r}: the variables {missing} are '
+                         f'not set; was this started by {starter}?')
+    rank, size, local = [int(environment[n]) for n in names] or (0, 1, 0)
+    if not 0 <= rank < size:
+        raise ValueError(f'rank {rank} of {size}: expected 0 <= rank < number '
+                         'of ranks')
+    return rank, size, local
+
+
+@dataclass
+class Attempt:
+    """A try at a task in a process, and what came of it at last."""
+    process: Any
+    device: str
+    task: Any = None
+    number: int = 0  # 0: the process is starting
+    started: float = 0.
+    result: Any = None
+    error: Optional[str] = None
+
+
+def run_pool(tasks: Sequence[Any],
+             make_run: Callable[[str], Callable],
+             devices: Sequence[str],
+             retries: int = 1,
+             report: Callable[[Attempt], None] = lambda attempt: None,
+             start_method: str = 'spawn') -> None:
+    """Run tasks in processes, one per device, which may die.
+
+    Where ``concurrent.futures`` gives all tasks up when a process is killed,
+    e.g. for its memory, here only the task at hand has failed, and another
+    process takes its place. A task that failed is tried again after the
+    others, unless its error is one of :data:`LASTING_ERRORS`. ``make_run``
+    gives what runs a task, once in each process; ``report`` gets the last
+    try at each task.
+    """
+    context: Any = multiprocessing.get_context(start_method)
+    waiting: Deque[Tuple[Any, int]] = deque((task, 1) for task in tasks)
+    running: Dict[Any, Attempt] = {}
+
+    def start(device: str) -> None:
+        connection, other = context.Pipe()
+        process = context.Process(
+            target=_work, args=(other, make_run, device), daemon=True)
+        process.start()
+        other.close()  # so that it is seen if the process has gone
+        running[connection] = Attempt(process, device)
+
+    try:
+        for device in devices[:len(tasks)]:
+            start(device)
+        while running:
+            ready: List[Any] = wait(list(running))
+            for connection in ready:
+                attempt = running.pop(connection)
+                try:
+                    kind, content = connection.recv()
+                except (EOFError, OSError):
+                    kind, content = 'died', _ending(attempt.process)
+                if not attempt.number:
+                    if kind != 'done':
+                        raise ValueError(f'a process for {attempt.device} '
+                                         f'cannot start: {content}')
+                elif kind in ('died', 'failed') and attempt.number <= retries:
+                    waiting.append((attempt.task, attempt.number + 1))
+                else:
+                    key = 'result' if kind == 'done' else 'error'
+                    setattr(attempt, key, content)
+                    report(attempt)
+                if kind == 'died' and waiting:
+                    start(attempt.device)
+                elif kind != 'died' and waiting:
+                    running[connection] = Attempt(attempt.process,
+                                                  attempt.device,
+                                                  *waiting.popleft(),
+                                                  time.monotonic())
+                    try:
+                        connection.send((running[connection].task, ))
+                    except OSError:
+                        pass  # it has died, which is seen at its answer
+                else:
+                    _stop(connection, attempt.process)
+    finally:
+        for connection, attempt in running.items():
+            _stop(connection, attempt.process)
+
+
+def _ending(process: Any) -> str:
+    process.join()
+    code = process.exitcode
+    return (f'its process was killed by signal {-code}'
+            if code < 0 else f'its process ended with code {code}')
+
+
+def _stop(connection: Connection, process: Any) -> None:
+    try:
+        connection.send(None)
+    except OSError:
+        pass  # it has ended by itself
+    connection.close()
+    process.join(10)
+    process.terminate()
+    process.join()
+
+
+def _work(connection: Connection, make_run: Callable[[str], Callable],
+          device: str) -> None:
+    """What a process does: answers the pipe until its other end closes."""
+    run: Any = None
+    answer: Tuple[str, Any]
+    task: Any = device
+    try:
+        while True:
+            try:
+                if run is None:
+                    run, answer = make_run(task), ('done', None)
+                else:
+                    answer = 'done', run(task)
+            except LASTING_ERRORS as error:
+                answer = 'bad', f'{type(error).__name__}: {error}'
+            except Exception:  # whatever it is, the next task can do without
+                answer = 'failed', traceback.format_exc(limit=-4)
+            connection.send(answer)
+            message = connection.recv()
+            if message is None:
+                return
+            task, = message
+    except (EOFError, BrokenPipeError):
+        return
+
+
+@dataclass(frozen=True)
+class VideoWorker:
+    """Makes, in each process, what infers on a video: from arguments of
+    :class:`VideoPoseInferencer` and of its calls, and from the folder of the
+    videos' boxes, <name>.json."""
+    models: Dict[str, Any]
+    call: Dict[str, Any]
+    boxes: Optional[Path]
+    num_threads: int
+
+    def arguments(self, job: VideoJob) -> Dict[str, Any]:
+        boxes = None if self.boxes is None else self.boxes / f'{job.name}.json'
+        return dict(self.call, name=job.name, boxes=boxes)
+
+    def __call__(self, device: str) -> Callable[[VideoJob], Dict[str, Any]]:
+        torch.set_num_threads(self.num_threads)
+        inferencer = VideoPoseInferencer(device=device, **self.models)
+        return lambda job: asdict(
+            inferencer.run(job.input, **self.arguments(job))[0])
+
+    def fingerprints(self, jobs: Sequence[VideoJob]) -> Dict[str, str]:
+        """What videos' results depend on: the run, and what is written."""
+        models = ModelSettings(**self.models)
+        contents, found = models.contents(), {}
+        for job in jobs:
+            settings = InferenceSettings(**self.arguments(job))
+            run = settings.describe_run(models, contents)
+            found[job.name] = digest_of([
+                fingerprint(job.input, job.name, run),
+                asdict(settings.output_settings())
+            ])
+        return found
+
+
+def infer_videos(jobs: Sequence[VideoJob],
+                 worker: VideoWorker,
+                 devices: Sequence[str],
+                 folder: Path,
+                 retries: int = 1,
+                 redo: bool = False) -> int:
+    """Infer on the videos that are not finished; how many of them fail.
+    ``folder`` gets a status for each, ``<name>.json``."""
+    prints = worker.fingerprints(jobs)
+    left = [
+        job for job in jobs
+        if redo or not is_finished(folder /
+                                   f'{job.name}.json', prints[job.name])
+    ]
+    if len(left) < len(jobs):
+        print(f'already finished: {len(jobs) - len(left)}')
+    ended: Dict[str, bool] = {}
+
+    def report(attempt: Attempt) -> None:
+        job, summary, error = attempt.task, attempt.result or {}, attempt.error
+        seconds = time.monotonic() - attempt.started
+        ended[job.name] = error is None
+        write_json(
+            folder / f'{job.name}.json',
+            dict(
+                **job._asdict(),
+                fingerprint=prints[job.name],
+                state='finished' if error is None else 'failed',
+                attempts=attempt.number,
+                seconds=round(seconds, 3),
+                outputs=_sizes(summary.get('outputs', [])),
+                summary=summary,
+                error=error),
+            indent=1)
+        told = (f'{summary["num_frames"]} frames, {summary["num_persons"]} '
+                f'poses, {seconds:.1f} s' if error is None else
+                f'failed: {error.strip().splitlines()[-1]}')
+        tried = '' if attempt.number == 1 else f' (try {attempt.number})'
+        print(
+            f'[{len(ended)}/{len(left)}] {job.name}: {told}{tried}',
+            flush=True)
+
+    run_pool(left, worker, devices, retries, report)
+    failed = sorted(name for name, is_good in ended.items() if not is_good)
+    if failed:
+        print(
+            f'{len(failed)} of {len(left)} videos failed: '
+            f'{", ".join(failed)}; see {folder}',
+            file=sys.stderr)
+    return len(failed)
+
+
+def is_finished(path: Path, now: str) -> bool:
+    """Whether a status says that results are those of a fingerprint, and
+    their files are there in the size that they had."""
+    if not path.is_file():
+        return False
+    try:
+        status = json.loads(path.read_text(encoding='utf-8'))
+        return (status['state'] == 'finished' and status['fingerprint'] == now
+                and status['outputs'] == _sizes(status['outputs']))
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f'{path} is no status of a video ({error!r}); '
+                         'remove it to have the video done') from error
+
+
+def _sizes(paths: Iterable[str]) -> Dict[str, int]:
+    """The sizes in bytes of those files that exist."""
+    return {p: os.path.getsize(p) for p in paths if os.path.isfile(p)}

@@ -1,0 +1,262 @@
+"""What of a frame a model looks at: a person's crop, and how long it serves.
+
+Every box asks for a crop: its centre and size, enlarged and brought to the
+input's ratio of sides as the config's pipeline does it. The crop in use is
+kept for a frame as far as :class:`CropPolicy` has it, or else becomes the one
+that the frame's box asks for. A renewal costs no pass of the backbone: other
+frames of a window that were seen through another crop have their features
+moved into the window's (:class:`CropWarp`), and the crop of a key frame can
+be as near to its box as one likes.
+
+Shape shorthand: T frames of a clip, C channels, h x w cells, H x W pixels of
+a frame or crop.
+"""
+import math
+from dataclasses import dataclass
+from typing import Optional, Sequence, Tuple, Type
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmcv.transforms import BaseTransform
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.registry import DefaultScope
+from mmpose.datasets.transforms import GetBBoxCenterScale, TopdownAffine
+from torch import Tensor
+
+from mmpose_tdmi.datasets.frames import padding_policy
+from mmpose_tdmi.structures import FrameWindow
+from mmpose_tdmi.utils.stages import stage
+from .phases import FrameFeatures, Maps
+from .structures import Crop, TrackedBox
+
+#: What the sequence datasets take where a config names no padding.
+DEFAULT_PADDING = 'clamp'
+#: Slack of comparisons: a crop that was not changed is never off.
+_EPSILON = 1e-6
+
+
+class ClipSettings:
+    """Window, padding and pipeline of a config's test dataset.
+
+    So a video gives what the same frames and boxes give in a test. A shared
+    crop goes through the same pipeline as any box: it is put in as the box
+    that asks for it.
+
+    Args:
+        config (Config): A config of this package.
+        dataset_meta (dict): The model's, which samples carry.
+
+    Attributes:
+        window (FrameWindow): The T offsets.
+        padding (str): What stands in for frames that do not exist.
+        input_size (tuple[int, int]): Width and height of a crop's pixels.
+        use_udp (bool): Whether crops are cut out by UDP.
+
+    Raises:
+        ValueError: If the test dataset names no window, or its pipeline does
+            not cut out one crop per box.
+    """
+
+    def __init__(self, config: Config, dataset_meta: dict) -> None:
+        dataset = config.get('test_dataloader', {}).get('dataset', {})
+        if 'delta' not in dataset and 'offsets' not in dataset:
+            raise ValueError(
+                f'{config.filename}: test_dataloader.dataset has neither '
+                'delta nor offsets; expected one of the sequence datasets of '
+                f'mmpose_tdmi, got type {dataset.get("type")!r}')
+        self.window = FrameWindow.from_config(
+            dataset.get('delta'), dataset.get('offsets'))
+        self.padding: str = dataset.get('padding', DEFAULT_PADDING)
+        self.policy = padding_policy(self.padding)
+        self.scope: str = config.get('default_scope', 'mmpose')
+        self._dataset_meta = dataset_meta
+        with DefaultScope.overwrite_default_scope(self.scope):
+            self._pipeline = Compose(dataset.pipeline)
+        self.bbox_padding = float(self._only(GetBBoxCenterScale).padding)
+        affine = self._only(TopdownAffine)
+        self.input_size: Tuple[int, int] = tuple(affine.input_size)
+        self.use_udp: bool = affine.use_udp
+
+    def _only(self, kind: Type[BaseTransform]) -> BaseTransform:
+        found = [t for t in self._pipeline.transforms if isinstance(t, kind)]
+        if len(found) != 1:
+            raise ValueError(
+                'test_dataloader.dataset.pipeline must have one '
+                f'{kind.__name__}, by which crops are cut out, got '
+                f'{[type(t).__name__ for t in self._pipeline.transforms]}')
+        return found[0]
+
+    def crop(self, bbox: Sequence[float]) -> Crop:
+        """The crop that the pipeline cuts out for a box x1, y1, x2, y2.
+
+        Raises:
+            ValueError: If the box has no area or is not finite.
+        """
+        x1, y1, x2, y2 = map(float, bbox)
+        if not (np.isfinite([x1, y1, x2, y2]).all() and x1 < x2 and y1 < y2):
+            raise ValueError('a person\'s bbox must be x1 < x2 and y1 < y2 in '
+                             f'pixels, got {tuple(bbox)}')
+        width = (x2 - x1) * self.bbox_padding
+        height = (y2 - y1) * self.bbox_padding
+        ratio = self.input_size[0] / self.input_size[1]
+        return Crop(((x1 + x2) / 2, (y1 + y2) / 2),
+                    (max(width, height * ratio), max(height, width / ratio)))
+
+    def bbox(self, crop: Crop) -> np.ndarray:
+        """The box that asks for a crop, x1, y1, x2, y2, (4, ) float32."""
+        half = np.array(crop.scale) / (2 * self.bbox_padding)
+        center = np.array(crop.center)
+        return np.concatenate([center - half, center + half]).astype('float32')
+
+    def pack(self,
+             images: Sequence[np.ndarray],
+             numbers: Sequence[int],
+             box: TrackedBox,
+             crop: Optional[Crop] = None) -> dict:
+        """A sample of one person, through the config's pipeline.
+
+        Args:
+            images (Sequence[np.ndarray]): The window's frames, (H, W, 3), or
+                a single frame.
+            numbers (Sequence[int]): Their numbers.
+            box (TrackedBox): The person's box in the key frame.
+            crop (Crop, optional): What is cut out. Defaults to ``None``,
+                what the box asks for.
+
+        Returns:
+            dict: ``inputs``, (T, 3, h, w) uint8, and ``data_samples``.
+        """
+        window = self.window if len(images) > 1 else FrameWindow((0, ))
+        bbox = np.array(box.bbox,
+                        np.float32) if crop is None else self.bbox(crop)
+        number = int(numbers[window.key])
+        sample = {
+            **self._dataset_meta, 'frames': list(images),
+            'frame_paths': [f'frame {n}' for n in numbers],
+            'frame_indices': [int(n) for n in numbers],
+            'frame_offsets': window.offsets,
+            'frame_padded': [False] * len(images),
+            'key_frame': window.key,
+            'img_path': f'frame {number}',
+            'img_id': number,
+            'id': box.track_id,
+            'bbox': bbox[None],
+            'bbox_score': np.array([box.score], np.float32)
+        }
+        with stage('crop'):
+            return self._pipeline(sample)
+
+
+@dataclass(frozen=True)
+class CropPolicy:
+    """Decides how long a person's crop is kept.
+
+    Args:
+        max_shift (float): How far the wanted crop's centre may be from the
+            crop's, as a share of the crop's width (horizontally) and height
+            (vertically). With the usual padding of 1.25 a box reaches the
+            crop's border at 0.1. Defaults to 0.01.
+        max_scale (float): How much larger or smaller the wanted crop may be,
+            at least 1. Defaults to 1.02.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+    max_shift: float = 0.01
+    max_scale: float = 1.02
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_shift < math.inf:
+            raise ValueError('max_shift must be a share of the crop of at '
+                             f'least 0, got {self.max_shift!r}')
+        if not 1 <= self.max_scale < math.inf:
+            raise ValueError(
+                f'max_scale must be at least 1, got {self.max_scale!r}')
+
+    def keeps(self, crop: Crop, wanted: Crop) -> bool:
+        """Whether a crop in use serves a frame whose box asks for another."""
+        shift = max(
+            abs(a - b) / side
+            for a, b, side in zip(wanted.center, crop.center, crop.scale))
+        ratio = wanted.scale[1] / crop.scale[1]
+        return (shift <= self.max_shift + _EPSILON
+                and max(ratio, 1 / ratio) <= self.max_scale + _EPSILON)
+
+
+#: Per axis: target pixel t is source pixel ``ratio * t + shift``.
+Axis = Tuple[float, float]
+
+
+class CropWarp:
+    """Moves features between crops.
+
+    Crops differ in place and size only: a cell of the target reads the
+    source, bilinearly, at the same place of the frame; outside of the source
+    its border is continued. That is not what the backbone would give for the
+    target crop (strides are larger than a cell's shift, and its layers see
+    the crop's borders), which is why only the other frames of a window are
+    moved, never its key frame. Crops that are cut out by UDP are width - 1
+    pixel steps wide, others width.
+    """
+
+    def __init__(self, input_size: Tuple[int, int], use_udp: bool) -> None:
+        self._input_size = tuple(input_size)
+        self._steps = tuple(side - use_udp for side in input_size)
+
+    def __call__(self, features: FrameFeatures, source: Crop,
+                 target: Crop) -> FrameFeatures:
+        """Features of a source crop as if they had been seen through the
+        target; the same object if the crops are equal."""
+        if source == target:
+            return features
+        horizontal, vertical = (
+            self._axis(source, target, side) for side in (0, 1))
+        flipped = features.flipped
+        if flipped is not None:
+            # the mirror image counts its columns from the other side
+            ratio, shift = horizontal
+            mirrored = ratio, (self._input_size[0] - 1) * (1 - ratio) - shift
+            flipped = self._warp(flipped, (mirrored, vertical))
+        return features._replace(
+            maps=self._warp(features.maps, (horizontal, vertical)),
+            flipped=flipped)
+
+    def _axis(self, source: Crop, target: Crop, side: int) -> Axis:
+        """How input pixels correspond along one side."""
+        borders = [
+            crop.center[side] - crop.scale[side] / 2
+            for crop in (source, target)
+        ]
+        return (target.scale[side] / source.scale[side],
+                (borders[1] - borders[0]) * self._steps[side] /
+                source.scale[side])
+
+    def _warp(self, maps: Maps, axes: Tuple[Axis, Axis]) -> Maps:
+        """Maps, (1, C, h, w) each, in their types and memory formats."""
+        warped = []
+        for x in maps:
+            moved = F.grid_sample(
+                x.float(),
+                self._grid(x, axes),
+                padding_mode='border',
+                align_corners=True).to(x.dtype)
+            is_last = x.is_contiguous(memory_format=torch.channels_last)
+            warped.append(
+                moved.contiguous(memory_format=torch.channels_last
+                                 if is_last else torch.contiguous_format))
+        return tuple(warped)
+
+    def _grid(self, x: Tensor, axes: Tuple[Axis, Axis]) -> Tensor:
+        """Where each cell reads, -1 to 1 from first to last, (1, h, w, 2)."""
+        read = []
+        for size, cells, (ratio, shift) in zip(self._input_size,
+                                               (x.shape[3], x.shape[2]), axes):
+            cell = torch.arange(cells, device=x.device, dtype=torch.float32)
+            # a cell is as many pixels as the input has for each of them
+            cell = ratio * cell + shift * cells / size
+            read.append(2 * cell / max(cells - 1, 1) - 1)
+        horizontal, vertical = read
+        rows, columns = torch.meshgrid(vertical, horizontal, indexing='ij')
+        return torch.stack([columns, rows], -1)[None]

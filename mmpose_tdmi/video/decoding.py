@@ -1,0 +1,711 @@
+"""Frames of any kind of video, each decoded once, in order, in the background.
+
+:func:`open_video` takes whatever a user has: a video file, image files,
+arrays, a camera. :func:`read_ahead` decodes it in a thread of its own with
+bounded memory.
+
+A frame that cannot be decoded is left out. Its index is not given to another
+frame, so that indices, numbers and time stamps of all others stay right: it
+leaves a hole. The first such frames are logged, all are counted.
+
+Shapes: N frames of H x W pixels, upright, uint8, BGR.
+"""
+import glob
+import logging
+import os.path as osp
+import re
+import time
+from abc import ABC, abstractmethod
+from collections import OrderedDict, deque
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from threading import Condition, Thread
+from typing import (Any, Deque, Generator, Iterable, Iterator, List, Optional,
+                    Sequence, Tuple, Union)
+
+import cv2
+import numpy as np
+from mmengine.logging import print_log
+
+from mmpose_tdmi.datasets.frames import VideoFrames, last_number
+from mmpose_tdmi.datasets.transforms import LoadFrameSequence
+from mmpose_tdmi.utils.stages import stage
+from mmpose_tdmi.utils.video import VideoDecoder, VideoReadError
+from .structures import TrackedFrame
+
+__all__ = [
+    'DEFAULT_FPS', 'IMAGE_SUFFIXES', 'ON_CORRUPT', 'ArrayFrames',
+    'DecodedFrame', 'ImageFiles', 'ImageSequence', 'ReadAhead', 'VideoFile',
+    'VideoSource', 'Webcam', 'find_images', 'is_one_video', 'number_images',
+    'open_video', 'read_ahead', 'relative_names'
+]
+
+PathLike = Union[str, Path]
+FrameRate = Union[Fraction, float]
+#: A frame before anybody has looked for persons in it.
+DecodedFrame = TrackedFrame
+
+#: Frames per second of images and arrays, which tell none.
+DEFAULT_FPS = 25
+#: What is done about a frame that does not decode.
+ON_CORRUPT = ('skip', 'raise')
+#: Suffixes of files that are taken as images.
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+#: How many of the frames left out are logged.
+_MAX_LOGGED = 5
+
+
+class VideoSource(ABC):
+    """The frames of a video in the order of time.
+
+    Iterate over it once, or again where the kind of video allows it.
+
+    Args:
+        name (str): What outputs are called.
+        input (str): What was opened, as text, for messages and results.
+        fps (Fraction): Frames per second; the average where they vary.
+        on_corrupt (str): What is done about a frame that does not decode:
+            ``'skip'``, leave it out, or ``'raise'``. Defaults to ``'skip'``.
+
+    Attributes:
+        frame_step (int): Difference of the numbers of consecutive frames.
+        paths (list[str], optional): The files of a video of image files.
+        is_live (bool): Whether frames come at their own time, so that a slow
+            reader must miss some.
+        num_skipped (int): Frames left out since the iteration began.
+
+    Raises:
+        ValueError: If ``on_corrupt`` or ``fps`` is none.
+    """
+
+    frame_step: int = 1
+    paths: Optional[List[str]] = None
+    is_live: bool = False
+
+    def __init__(self,
+                 name: str,
+                 input: str,
+                 fps: FrameRate,
+                 on_corrupt: str = 'skip') -> None:
+        if on_corrupt not in ON_CORRUPT:
+            raise ValueError(
+                f'on_corrupt must be one of {ON_CORRUPT}, got {on_corrupt!r}')
+        if not fps > 0:
+            raise ValueError(f'{input}: fps must be positive, got {fps}')
+        self.name = name
+        self.input = input
+        self.fps = Fraction(fps).limit_denominator(1001)
+        self.on_corrupt = on_corrupt
+        self.num_skipped = 0
+        self._begun: Optional[Iterator[DecodedFrame]] = None
+        self._size: Optional[Tuple[int, int]] = None
+
+    @property
+    def num_frames(self) -> Optional[int]:
+        """int: The number of frames, as far as it is known beforehand."""
+        return None
+
+    @property
+    def size(self) -> Tuple[int, int]:
+        """tuple[int, int]: Width and height of the first frame in pixels."""
+        if self._size is None:
+            frames = self._frames()
+            first = next(frames, None)
+            if first is None:
+                raise VideoReadError(
+                    f'{self.input} has no frame that can be read')
+            self._note_size(first)
+            # the frame is not decoded a second time
+            self._begun = chain([first], frames)
+        return self._size
+
+    def __iter__(self) -> Iterator[DecodedFrame]:
+        """Decode all frames; indices ascend."""
+        frames, self._begun = self._begun, None
+        if frames is None:
+            self.num_skipped = 0
+            frames = self._frames()
+        for frame in frames:
+            if self._size is None:
+                self._note_size(frame)
+            yield frame
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        self._begun = None
+
+    def __enter__(self) -> 'VideoSource':
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    @abstractmethod
+    def _frames(self) -> Iterator[DecodedFrame]:
+        """A new pass over the frames."""
+
+    def _note_size(self, first: DecodedFrame) -> None:
+        height, width = first.image.shape[:2]
+        self._size = width, height
+
+    def _skip(self, what: str, num_frames: int = 1) -> None:
+        """Note that frames are left out, or refuse to."""
+        if self.on_corrupt == 'raise':
+            raise VideoReadError(what)
+        self.num_skipped += num_frames
+        if self.num_skipped - num_frames < _MAX_LOGGED:
+            print_log(f'{what}: left out', 'current', logging.WARNING)
+
+
+class ArrayFrames(VideoSource):
+    """Arrays as a video.
+
+    Args:
+        frames (Iterable[np.ndarray]): Frames (H, W, 3), uint8, BGR, upright;
+            a generator is read as it is needed, once. ``None`` in place of a
+            frame is one that could not be had.
+        fps, name, on_corrupt: As of :class:`VideoSource`.
+    """
+
+    def __init__(self,
+                 frames: Iterable[np.ndarray],
+                 fps: FrameRate = DEFAULT_FPS,
+                 name: str = 'frames',
+                 on_corrupt: str = 'skip') -> None:
+        self._arrays = frames
+        self._length: Optional[int] = None
+        text = '<generator>'
+        if isinstance(frames, (list, tuple, np.ndarray)):
+            self._length = len(frames)
+            text = f'<{self._length} arrays>'
+        super().__init__(name, text, fps, on_corrupt)
+
+    @property
+    def num_frames(self) -> Optional[int]:
+        """int: The number of arrays; None of a generator."""
+        return self._length
+
+    def _frames(self) -> Iterator[DecodedFrame]:
+        arrays = enumerate(self._arrays)
+        while True:
+            with stage('decode'):
+                index, image = next(arrays, (-1, None))
+            if index < 0:
+                return
+            if image is None:
+                self._skip(f'{self.input}: frame {index} is None')
+                continue
+            if not (isinstance(image, np.ndarray) and image.dtype == np.uint8
+                    and image.ndim == 3 and image.shape[2] == 3):
+                what = (f'{image.dtype} {image.shape}' if isinstance(
+                    image, np.ndarray) else type(image).__name__)
+                raise ValueError(
+                    f'{self.input}: frame {index} must be an array (H, W, 3) '
+                    f'of uint8 in BGR, got {what}')
+            yield DecodedFrame(index, float(index / self.fps), image)
+
+
+class Webcam(VideoSource):
+    """The frames of a camera, until it is closed or gives no more.
+
+    A camera does not wait. :func:`read_ahead` keeps its newest frame only,
+    so that a slow model sees fewer frames, but none that is old. Frames are
+    numbered as they arrive, those that nobody sees included; time stamps are
+    seconds of the clock.
+
+    Args:
+        device (int): The camera's index. Defaults to 0.
+        on_corrupt: As of :class:`VideoSource`.
+
+    Raises:
+        VideoReadError: If there is no such camera.
+    """
+
+    is_live = True
+
+    def __init__(self, device: int = 0, on_corrupt: str = 'skip') -> None:
+        self._camera = cv2.VideoCapture(device)
+        if not self._camera.isOpened():
+            raise VideoReadError(f'the camera {device} cannot be opened')
+        # cameras that do not tell say 0
+        fps = self._camera.get(cv2.CAP_PROP_FPS) or DEFAULT_FPS
+        super().__init__(f'webcam{device}', f'webcam:{device}', fps,
+                         on_corrupt)
+
+    def _frames(self) -> Iterator[DecodedFrame]:
+        index, start = 0, time.monotonic()
+        while self._camera.isOpened():
+            with stage('decode'):
+                found, image = self._camera.read()
+            if not found:
+                return
+            yield DecodedFrame(index, time.monotonic() - start, image)
+            index += 1
+
+    def close(self) -> None:
+        """Let the camera go."""
+        super().close()
+        self._camera.release()
+
+
+class _ByIndex(ABC):
+    """Frames that can be asked for by index; the last ones are kept."""
+
+    def __init__(self, what: str, fps: FrameRate, keep: int) -> None:
+        self.fps = Fraction(fps).limit_denominator(1001)
+        self._what = what
+        self._max_kept = keep
+        self._kept: 'OrderedDict[int, np.ndarray]' = OrderedDict()
+
+    @property
+    def size(self) -> Tuple[int, int]:
+        """tuple[int, int]: Width and height of the first frame in pixels."""
+        height, width = self[0].shape[:2]
+        return width, height
+
+    @abstractmethod
+    def __len__(self) -> int:
+        ...
+
+    @abstractmethod
+    def _read(self, index: int) -> np.ndarray:
+        ...
+
+    def _keep(self, index: int, image: np.ndarray) -> None:
+        self._kept[index] = image
+        while len(self._kept) > self._max_kept:
+            self._kept.popitem(last=False)
+
+    def __iter__(self) -> Iterator[Tuple[int, np.ndarray]]:
+        for index in range(len(self)):
+            yield index, self[index]
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Read a frame, (H, W, 3), uint8, BGR."""
+        if not 0 <= index < len(self):
+            raise IndexError(f'{self._what}: there is no frame {index}: the '
+                             f'frames are 0 to {len(self) - 1}')
+        if index in self._kept:
+            return self._kept[index]
+        image = self._read(index)
+        self._keep(index, image)
+        return image
+
+
+class ImageSequence(_ByIndex):
+    """Image files, read by index; the last ones are kept.
+
+    Args:
+        paths (Sequence[str | Path]): The files, in the order of time.
+        fps (float): Frames per second. Defaults to 25.
+        keep (int): How many of the last frames to keep. Defaults to 8.
+    """
+
+    def __init__(self,
+                 paths: Sequence[PathLike],
+                 fps: FrameRate = DEFAULT_FPS,
+                 keep: int = 8) -> None:
+        if not paths:
+            raise ValueError('an image sequence needs at least one file')
+        self.paths = [str(path) for path in paths]
+        super().__init__(osp.dirname(self.paths[0]), fps, keep)
+        self._load = LoadFrameSequence()
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def _read(self, index: int) -> np.ndarray:
+        clip = self._load(
+            dict(frame_paths=[self.paths[index]], frame_offsets=(0, )))
+        return clip['img'][0]
+
+
+class ImageFiles(VideoSource):
+    """Image files as a video.
+
+    They are numbered by the last number in their names, with the same meaning
+    as in the datasets: a gap in the numbers is a gap in time.
+
+    Args:
+        paths (Sequence[str | Path]): The files, in the order of time.
+        name, input, fps, on_corrupt: As of :class:`VideoSource`.
+
+    Raises:
+        ValueError: If there are none, or they are not frames of one video.
+    """
+
+    def __init__(self,
+                 paths: Sequence[PathLike],
+                 name: str,
+                 input: str,
+                 fps: FrameRate = DEFAULT_FPS,
+                 on_corrupt: str = 'skip') -> None:
+        self._files = ImageSequence(paths, fps, keep=1)
+        super().__init__(name, input, self._files.fps, on_corrupt)
+        self.paths = self._files.paths
+        self._numbered = number_images(self.paths)
+        self.frame_step = self._numbered.step
+        self._names = relative_names(self.paths)
+
+    @property
+    def num_frames(self) -> int:
+        """int: The number of files."""
+        return len(self.paths)
+
+    def _frames(self) -> Iterator[DecodedFrame]:
+        numbers = self._numbered.numbers
+        for index, number in enumerate(map(int, numbers)):
+            try:
+                with stage('decode'):
+                    image = self._files[index]
+            except (OSError, ValueError) as error:
+                self._skip(f'{self.input}: frame {index} cannot be decoded '
+                           f'({error})')
+                continue
+            steps = (number - int(numbers[0])) // self.frame_step
+            yield DecodedFrame(
+                index,
+                float(steps / self.fps),
+                image,
+                number=number,
+                file_name=self._names[index])
+
+
+def find_images(source: PathLike) -> List[Path]:
+    """The image files of a folder or glob, ordered by the numbers in names;
+    an image by itself; none for any other file.
+
+    Raises:
+        FileNotFoundError: If there is no such file, or no image in the folder
+            or among what the glob matches.
+    """
+    path = Path(source)
+    if path.is_file():
+        return [path] if path.suffix.lower() in IMAGE_SUFFIXES else []
+    if path.is_dir():
+        found = list(path.iterdir())
+    elif glob.has_magic(str(source)):
+        found = [Path(p) for p in glob.glob(str(source), recursive=True)]
+    else:
+        raise FileNotFoundError(f'{source} does not exist')
+    images = [
+        p for p in found if p.is_file() and p.suffix.lower() in IMAGE_SUFFIXES
+    ]
+    if not images:
+        raise FileNotFoundError(
+            f'{source} has no image files ({", ".join(IMAGE_SUFFIXES)})')
+    # by text, but numbers by their value
+    return sorted(
+        images,
+        key=lambda path: [(int(part), '') if part.isdigit() else (-1, part)
+                          for part in re.split(r'(\d+)', path.as_posix())
+                          if part])
+
+
+def relative_names(paths: Sequence[PathLike]) -> List[str]:
+    """Names of files relative to the folder that they have in common."""
+    folder = osp.commonpath([osp.dirname(osp.abspath(p)) for p in paths])
+    return [Path(osp.relpath(p, folder)).as_posix() for p in paths]
+
+
+def number_images(paths: Sequence[PathLike]) -> VideoFrames:
+    """Number image files by the last number in their names.
+
+    Raises:
+        ValueError: If files have no numbers, are of several videos, or are
+            not in the order of their numbers.
+    """
+    files = [str(path) for path in paths]
+    if len(files) == 1:
+        return VideoFrames(files[0], np.zeros(1), files)
+    named = [last_number(path) for path in files]
+    videos = {osp.splitext(video)[0] for video, _ in named}
+    if len(videos) > 1:
+        raise ValueError(
+            f'frames of {len(videos)} videos were given where those of one '
+            f'are expected, among them {files[0]} and {files[-1]}')
+    return VideoFrames(
+        osp.dirname(files[0]), np.array([number for _, number in named]),
+        files)
+
+
+class VideoFile(VideoSource):
+    """A video file, read once and to its end whatever is wrong inside.
+
+    Indices count the file's frames in the order of display. Time stamps are
+    those of the file, so that they are right where the frame rate varies.
+    Rotation that the file asks for is applied to each frame.
+
+    Args:
+        path (str | Path): The file.
+        on_corrupt: As of :class:`VideoSource`.
+
+    Raises:
+        VideoReadError: If it is no video or tells no frame rate.
+    """
+
+    def __init__(self, path: PathLike, on_corrupt: str = 'skip') -> None:
+        self._decoder = VideoDecoder(path, self._skip)
+        self.path = self._decoder.path
+        super().__init__(
+            Path(path).stem, self.path, self._decoder.fps, on_corrupt)
+
+    @property
+    def num_frames(self) -> int:
+        """int: What the header names; else its packets are counted."""
+        return self._decoder.num_frames
+
+    def _frames(self) -> Iterator[DecodedFrame]:
+        for index, seconds, image in self._decoder:
+            yield DecodedFrame(index, seconds, image)
+
+
+class VideoSequence(_ByIndex):
+    """A video file's frames by index; the last ones are kept.
+
+    Reading onwards goes on where it was, a step back beyond the frames that
+    are kept starts at the beginning. A frame that does not decode is an
+    error, for all frames behind it as well.
+    """
+
+    def __init__(self, path: PathLike, keep: int = 8) -> None:
+        self._file = VideoFile(path, on_corrupt='raise')
+        super().__init__(self._file.path, self._file.fps, keep)
+        self._next = 0
+        self._pass: Iterator[DecodedFrame] = iter(self._file)
+
+    def __len__(self) -> int:
+        return self._file.num_frames
+
+    def _read(self, index: int) -> np.ndarray:
+        if index < self._next:
+            self._pass, self._next = iter(self._file), 0
+        for frame in self._pass:
+            self._next = frame.index + 1
+            if frame.index == index:
+                return frame.image
+            self._keep(frame.index, frame.image)
+        raise VideoReadError(f'{self._file.path} ends before frame {index}')
+
+
+#: Frames of a video that can be asked for by index.
+FrameSource = Union[ImageSequence, VideoSequence]
+
+
+def open_frames(source: PathLike, keep: int = 8) -> FrameSource:
+    """Open a video file, a folder of frames, a glob or a single image.
+
+    For jobs that ask for frames by index, of which the last ``keep`` are
+    kept. What goes through a video once, in order, uses :func:`open_video`.
+
+    Raises:
+        FileNotFoundError: If there is nothing to open.
+        ValueError: If it cannot be read.
+    """
+    images = find_images(source)
+    return ImageSequence(
+        images, keep=keep) if images else VideoSequence(source, keep)
+
+
+_WEBCAM = re.compile(r'webcam(?::(\d+))?')
+
+
+def open_video(input: Any,
+               fps: Optional[FrameRate] = None,
+               on_corrupt: str = 'skip') -> VideoSource:
+    """Open a video of any kind.
+
+    Args:
+        input: One of
+
+            - the path of a video file, a folder of frames, a glob or an
+              image;
+            - a sequence of paths of images, the frames in order;
+            - a sequence of arrays, an array (N, H, W, 3), or any iterable of
+              arrays such as a generator, uint8 and BGR;
+            - a camera: its index, ``'webcam'`` or ``'webcam:1'``;
+            - a :class:`VideoSource`, which is given back.
+        fps (float, optional): Frames per second of images and arrays.
+            Defaults to ``None``: 25.
+        on_corrupt (str): What is done about frames that do not decode:
+            ``'skip'``, leave them out, or ``'raise'``. Defaults to
+            ``'skip'``.
+
+    Returns:
+        VideoSource: The frames.
+
+    Raises:
+        FileNotFoundError: If there is nothing to open.
+        ValueError: If the input is none of those above or cannot be read, or
+            ``fps`` is given for a video that has its own.
+    """
+    if isinstance(input, VideoSource):
+        return input
+    is_camera = _is_camera(input)
+    is_path = isinstance(input, (str, Path)) and not is_camera
+    images = find_images(input) if is_path else []
+    if fps is not None and (is_camera or is_path and not images):
+        raise ValueError(f'{input}: a video has its own frame rate, but '
+                         f'fps={fps} was given')
+    if is_camera:
+        match = _WEBCAM.fullmatch(str(input))
+        return Webcam(
+            int(match.group(1) or 0) if match else int(input), on_corrupt)
+    rate = DEFAULT_FPS if fps is None else fps
+    if images:
+        return ImageFiles(images, _name(input), str(input), rate, on_corrupt)
+    if is_path:
+        return VideoFile(input, on_corrupt)
+    if _is_list_of_paths(input):
+        for path in input:
+            if not Path(path).is_file():
+                raise FileNotFoundError(f'the frame {path} does not exist')
+        folder = Path(input[0]).resolve().parent
+        return ImageFiles(input, folder.name, f'{folder} ({len(input)} files)',
+                          rate, on_corrupt)
+    if isinstance(input, Iterable):
+        return ArrayFrames(input, rate, on_corrupt=on_corrupt)
+    raise ValueError(
+        'a video must be a path, a glob, a sequence of paths or arrays, a '
+        f'generator of arrays or a camera, got {type(input).__name__}')
+
+
+def is_one_video(inputs: Any) -> bool:
+    """Whether inputs are one video rather than several: a list or tuple of
+    anything but arrays and images."""
+    if not isinstance(inputs, (list, tuple)):
+        return True
+    return _is_list_of_paths(inputs) or any(
+        image is None or isinstance(image, np.ndarray) and image.ndim == 3
+        for image in inputs)
+
+
+def _is_list_of_paths(input: Any) -> bool:
+    return isinstance(input, (list, tuple)) and len(input) > 0 and all(
+        isinstance(path, (str, Path)) and Path(path).suffix.lower() in
+        IMAGE_SUFFIXES and '*' not in str(path) for path in input)
+
+
+def _is_camera(input: Any) -> bool:
+    if isinstance(input, (int, np.integer)):
+        return not isinstance(input, bool)
+    return isinstance(input, str) and not Path(input).exists() and (
+        input.isdigit() or _WEBCAM.fullmatch(input) is not None)
+
+
+def _name(source: PathLike) -> str:
+    """``a/b.jpg`` -> ``b``, ``a/b`` and ``a/b/*.jpg`` -> ``b``."""
+    path = Path(source)
+    if path.is_file():
+        return path.stem
+    if path.is_dir():
+        return path.resolve().name
+    return path.parent.resolve().name.replace('*', '_')
+
+
+#: How long a closed reader waits for the frame under way, in seconds.
+_PATIENCE = 10.
+
+
+class ReadAhead:
+    """Iterates over a source that a background thread decodes.
+
+    The thread waits where ``max_frames`` frames have not been asked for. Of a
+    live source it keeps the newest frame only: the indices of the others are
+    holes. What goes wrong in the thread is raised where the frame is asked
+    for.
+
+    Args:
+        source (VideoSource): The frames.
+        max_frames (int): How many decoded frames may wait. Defaults to 8.
+    """
+
+    def __init__(self, source: VideoSource, max_frames: int = 8) -> None:
+        if max_frames < 1:
+            raise ValueError(
+                f'max_frames must be at least 1, got {max_frames}')
+        self._source = source
+        self._max_frames = max_frames
+        self._waiting: Deque[DecodedFrame] = deque()
+        self._change = Condition()
+        self._is_closed = False
+        self._has_ended = False
+        self._has_told = False
+        self._error: Optional[Exception] = None
+        self._thread = Thread(
+            target=self._work, name=f'decoding {source.name}', daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[DecodedFrame]:
+        while True:
+            with self._change:
+                self._change.wait_for(lambda: self._waiting or self._has_ended
+                                      or self._is_closed)
+                if self._is_closed:
+                    return
+                if not self._waiting:
+                    break
+                frame = self._waiting.popleft()
+                self._change.notify_all()
+            yield frame
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        """Stop decoding; waits for the thread, but not for ever."""
+        with self._change:
+            self._is_closed = True
+            self._waiting.clear()
+            self._change.notify_all()
+        self._thread.join(_PATIENCE)
+
+    def __enter__(self) -> 'ReadAhead':
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def _work(self) -> None:
+        frames = iter(self._source)
+        try:
+            for frame in frames:
+                if not self._put(frame):
+                    break
+        except Exception as error:  # raised where the frame is asked for
+            self._error = error
+        finally:
+            # what the source has open is closed in the thread that uses it
+            if isinstance(frames, Generator):
+                frames.close()
+            with self._change:
+                self._has_ended = True
+                self._change.notify_all()
+
+    def _put(self, frame: DecodedFrame) -> bool:
+        """Let a frame wait; False if there is nobody to take it."""
+        with self._change:
+            if self._source.is_live and self._waiting:
+                self._drop_waiting()
+            self._change.wait_for(lambda: self._is_closed or len(self._waiting)
+                                  < self._max_frames)
+            if self._is_closed:
+                return False
+            self._waiting.append(frame)
+            self._change.notify_all()
+            return True
+
+    def _drop_waiting(self) -> None:
+        if not self._has_told:
+            self._has_told = True
+            print_log(
+                f'{self._source.input}: frames come faster than they are '
+                f'taken, from frame {self._waiting[0].index} on: those in '
+                'between are left out and leave holes in the numbering',
+                'current', logging.WARNING)
+        self._waiting.clear()
+
+
+def read_ahead(source: VideoSource, max_frames: int = 8) -> ReadAhead:
+    """Decode a source in the background; see :class:`ReadAhead`."""
+    return ReadAhead(source, max_frames)

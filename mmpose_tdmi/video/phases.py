@@ -1,0 +1,305 @@
+"""A model in two phases: frames to the backbone, windows to the rest.
+
+The host's estimator sends every frame of every clip through its backbone.
+Here the first phase takes single crops, from any persons and frames, and the
+second windows of what the first gave, so that a frame that many windows share
+is done once. Nothing of the model is changed or replaced: preprocessor,
+backbone, neck, head, flip test and decoding are the model's own, called in
+the host's order.
+
+What is kept between the phases are the backbone's maps, or, where the neck
+treats frames one by one before it compares them (it then has
+``encode_frames`` and ``encode_windows``, whose composition is ``forward``),
+what that gives.
+
+Shape shorthand: N crops, B windows, T frames of a window, C channels, K
+keypoints, H x W pixels of a crop, h x w cells.
+"""
+import copy
+from contextlib import nullcontext
+from typing import (Any, ContextManager, List, NamedTuple, Optional, Sequence,
+                    Tuple)
+
+import numpy as np
+import torch
+from mmengine.dataset import pseudo_collate
+from mmpose.structures import PoseDataSample
+from torch import Tensor, nn
+
+from mmpose_tdmi.models.data_preprocessors import SequencePoseDataPreprocessor
+from mmpose_tdmi.structures import fold_time
+from mmpose_tdmi.utils.stages import stage
+
+Maps = Tuple[Tensor, ...]
+
+
+class FramePhase(nn.Module):
+    """A model's part from frames to what is kept of them."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.backbone = model.backbone
+        self.encoder = None
+        if model.with_neck and hasattr(model.neck, 'encode_frames'):
+            self.encoder = model.neck
+
+    def forward(self, frames: Tensor) -> Maps:
+        """Maps (N, C_j, h_j, w_j) of normalised frames (N, 3, H, W)."""
+        maps = self.backbone(frames)
+        if isinstance(maps, Tensor):
+            maps = (maps, )
+        if self.encoder is not None:
+            maps = self.encoder.encode_frames(maps)
+        return tuple(maps)
+
+
+class WindowPhase(nn.Module):
+    """A model's part from windows of maps to the key frames' heatmaps."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.neck = model.neck if model.with_neck else None
+        self.head = model.head
+
+    def features(self, maps: Maps) -> Any:
+        """What the head takes, from maps (B * T, C_j, h_j, w_j) in order."""
+        if hasattr(self.neck, 'encode_windows'):
+            return self.neck.encode_windows(maps)
+        return maps if self.neck is None else self.neck(maps)
+
+    def forward(self, *maps: Tensor) -> Tensor:
+        """Heatmaps as they are decoded.
+
+        Args:
+            *maps (Tensor): What the frame phase gives, (B, T, C_j, h_j, w_j)
+                each, frames in order of time.
+
+        Returns:
+            Tensor: (B, K, h, w), activated where the head does so.
+        """
+        feats = self.features(tuple(fold_time(x) for x in maps))
+        heatmaps = self.head.forward(feats)
+        if hasattr(self.head, 'activate'):
+            heatmaps = self.head.activate(heatmaps)
+        return heatmaps
+
+
+#: bfloat16 pays on processors with AMX or AVX512-BF16 and on GPUs since
+#: Ampere, float16 on GPUs; elsewhere both are slower than float32.
+PRECISIONS = ('float32', 'bfloat16', 'float16')
+
+
+class Precision:
+    """A number format for predictions.
+
+    Half precision is autocast, as in the host's training with ``--amp``:
+    weights stay as they are, convolutions and matrix products are done in 16
+    bits, and what needs more (sampling, deformable convolution, decoding) in
+    32. Frames are laid out channels last where convolutions are fastest so:
+    on CPUs, and in half precision on any device.
+
+    Args:
+        name (str): Of :data:`PRECISIONS`.
+
+    Raises:
+        ValueError: If the name is not one of these.
+    """
+
+    def __init__(self, name: str = 'float32') -> None:
+        if name not in PRECISIONS:
+            raise ValueError(
+                f'precision must be one of {PRECISIONS}, got {name!r}')
+        self.name = name
+        self.is_full = name == 'float32'
+
+    def autocast(self, device: torch.device) -> ContextManager:
+        """What a model on a device is called within."""
+        if self.is_full:
+            return nullcontext()
+        return torch.autocast(device.type, getattr(torch, self.name))
+
+    def arrange(self, frames: Tensor) -> Tensor:
+        """Frames (N, 3, H, W) in the memory format that is fastest."""
+        if self.is_full and frames.device.type != 'cpu':
+            return frames
+        return frames.contiguous(memory_format=torch.channels_last)
+
+
+class FrameFeatures(NamedTuple):
+    """What the first phase makes of a crop.
+
+    Attributes:
+        maps (tuple[Tensor]): (1, C, h, w) each.
+        flipped (tuple[Tensor], optional): Those of the flipped crop, with
+            flip test.
+        sample (PoseDataSample): The crop's data sample.
+    """
+    maps: Maps
+    flipped: Optional[Maps]
+    sample: PoseDataSample
+
+
+class WindowPose(NamedTuple):
+    """What the second phase makes of a window.
+
+    Attributes:
+        keypoints (np.ndarray): x, y in pixels of the frame, (K, 2).
+        scores (np.ndarray): (K, ).
+        heatmaps (np.ndarray, optional): (K, h, w), where asked for.
+        motion (np.ndarray, optional): (C, h, w), where asked for.
+    """
+    keypoints: np.ndarray
+    scores: np.ndarray
+    heatmaps: Optional[np.ndarray]
+    motion: Optional[np.ndarray]
+
+
+class WindowModel:
+    """A top-down estimator of this package, from samples to poses.
+
+    Args:
+        model (nn.Module): The estimator, in evaluation mode.
+        key (int): The key frame's place in a window.
+        flip_test (bool, optional): Whether a flipped copy is averaged in.
+            Defaults to ``None``, what the model's ``test_cfg`` says.
+        output_heatmaps (bool): Whether to give heatmaps. Defaults to
+            ``False``.
+        output_motion (bool): Whether to give the neck's ``motion``. Defaults
+            to ``False``.
+        precision (str): See :class:`Precision`. Defaults to ``'float32'``.
+
+    Raises:
+        ValueError: If the model's preprocessor is not one for clips, or there
+            is no such precision.
+    """
+
+    def __init__(self,
+                 model: nn.Module,
+                 key: int,
+                 flip_test: Optional[bool] = None,
+                 output_heatmaps: bool = False,
+                 output_motion: bool = False,
+                 precision: str = 'float32') -> None:
+        check_preprocessor(model)
+        self.model = model
+        self.key = key
+        self.output_heatmaps = output_heatmaps
+        self.output_motion = output_motion
+        self.precision = Precision(precision)
+        self.test_cfg = dict(model.test_cfg, output_heatmaps=output_heatmaps)
+        if flip_test is not None:
+            self.test_cfg['flip_test'] = flip_test
+        self.flip_test = bool(self.test_cfg.get('flip_test', False))
+        self._frames, self._windows = FramePhase(model), WindowPhase(model)
+
+    @torch.no_grad()
+    def encode_frames(self, crops: Sequence[dict]) -> List[FrameFeatures]:
+        """First phase: features of N samples of one frame each, as
+        :meth:`ClipSettings.pack` makes them."""
+        # a copy that shares everything but the number of frames it expects
+        preprocessor = copy.copy(self.model.data_preprocessor)
+        preprocessor.num_frames = 1
+        with stage('crop'):
+            data = preprocessor(pseudo_collate(list(crops)), False)
+        inputs = self.precision.arrange(data['inputs'])
+        flipped = None
+        with stage('backbone'), self._autocast():
+            maps = self._frames(inputs)
+            # not one batch of both: larger ones are no faster, on CPUs slower
+            if self.flip_test:
+                flipped = self._frames(inputs.flip(-1))
+
+        def single(maps: Maps, index: int) -> Maps:
+            # copied, or each would keep the whole batch in memory
+            return tuple(x[index:index + 1].clone() for x in maps)
+
+        return [
+            FrameFeatures(
+                single(maps, i),
+                None if flipped is None else single(flipped, i), sample)
+            for i, sample in enumerate(data['data_samples'])
+        ]
+
+    @torch.no_grad()
+    def predict_windows(
+            self,
+            windows: Sequence[Sequence[FrameFeatures]]) -> List[WindowPose]:
+        """Second phase: poses in the key frames of B windows of T frames in
+        order of time, each window with one crop."""
+        frames = [frame for window in windows for frame in window]
+
+        def features(kept: List[Maps]) -> Any:
+            # concatenation, unlike stacking, keeps the channels-last format
+            return self._windows.features(
+                tuple(torch.cat(maps) for maps in zip(*kept)))
+
+        flipped = None
+        with stage('neck_head'), self._autocast():
+            feats = features([frame.maps for frame in frames])
+            if self.flip_test:
+                flipped = features([frame.flipped for frame in frames])
+        return self._predict(feats, flipped,
+                             [window[self.key].sample for window in windows])
+
+    @torch.no_grad()
+    def predict_clips(self, clips: Sequence[dict]) -> List[WindowPose]:
+        """Both phases as the host has them, of B samples of T frames: every
+        frame of every clip goes through the backbone."""
+        with stage('crop'):
+            data = self.model.data_preprocessor(
+                pseudo_collate(list(clips)), False)
+        inputs = data['inputs']
+        if not self.precision.is_full:  # else exactly what a test gives
+            inputs = self.precision.arrange(inputs)
+        flipped = None
+        # the host's call for both: the neck cannot be told from the backbone
+        with stage('backbone'), self._autocast():
+            feats = self.model.extract_feat(inputs)
+            if self.flip_test:
+                flipped = self.model.extract_feat(inputs.flip(-1))
+        return self._predict(feats, flipped, data['data_samples'])
+
+    def _autocast(self) -> ContextManager:
+        return self.precision.autocast(next(self.model.parameters()).device)
+
+    def _predict(self, feats: Any, flipped: Any,
+                 samples: List[PoseDataSample]) -> List[WindowPose]:
+        if self.model.metainfo is not None:
+            for sample in samples:
+                sample.set_metainfo(self.model.metainfo)
+        fields = None
+        with stage('neck_head'), self._autocast():
+            predicted = self.model.head.predict(
+                feats if flipped is None else [feats, flipped],
+                samples,
+                test_cfg=self.test_cfg)
+        if self.output_heatmaps:
+            predicted, fields = predicted
+        with stage('keypoints'):
+            samples = self.model.add_pred_to_datasample(
+                predicted, fields, samples)
+        motion: List[Any] = [None] * len(samples)
+        if self.output_motion:
+            if not hasattr(feats, 'motion'):
+                raise ValueError(
+                    'output_motion needs a neck that gives a motion feature, '
+                    'such as TemporalDifferenceNeck; this model\'s is '
+                    f'{type(getattr(self.model, "neck", None)).__name__}')
+            motion = list(feats.motion.float().cpu().numpy())
+        return [
+            WindowPose(
+                np.asarray(sample.pred_instances.keypoints[0][:, :2]),
+                np.asarray(sample.pred_instances.keypoint_scores[0]),
+                sample.pred_fields.heatmaps.cpu().numpy()
+                if self.output_heatmaps else None, moved)
+            for sample, moved in zip(samples, motion)
+        ]
+
+
+def check_preprocessor(model: nn.Module) -> None:
+    """Raises a ValueError if the model's preprocessor is none for clips."""
+    preprocessor = model.data_preprocessor
+    if not isinstance(preprocessor, SequencePoseDataPreprocessor):
+        raise ValueError('model.data_preprocessor must be a '
+                         'SequencePoseDataPreprocessor, got '
+                         f'{type(preprocessor).__name__}')

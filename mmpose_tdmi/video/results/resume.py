@@ -1,0 +1,357 @@
+"""What a run leaves while it is under way, so that another can go on with it.
+
+All is in a hidden folder beside the results: the journal, a file with a line
+per frame's record, and videos in pieces. Whatever ends the process, the
+journal is whole but for its last line, and a piece is whole or lost. Which
+run it is, a fingerprint tells.
+
+Shapes: H x W pixels of a frame.
+"""
+import fcntl
+import glob
+import hashlib
+import json
+import os
+import re
+import shutil
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+from typing import (IO, Any, Dict, Iterator, List, NamedTuple, Optional, Tuple,
+                    Union)
+
+import av
+import cv2
+import numpy as np
+
+from mmpose_tdmi.utils.files import write_json
+from mmpose_tdmi.utils.video import VideoWriter, join_videos
+from mmpose_tdmi.version import __version__
+
+_END = 1 << 20  # bytes looked at at both ends of a file
+
+
+def versions() -> Dict[str, str]:
+    """The versions of the packages that poses depend on."""
+    packages = ('mmpose', 'mmengine', 'mmcv', 'torch')
+    return dict({name: version(name)
+                 for name in packages},
+                mmpose_tdmi=__version__)
+
+
+def digest_of(content: Any) -> str:
+    """SHA-256 of plain values; anything else counts as its text."""
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def identify_input(source: str) -> Any:
+    """What tells an input from a changed one of the same name.
+
+    Of a file its size, time of change and the SHA-256 of its first and last
+    megabyte, so that looking at a thousand long videos takes no longer than
+    opening them; of a folder or glob the names, sizes and times of the files;
+    None for anything else.
+    """
+    if os.path.isfile(source):
+        state = os.stat(source)
+        digest = hashlib.sha256()
+        with open(source, 'rb') as file:
+            digest.update(file.read(_END))
+            if state.st_size > 2 * _END:
+                file.seek(-_END, os.SEEK_END)
+            digest.update(file.read())
+        return dict(
+            size=state.st_size,
+            time=state.st_mtime_ns,
+            ends=digest.hexdigest())
+    if os.path.isdir(source):
+        paths = [entry.path for entry in os.scandir(source)]
+    else:
+        paths = glob.glob(source)
+    states = [(Path(path).name, os.stat(path)) for path in sorted(paths)]
+    return [[name, s.st_size, s.st_mtime_ns] for name, s in states] or None
+
+
+def fingerprint(source: str, name: str, run: Dict[str, Any]) -> Optional[str]:
+    """What tells runs apart whose poses differ: the one description of "the
+    same run".
+
+    It is of the video, of what its results are called, of the packages'
+    versions, and of ``run``, all else that poses depend on: SHA-256 of models
+    and boxes, settings. None if the video is nothing that can be looked at
+    again, such as a webcam or frames in memory.
+    """
+    content = identify_input(source)
+    if content is None:
+        return None
+    return digest_of(
+        dict(input=content, name=name, run=run, versions=versions()))
+
+
+class RunFolder:
+    """A folder that one process at a time works in.
+
+    The operating system gives the lock up when the process ends, however it
+    ends.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: Optional[IO[str]] = None
+
+    def enter(self, header: Dict[str, Any], resume: bool) -> bool:
+        """Lock the folder and make it ready for a run: with ``resume``, what
+        an interrupted run with the same header has left is kept, and True
+        returned; everything else is removed."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.path / 'lock').open('w')
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.leave()
+            raise ValueError(f'{self.path}: another process is writing these '
+                             'results at this moment') from error
+        if resume and self._header() == header:
+            return True
+        for entry in self.path.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            elif entry.name != 'lock':
+                entry.unlink()
+        write_json(self.path / 'run.json', header)
+        return False
+
+    def _header(self) -> Any:
+        try:
+            return json.loads((self.path / 'run.json').read_text('utf-8'))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+
+    def leave(self) -> None:
+        """Give the lock up; the folder stays."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def remove(self) -> None:
+        """Remove the folder and give the lock up."""
+        shutil.rmtree(self.path)
+        self.leave()
+
+
+class Journal:
+    """Frame records that are appended to a file, of which what is in it is
+    kept as far as it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # unbuffered: what is written is in the file, and nothing else is
+        self._file: IO[bytes] = path.open('ab', buffering=0)
+        self._length, self._last = self._scan()
+        self._file.truncate(self._length)
+
+    @property
+    def next_index(self) -> int:
+        """int: The first frame index after those in the file."""
+        return 0 if self._last is None else self._last + 1
+
+    def append(self, record: Dict[str, Any]) -> None:
+        """Add the record of a frame; on a full disk the file stays what it
+        was."""
+        if record['frame'] < self.next_index:
+            raise ValueError(
+                f'frames must ascend: {record["frame"]} came after '
+                f'{self._last}')
+        line = json.dumps(
+            record, separators=(',', ':'), ensure_ascii=False,
+            allow_nan=False).encode() + b'\n'
+        try:
+            left = memoryview(line)
+            while left:
+                left = left[self._file.write(left):]
+        except OSError:
+            self._file.truncate(self._length)
+            raise
+        self._length += len(line)
+        self._last = record['frame']
+
+    def lines(self) -> Iterator[bytes]:
+        """The records as json, without line ends."""
+        with self.path.open('rb') as file:
+            left = self._length
+            for line in file:
+                left -= len(line)
+                if left < 0:
+                    return
+                yield line[:-1]
+
+    def records(self) -> Iterator[Dict[str, Any]]:
+        """The records in order."""
+        return map(json.loads, self.lines())
+
+    def cut(self, index: int) -> None:
+        """Drop the records of a frame and all later ones."""
+        length, last = 0, None
+        for line in self.lines():
+            frame = json.loads(line)['frame']
+            if frame >= index:
+                break
+            length, last = length + len(line) + 1, frame
+        self._file.truncate(length)
+        self._length, self._last = length, last
+
+    def close(self) -> None:
+        """Close the file; it stays."""
+        self._file.close()
+
+    def _scan(self) -> Tuple[int, Optional[int]]:
+        """The length of the whole lines, and the last one's frame."""
+        length, last = 0, None
+        with self.path.open('rb') as file:
+            for line in file:
+                if line.endswith(b'\n'):
+                    length, last = length + len(line), line
+        if last is None:
+            return 0, None
+        try:
+            return length, int(json.loads(last)['frame'])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f'{self.path} is no journal of frames: its last '
+                             f'line is {last[:80]!r}') from error
+
+
+# indices of the first and last frame, and their times
+_NAME = re.compile(r'(\d+)-(\d+)-(-?\d+)-(-?\d+)\.mp4')
+
+
+class _Piece(NamedTuple):
+    last: int  # index of its last frame
+    start: int  # ticks of its first frame
+    end: int  # ticks of its last frame
+    path: Path
+
+
+class VideoPieces:
+    """Writes frames to a folder of pieces, then to one file.
+
+    A piece is a video file of its own of ``length`` frames, named by them;
+    what was in a piece that was not finished is lost. In the end they are
+    joined without encoding them anew. ``crf`` and ``options`` are x264's.
+    """
+
+    def __init__(self,
+                 folder: Path,
+                 fps: Fraction,
+                 length: int = 250,
+                 crf: int = 20,
+                 options: Optional[Dict[str, str]] = None) -> None:
+        self.folder = folder
+        self.length = length
+        # no reordered frames, see join_videos
+        self._settings = fps, crf, dict(options or {}, bf='0')
+        self._writer: Optional[VideoWriter] = None
+        self._first = self._last = self._count = 0
+        self._start = self._end = 0
+        self._time_base = VideoWriter(folder / 'open.mp4', fps).time_base
+        folder.mkdir(parents=True, exist_ok=True)
+        self._pieces = self._find()
+
+    @property
+    def next_index(self) -> int:
+        """int: The first frame index after the finished pieces."""
+        return self._pieces[-1].last + 1 if self._pieces else 0
+
+    def cut(self, index: int) -> None:
+        """Drop the pieces that hold a frame or later ones."""
+        while self._pieces and self._pieces[-1].last >= index:
+            self._pieces.pop().path.unlink()
+
+    def write(self, index: int, image: np.ndarray, time: Union[Fraction,
+                                                               float]) -> None:
+        """Append a frame, (H, W, 3), that is shown at a time in seconds; one
+        that is not after the last frame's is put right after it."""
+        tick = round(time / self._time_base)
+        if self._writer is None:
+            if self._pieces:
+                tick = max(tick, self._pieces[-1].end + 1)
+            self._writer = VideoWriter(self.folder / 'open.mp4',
+                                       *self._settings).__enter__()
+            self._first, self._start, self._count = index, tick, 0
+        elif tick <= self._end:
+            tick = self._end + 1
+        self._writer.write(image, (tick - self._start) * self._time_base)
+        self._last, self._end = index, tick
+        self._count += 1
+        if self._count == self.length:
+            self._finish()
+
+    def publish(self, path: Path) -> None:
+        """Join the pieces to a file, whole or not at all; the folder stays."""
+        self._finish()
+        join_videos([(piece.path, piece.start * self._time_base)
+                     for piece in self._pieces], path)
+
+    def abort(self) -> None:
+        """Finish the open piece if there is room for it, else drop it."""
+        writer = self._writer
+        if writer is not None and self._count == 0:
+            self._writer = None
+            error = ValueError('no frame was written')
+            writer.__exit__(type(error), error, None)
+        try:
+            self._finish()
+        except (OSError, av.FFmpegError):
+            self._writer = None
+
+    def _finish(self) -> None:
+        if self._writer is None:
+            return
+        writer, self._writer = self._writer, None
+        writer.__exit__(None, None, None)
+        path = self.folder / (f'{self._first:09d}-{self._last:09d}-'
+                              f'{self._start}-{self._end}.mp4')
+        os.replace(writer.path, path)
+        self._pieces.append(_Piece(self._last, self._start, self._end, path))
+
+    def _find(self) -> List[_Piece]:
+        """The finished pieces; whatever else is in the folder goes."""
+        pieces = []
+        for path in sorted(self.folder.iterdir()):
+            match = _NAME.fullmatch(path.name)
+            if match:
+                _, last, start, end = map(int, match.groups())
+                pieces.append(_Piece(last, start, end, path))
+            else:
+                path.unlink()
+        return pieces
+
+
+def frame_time(index: int, timestamp: Optional[float],
+               fps: Fraction) -> Union[Fraction, float]:
+    """When a frame is shown, in seconds.
+
+    The timestamp, moved to a multiple of the frames' distance if it is as
+    near to one as containers that round to milliseconds bring it; without
+    timestamp what the rate gives.
+    """
+    if timestamp is None:
+        return Fraction(index) / fps
+    place = round(timestamp * fps)
+    is_near = abs(timestamp * fps - place) < .1
+    return Fraction(place) / fps if is_near else timestamp
+
+
+def fit_frame(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """A frame of another size in a video's, (height, width, 3), with black
+    bars; the image itself if it fits."""
+    if image.shape[:2] == (height, width):
+        return image
+    scale = min(width / image.shape[1], height / image.shape[0])
+    inner_w = max(1, round(image.shape[1] * scale))
+    inner_h = max(1, round(image.shape[0] * scale))
+    shown = np.zeros((height, width, 3), np.uint8)
+    x, y = (width - inner_w) // 2, (height - inner_h) // 2
+    shown[y:y + inner_h, x:x + inner_w] = cv2.resize(
+        image, (inner_w, inner_h), interpolation=cv2.INTER_AREA)
+    return shown

@@ -1,0 +1,461 @@
+"""Poses along a video at one backbone pass per person and frame.
+
+Along a track, windows that follow each other share all frames but one. The
+backbone sees each frame of a person once, through the crop that the frame's
+box asks for (:mod:`.crops`), and its features are kept for the windows that
+see the frame (:mod:`.phases`); where a window's crop is another than the
+frame's, they are moved. A frame in which the person has no box is seen
+through the crop of the first window that has it.
+
+Three modes:
+
+- ``'offline'``: a frame's poses come when its window is there, a few frames
+  late.
+- ``'online'``: a frame's poses come before the next frame is asked for. The
+  model must be one for it: its window must not reach into the future.
+- ``'naive'``: a crop for every box and T backbone passes for each, as a test
+  on a dataset does it: the reference.
+
+Memory is bounded, whatever the video's length: frames of the window's span
+and a batch, and features of these. A change of the frames' size ends a video
+and starts another: no window crosses it.
+
+Shape shorthand: T frames of a window, H x W pixels of a frame.
+"""
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import (Deque, Dict, Iterable, Iterator, List, Optional, Sequence,
+                    Tuple, TypeVar)
+
+import numpy as np
+from mmengine.registry import DefaultScope
+from torch import nn
+
+from mmpose_tdmi.datasets.frames import PaddingPolicy
+from mmpose_tdmi.structures import FrameWindow
+from mmpose_tdmi.utils.stages import StageTimes, stage
+from .crops import ClipSettings, CropPolicy, CropWarp
+from .phases import (PRECISIONS, FrameFeatures, Precision, WindowModel,
+                     WindowPose)
+from .structures import Crop, FramePoses, PersonPose, TrackedBox, TrackedFrame
+
+__all__ = [
+    'MODES', 'PRECISIONS', 'Precision', 'ClipSettings', 'CropPolicy',
+    'FeatureCache', 'FrameFeatures', 'StageTimes', 'StreamingPoseEstimator',
+    'StreamingStats', 'WindowModel', 'WindowPose', 'stage'
+]
+
+MODES = ('offline', 'online', 'naive')
+#: (track id, number of the frame).
+Key = Tuple[int, int]
+Item = TypeVar('Item')
+
+
+@dataclass
+class StreamingStats:
+    """Counts of one run along a video.
+
+    Args:
+        frames (int): Frames whose poses were given out.
+        person_frames (int): Poses: persons times the frames with a box.
+        backbone_passes (int): Crops that went through the backbone. A crop
+            and its flipped copy count as one.
+        crops (int): Crops chosen: one per track and one for every renewal.
+    """
+    frames: int = 0
+    person_frames: int = 0
+    backbone_passes: int = 0
+    crops: int = 0
+
+    @property
+    def passes_per_person_frame(self) -> float:
+        """float: Backbone passes per pose; 1 at best, T without reuse.
+
+        What is above 1 are frames in which the person has no box, before,
+        after and between those of the track.
+        """
+        return self.backbone_passes / max(self.person_frames, 1)
+
+    @property
+    def person_frames_per_crop(self) -> float:
+        """float: For how many frames a crop was kept, on average."""
+        return self.person_frames / max(self.crops, 1)
+
+
+class FrameBuffer:
+    """The last frames by number, and which of them make up a window.
+
+    The streaming counterpart of the datasets' :class:`VideoFrames`: a
+    window's offsets count frame numbers in steps of the video's frame step,
+    and what stands in for a number that does not exist is said by the same
+    padding policies. Only the video's own frames count: where a track starts,
+    ends or pauses, the window has the frames that are there, as in the
+    datasets. Kept are the frames that a window of the frames to come can
+    name: those in its span and, for holes, the last one before.
+    """
+
+    def __init__(self,
+                 window: FrameWindow,
+                 policy: PaddingPolicy,
+                 frame_step: int = 1) -> None:
+        self._offsets = [frame_step * offset for offset in window.offsets]
+        self._policy = policy
+        self._frames: Deque[TrackedFrame] = deque()
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @property
+    def first(self) -> int:
+        """The number of the oldest frame that is kept."""
+        return self._frames[0].number
+
+    @property
+    def last(self) -> int:
+        """int: The number of the newest frame."""
+        return self._frames[-1].number
+
+    def append(self, frame: TrackedFrame) -> None:
+        """Add the next frame, whose number must be above the last one's."""
+        if self._frames and frame.number <= self.last:
+            raise ValueError('frames must come in ascending order, but '
+                             f'{frame.number} follows {self.last}')
+        self._frames.append(frame)
+
+    def __getitem__(self, number: int) -> TrackedFrame:
+        """The frame of a number, which must be kept."""
+        return next(f for f in self._frames if f.number == number)
+
+    def is_complete(self, key: int) -> bool:
+        """Whether all frames that a key frame's window can name are there."""
+        return self.last >= key + self._offsets[-1]
+
+    def clip(self, key: int) -> List[int]:
+        """The numbers of a key frame's window, T, the video ending with the
+        newest frame."""
+        numbers = np.array([frame.number for frame in self._frames])
+        targets = [key + offset for offset in self._offsets]
+        return [
+            target if found else self._policy(numbers, key, target)
+            for target, found in zip(targets, np.isin(targets, numbers))
+        ]
+
+    def share_frames(self, earlier: int, later: int) -> bool:
+        """Whether the windows of two key frames overlap."""
+        return later - earlier <= self._offsets[-1] - self._offsets[0]
+
+    def drop_before(self, key: int) -> None:
+        """Forget what no window of ``key`` or a later frame can name."""
+        bound = key + self._offsets[0]
+        while len(self._frames) > 1 and self._frames[1].number <= bound:
+            self._frames.popleft()
+
+
+class FeatureCache(Dict[Key, FrameFeatures]):
+    """Features by track and frame, for as long as a window can name them."""
+
+    def missing(self, keys: Iterable[Key]) -> List[Key]:
+        """Those that are not there, each once, in the order given."""
+        return [key for key in dict.fromkeys(keys) if key not in self]
+
+    def evict(self, oldest: int) -> None:
+        """Forget what is of frames before the number ``oldest``."""
+        for key in [key for key in self if key[1] < oldest]:
+            del self[key]
+
+
+@dataclass
+class _Window:
+    """A person's window around a frame, and the pose that is made of it."""
+    box: TrackedBox
+    crop: Crop
+    numbers: List[int]
+    pose: Optional[PersonPose] = None
+
+
+@dataclass
+class _Video:
+    """What is known and under way along one video.
+
+    ``crops``, by number and track, are those that the backbone sees a frame
+    through, while a window can ask; ``current`` has each track's crop and the
+    number of the last frame that it was kept for. ``waiting`` are frames
+    whose windows have to be made, ``made`` those that have them and have not
+    been given out, ``queue`` the windows without a pose.
+    """
+    buffer: FrameBuffer
+    stats: StreamingStats
+    crops: Dict[int, Dict[int, Crop]] = field(default_factory=dict)
+    current: Dict[int, Tuple[Crop, int]] = field(default_factory=dict)
+    waiting: Deque[TrackedFrame] = field(default_factory=deque)
+    made: Deque[Tuple[TrackedFrame,
+                      List[_Window]]] = field(default_factory=deque)
+    queue: List[_Window] = field(default_factory=list)
+    cache: FeatureCache = field(default_factory=FeatureCache)
+
+
+class StreamingPoseEstimator:
+    """Estimates the poses of tracked persons along a video.
+
+    Args:
+        model (nn.Module): A top-down estimator of this package with ``cfg``
+            and ``dataset_meta``, as :func:`mmpose_tdmi.apis.init_pose_model`
+            gives it. Window, padding and pipeline are those of its config's
+            test dataset.
+        mode (str): ``'offline'``, ``'online'`` or ``'naive'``. Defaults to
+            ``'offline'``.
+        batch_size (int, optional): Crops per pass of the backbone and windows
+            per pass of neck and head, of any persons and frames. Defaults to
+            ``None``: 4 on a CPU, where the maps of more leave the caches, 16
+            elsewhere.
+        crop_policy (CropPolicy, optional): How long crops are kept. Defaults
+            to ``None``, the policy's own defaults. Not used by ``'naive'``.
+        flip_test (bool, optional): Whether a flipped copy is averaged in.
+            Defaults to ``None``, what the model's ``test_cfg`` says.
+        output_heatmaps (bool): Whether poses carry heatmaps. Defaults to
+            ``False``.
+        output_motion (bool): Whether poses carry the neck's motion feature.
+            Defaults to ``False``.
+        precision (str): In which number format the model predicts:
+            ``'float32'``, ``'bfloat16'`` or ``'float16'``, see
+            :class:`Precision`. Defaults to ``'float32'``.
+
+    Attributes:
+        window (FrameWindow): The model's window.
+        padding (str): What stands in for frames that do not exist.
+        stats (StreamingStats): Counts of the last :meth:`iterate_poses`.
+
+    Raises:
+        ValueError: If an argument is not one of those described, the config
+            does not say how samples are made, or the window does not suit
+            the mode.
+    """
+
+    def __init__(self,
+                 model: nn.Module,
+                 mode: str = 'offline',
+                 batch_size: Optional[int] = None,
+                 crop_policy: Optional[CropPolicy] = None,
+                 flip_test: Optional[bool] = None,
+                 output_heatmaps: bool = False,
+                 output_motion: bool = False,
+                 precision: str = 'float32') -> None:
+        if mode not in MODES:
+            raise ValueError(f'mode must be one of {MODES}, got {mode!r}')
+        if batch_size is None:
+            device = next(model.parameters()).device
+            batch_size = 4 if device.type == 'cpu' else 16
+        if batch_size < 1:
+            raise ValueError(
+                f'batch_size must be at least 1, got {batch_size}')
+        self.model = model
+        self.mode = mode
+        self.batch_size = batch_size
+        self.crop_policy = crop_policy or CropPolicy()
+        self.settings = ClipSettings(model.cfg, model.dataset_meta)
+        self.window = self.settings.window
+        self.padding = self.settings.padding
+        if mode == 'online' and self.window.offsets[-1] > 0:
+            raise ValueError(
+                f"mode='online' cannot see frames to come, but the config's "
+                f'window is {self.window.offsets}: use a model whose offsets '
+                "are at most 0, or mode='offline'")
+        self.window_model = WindowModel(model, self.window.key, flip_test,
+                                        output_heatmaps, output_motion,
+                                        precision)
+        self.stats = StreamingStats()
+        self._warp = CropWarp(self.settings.input_size, self.settings.use_udp)
+
+    @property
+    def lookahead(self) -> int:
+        """int: Frames that are seen beyond a frame before its poses are."""
+        return self.window.offsets[-1]
+
+    def iterate_poses(self,
+                      tracked_frames: Iterable[TrackedFrame],
+                      frame_step: int = 1) -> Iterator[FramePoses]:
+        """Estimate the poses of all frames of a video.
+
+        Args:
+            tracked_frames (Iterable[TrackedFrame]): The frames in order of
+                time; read as needed, :attr:`lookahead` and at most
+                ``batch_size`` frames ahead of those given out.
+            frame_step (int): Difference of the numbers of frames that follow
+                each other. Defaults to 1.
+
+        Returns:
+            Iterator[FramePoses]: The frames in order, with poses in place of
+            boxes.
+
+        Raises:
+            ValueError: While iterating, if frames do not ascend or are no
+                BGR images, a track occurs twice in a frame, or a box has no
+                area.
+        """
+        if frame_step < 1:
+            raise ValueError(
+                f'frame_step must be at least 1, got {frame_step}')
+        self.stats = StreamingStats()
+        return self._iterate(_checked(tracked_frames), frame_step, self.stats)
+
+    def _iterate(self, frames: Iterable[TrackedFrame], frame_step: int,
+                 stats: StreamingStats) -> Iterator[FramePoses]:
+        for _, same_size in groupby(frames, lambda frame: frame.image.shape):
+            video = _Video(
+                FrameBuffer(self.window, self.settings.policy, frame_step),
+                stats)
+            for frame in same_size:
+                video.buffer.append(frame)
+                video.waiting.append(frame)
+                self._choose_crops(video, frame)
+                self._advance(video)
+                yield from self._finished(video)
+            self._advance(video, has_ended=True)
+            yield from self._finished(video)
+
+    def _choose_crops(self, video: _Video, frame: TrackedFrame) -> None:
+        """Decide what the frame's persons are seen through."""
+        # a track whose last window shares no frame with this one's starts
+        # anew: that costs nothing
+        video.current = {
+            track: (crop, last)
+            for track, (crop, last) in video.current.items()
+            if video.buffer.share_frames(last, frame.number)
+        }
+        crops = video.crops[frame.number] = {}
+        for box in frame.persons:
+            crop = self.settings.crop(box.bbox)
+            kept, _ = video.current.get(box.track_id, (None, 0))
+            if (kept is not None and self.mode != 'naive'
+                    and self.crop_policy.keeps(kept, crop)):
+                crop = kept
+            else:
+                video.stats.crops += 1
+            crops[box.track_id] = crop
+            video.current[box.track_id] = crop, frame.number
+
+    def _advance(self, video: _Video, has_ended: bool = False) -> None:
+        """Make the windows of all frames that are ready, and run the model
+        where it is time for it."""
+        while video.waiting and (has_ended or video.buffer.is_complete(
+                video.waiting[0].number)):
+            self._make_windows(video, video.waiting.popleft())
+            if len(video.queue) >= self.batch_size:
+                self._run(video)
+        # people may be so rare that a batch takes a long time to fill
+        if (not video.queue or len(video.made) > self.batch_size
+                or self.mode == 'online' or has_ended):
+            self._run(video)
+
+    def _make_windows(self, video: _Video, frame: TrackedFrame) -> None:
+        windows = []
+        if frame.persons:
+            numbers = video.buffer.clip(frame.number)
+            for box in frame.persons:
+                crop = video.crops[frame.number][box.track_id]
+                windows.append(_Window(box, crop, numbers))
+                # without a box, a frame is of the first window that sees it
+                for number in numbers:
+                    video.crops[number].setdefault(box.track_id, crop)
+        video.made.append((frame, windows))
+        video.queue += windows
+
+    def _run(self, video: _Video) -> None:
+        """Run the model on the queue and forget what is needed no more."""
+        if video.queue:
+            predict = (
+                self._predict_naive
+                if self.mode == 'naive' else self._predict_cached)
+            with DefaultScope.overwrite_default_scope(self.settings.scope):
+                poses = predict(video)
+            for window, pose in zip(video.queue, poses):
+                window.pose = PersonPose(window.box, pose.keypoints,
+                                         pose.scores, window.crop,
+                                         pose.heatmaps, pose.motion)
+            video.stats.person_frames += len(video.queue)
+            video.queue = []
+        buffer = video.buffer
+        buffer.drop_before(
+            video.waiting[0].number if video.waiting else buffer.last + 1)
+        for number in [n for n in video.crops if n < buffer.first]:
+            del video.crops[number]
+        video.cache.evict(buffer.first)
+
+    def _predict_cached(self, video: _Video) -> List[WindowPose]:
+        """Each crop goes through the backbone once, however many windows see
+        it."""
+        boxes = {
+            (window.box.track_id, number): window.box
+            for window in video.queue
+            for number in window.numbers
+        }
+        for keys in self._batches(video.cache.missing(boxes)):
+            features = self.window_model.encode_frames([
+                self.settings.pack([video.buffer[number].image], [number],
+                                   boxes[track,
+                                         number], video.crops[number][track])
+                for track, number in keys
+            ])
+            video.cache.update(zip(keys, features))
+            video.stats.backbone_passes += len(keys)
+        poses: List[WindowPose] = []
+        for windows in self._batches(video.queue):
+            with stage('neck_head'):
+                clips = [[
+                    self._warp(video.cache[window.box.track_id, number],
+                               video.crops[number][window.box.track_id],
+                               window.crop) for number in window.numbers
+                ] for window in windows]
+            poses += self.window_model.predict_windows(clips)
+        return poses
+
+    def _predict_naive(self, video: _Video) -> List[WindowPose]:
+        """Every frame of every window goes through the whole model."""
+        poses: List[WindowPose] = []
+        for windows in self._batches(video.queue):
+            poses += self.window_model.predict_clips([
+                self.settings.pack(
+                    [video.buffer[number].image
+                     for number in window.numbers], window.numbers, window.box)
+                for window in windows
+            ])
+            video.stats.backbone_passes += sum(
+                len(window.numbers) for window in windows)
+        return poses
+
+    def _batches(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+        for start in range(0, len(items), self.batch_size):
+            yield items[start:start + self.batch_size]
+
+    def _finished(self, video: _Video) -> Iterator[FramePoses]:
+        """The frames that are done, each once, in order."""
+        while video.made:
+            frame, windows = video.made[0]
+            poses = [w.pose for w in windows if w.pose is not None]
+            if len(poses) < len(windows):
+                return
+            video.made.popleft()
+            video.stats.frames += 1
+            yield frame.with_persons(poses)
+
+
+def _checked(frames: Iterable[TrackedFrame]) -> Iterator[TrackedFrame]:
+    """The frames, if they are as they must be."""
+    last = None
+    for frame in frames:
+        if (frame.image is None or frame.image.ndim != 3
+                or frame.image.shape[2] != 3):
+            raise ValueError(
+                f'frame {frame.index}: expected a BGR image (H, W, 3), got '
+                f'{None if frame.image is None else frame.image.shape}')
+        if last is not None and frame.index <= last:
+            raise ValueError(f'frame {frame.index} follows frame {last}: '
+                             'frames must come in order of time')
+        last = frame.index
+        tracks = [box.track_id for box in frame.persons]
+        if len(set(tracks)) < len(tracks):
+            raise ValueError(
+                f'frame {frame.index}: a track_id occurs twice among '
+                f'{tracks}: a person has one box in a frame')
+        yield frame

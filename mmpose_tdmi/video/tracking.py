@@ -1,0 +1,536 @@
+"""Who is who from frame to frame.
+
+Boxes go in, boxes with identities come out; between the frames that a
+detector looks at, boxes are carried on. Trackers that compare poses and
+motion give the final identities once the poses are known: boxes get
+provisional identities at once, by their overlap, so that a person's crops can
+be kept from frame to frame.
+
+Shape shorthand: A tracks, N persons of a frame, K keypoints, D numbers of a
+motion descriptor.
+"""
+import inspect
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import (Any, Callable, Dict, Iterable, List, Optional, Sequence,
+                    Tuple, Union)
+
+import numpy as np
+
+from .structures import FramePoses, PersonPose, TrackedBox
+from .tracks import (BoxMotion, Track, TrackTable, box_iou, cosine,
+                     motion_descriptor, pose_oks)
+
+__all__ = [
+    'TRACKERS', 'ByteTracker', 'IoUTracker', 'PersonTracker', 'PoseTracker',
+    'Untracked', 'build_tracker'
+]
+
+#: A track's id, box x1, y1, x2, y2 (4, ) and score.
+Person = Tuple[int, np.ndarray, float]
+
+
+class PersonTracker(ABC):
+    """Gives boxes the identities of persons, frame after frame.
+
+    A frame goes either into :meth:`update`, with the boxes that were found in
+    it, or into :meth:`carry`. Both look at boxes only, and at once: who is
+    whom has to be known before poses are estimated along a person's crops.
+    Trackers that associate poses do so afterwards, in :meth:`observe`, which
+    may run in another thread and any number of frames behind.
+
+    Attributes:
+        needs_motion (bool): Whether :meth:`observe` looks at
+            :attr:`PersonPose.motion`.
+    """
+
+    needs_motion: bool = False
+    min_inside: float = 0.
+
+    def __init__(self) -> None:
+        self._last_index: Optional[int] = None
+
+    def update(self,
+               frame_index: int,
+               boxes: np.ndarray,
+               scores: np.ndarray,
+               image: Optional[np.ndarray] = None) -> List[TrackedBox]:
+        """Take in a frame whose persons have been detected.
+
+        Args:
+            frame_index (int): The frame's index in its source, larger than
+                that of the frame before; what lies between counts as time.
+            boxes (np.ndarray): x1, y1, x2, y2 in pixels of the frame, (N, 4).
+            scores (np.ndarray): The boxes' scores, (N, ).
+            image (np.ndarray, optional): The frame, (H, W, 3), uint8, BGR.
+
+        Returns:
+            list[TrackedBox]: The boxes with identities, ``source`` being
+            ``'detected'``, in the order given; trackers that leave boxes out
+            say so.
+
+        Raises:
+            ValueError: If the index does not ascend, or boxes and scores are
+                not of these shapes, not finite, or without area.
+        """
+        boxes, scores = _check_boxes(boxes, scores, frame_index)
+        passed = _passed(frame_index, self._last_index)
+        self._last_index = frame_index
+        return self._update(frame_index, passed, boxes, scores)
+
+    def carry(self,
+              frame_index: int,
+              image: Optional[np.ndarray] = None) -> List[TrackedBox]:
+        """Take in a frame in which nobody was looked for; as :meth:`update`.
+
+        Returns:
+            list[TrackedBox]: Where the persons of the last frame with
+            detections are expected, ``source`` being ``'carried'``.
+        """
+        passed = _passed(frame_index, self._last_index)
+        self._last_index = frame_index
+        return [
+            _make_box(track_id, bbox, score, 'carried')
+            for track_id, bbox, score in self._carry(passed)
+            if image is None or share_inside(bbox, image) >= self.min_inside
+        ]
+
+    def observe(self, frame_poses: FramePoses) -> FramePoses:
+        """Take in the poses of the next frame, and give them their identities.
+
+        Returns:
+            FramePoses: The same persons in the same order with the final
+            track ids; the same object where poses play no part.
+        """
+        return frame_poses
+
+    def reset(self) -> None:
+        """Forget everything: what comes next is another video."""
+        self._last_index = None
+
+    @abstractmethod
+    def _update(self, frame_index: int, passed: int, boxes: np.ndarray,
+                scores: np.ndarray) -> List[TrackedBox]:
+        """As :meth:`update`, ``passed`` frames after the last one."""
+
+    @abstractmethod
+    def _carry(self, passed: int) -> Iterable[Person]:
+        """As :meth:`carry`, wherever the persons are."""
+
+
+def _passed(frame_index: int, last: Optional[int]) -> int:
+    """Frames since the last one; 1 for the first."""
+    if last is not None and frame_index <= last:
+        raise ValueError(f'frames must ascend, got frame {frame_index} '
+                         f'after {last}; reset() starts another video')
+    return 1 if last is None else frame_index - last
+
+
+def _check_boxes(boxes: np.ndarray, scores: np.ndarray,
+                 frame_index: int) -> Tuple[np.ndarray, np.ndarray]:
+    """Boxes and scores as float64, or an error that names what is wrong."""
+    boxes = np.asarray(boxes, dtype=np.float64)
+    scores = np.asarray(scores, dtype=np.float64)
+    if not boxes.size:
+        boxes = boxes.reshape(0, 4)
+    if boxes.ndim != 2 or boxes.shape[
+            1] != 4 or scores.shape != boxes.shape[:1]:
+        raise ValueError(
+            f'frame {frame_index}: expected boxes (N, 4) and scores (N, ), '
+            f'got {boxes.shape} and {scores.shape}')
+    wrong = ~(
+        np.isfinite(boxes).all(axis=1) & np.isfinite(scores) &
+        (boxes[:, 2:] > boxes[:, :2]).all(axis=1))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(
+            f'frame {frame_index}: box {boxes[row].tolist()} with score '
+            f'{scores[row]}, expected finite x1 < x2 and y1 < y2')
+    return boxes, scores
+
+
+def _check_range(**ranges: Tuple[float, float, float]) -> None:
+    """Options, each as (value, lowest, highest)."""
+    for name, (value, low, high) in ranges.items():
+        if not low <= value <= high:
+            raise ValueError(
+                f'{name} must be in [{low:g}, {high:g}], got {value}')
+
+
+def _make_box(track_id: int, bbox: np.ndarray, score: float,
+              source: str) -> TrackedBox:
+    """A :class:`TrackedBox` of plain numbers."""
+    x1, y1, x2, y2 = bbox.tolist()
+    return TrackedBox(int(track_id), (x1, y1, x2, y2), float(score), source)
+
+
+def share_inside(bbox: np.ndarray, image: np.ndarray) -> float:
+    """float: The share of a box's area that is inside an image (H, W, ...)."""
+    height, width = image.shape[:2]
+    clipped = np.clip(bbox, 0, [width, height, width, height])
+    return float(
+        np.prod(clipped[2:] - clipped[:2]) / np.prod(bbox[2:] - bbox[:2]))
+
+
+class Untracked(PersonTracker):
+    """Gives every box an identity of its own.
+
+    Frames without detections get the last boxes, unmoved.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reset()
+
+    def reset(self) -> None:
+        """As :meth:`PersonTracker.reset`."""
+        super().reset()
+        self._next_id = 0
+        self._boxes, self._scores = np.zeros((0, 4)), np.zeros(0)
+
+    def _update(self, frame_index: int, passed: int, boxes: np.ndarray,
+                scores: np.ndarray) -> List[TrackedBox]:
+        self._boxes, self._scores = boxes, scores
+        return [
+            _make_box(*person, 'detected') for person in self._carry(passed)
+        ]
+
+    def _carry(self, passed: int) -> Iterable[Person]:
+        first = self._next_id
+        self._next_id += len(self._boxes)
+        return zip(range(first, self._next_id), self._boxes, self._scores)
+
+
+class IoUTracker(PersonTracker):
+    """Pairs boxes with tracks by intersection over union.
+
+    A track's box is predicted for every frame (:class:`BoxMotion`). Tracks
+    that were seen in the last frame with detections choose first, then those
+    that were lost. A track that was not seen in the frame before is looked
+    for where it is predicted and where it was last seen: one who stops behind
+    something reappears there.
+    Boxes without a track start one at once, and a track ends when it has not
+    been seen for ``max_age`` frames. All boxes are given out.
+
+    Args:
+        iou_thr (float): The smallest overlap of a pair, in (0, 1]. Defaults
+            to 0.3.
+        max_age (int): Frames for which a person who is not seen is
+            remembered. Defaults to 30.
+        predict (bool): Whether boxes are predicted; otherwise they are
+            expected, and carried, where they were last seen. Defaults to
+            ``True``.
+        min_inside (float): Carried boxes of which a smaller share is inside
+            the image are left out, where the image is given: the person has
+            left. Defaults to 0.25.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    def __init__(self,
+                 iou_thr: float = 0.3,
+                 max_age: int = 30,
+                 predict: bool = True,
+                 min_inside: float = 0.25) -> None:
+        super().__init__()
+        _check_range(iou_thr=(iou_thr, 1e-9, 1), min_inside=(min_inside, 0, 1))
+        self.iou_thr = iou_thr
+        self.predict = predict
+        self.min_inside = min_inside
+        self._table = TrackTable(max_age)
+
+    def reset(self) -> None:
+        """As :meth:`PersonTracker.reset`."""
+        super().reset()
+        self._table.reset()
+
+    def _update(self, frame_index: int, passed: int, boxes: np.ndarray,
+                scores: np.ndarray) -> List[TrackedBox]:
+        self._table.predict(passed)
+
+        def similarity(tracks: List[Track]):
+            overlap = box_iou(
+                np.array([self._expected(t) for t in tracks]), boxes)
+            if frame_index - tracks[0].last_index > 1:
+                last = box_iou(np.array([t.last_seen for t in tracks]), boxes)
+                overlap = np.maximum(overlap, last)
+            return overlap, overlap >= self.iou_thr
+
+        found = []
+        tracks = self._table.update(frame_index, boxes, similarity)
+        for track, box, score in zip(tracks, boxes, scores):
+            track.score = score
+            found.append(_make_box(track.track_id, box, score, 'detected'))
+        return found
+
+    def _carry(self, passed: int) -> Iterable[Person]:
+        self._table.predict(passed)
+        return [(track.track_id, self._expected(track), track.score)
+                for track in self._table.seen]
+
+    def _expected(self, track: Track) -> np.ndarray:
+        return track.motion.bbox if self.predict else track.last_seen
+
+
+class ByteTracker(PersonTracker):
+    """ByteTrack (Zhang et al., ECCV 2022) of the package ``supervision``.
+
+    Boxes of high scores are paired with tracks first, those of low scores
+    (from 0.1) with what is left, so that a half-hidden person's weak box
+    keeps the track going. Which boxes start a track is the library's rule:
+    those whose score is 0.1 above ``high_score``, in the first frame at once
+    and later when they are seen a second time; other boxes that continue no
+    track are left out. It is shown the frames that have detections; in those
+    between, boxes are carried as :class:`IoUTracker` does it.
+
+    Args:
+        high_score (float): From here a box is strong. Defaults to 0.6.
+        max_age (int): Frames with detections for which a person who is not
+            seen is remembered. Defaults to 30.
+        min_inside (float): As :class:`IoUTracker`'s. Defaults to 0.25.
+
+    Raises:
+        ImportError: If ``supervision`` is not installed.
+        ValueError: If an argument is out of its range.
+    """
+
+    def __init__(self,
+                 high_score: float = 0.6,
+                 max_age: int = 30,
+                 min_inside: float = 0.25) -> None:
+        super().__init__()
+        _check_range(
+            high_score=(high_score, 0, 1),
+            max_age=(max_age, 1, np.inf),
+            min_inside=(min_inside, 0, 1))
+        try:
+            import supervision
+        except ImportError as error:
+            raise ImportError(
+                "tracker 'bytetrack' needs the package supervision: pip "
+                f"install 'supervision<0.27' ({error})") from error
+        self.min_inside = min_inside
+        self._detections = supervision.Detections
+        self._tracker = supervision.ByteTrack(
+            track_activation_threshold=high_score, lost_track_buffer=max_age)
+        # of the last frame with detections, by track
+        self._seen: Dict[int, Tuple[BoxMotion, float]] = {}
+
+    def reset(self) -> None:
+        """As :meth:`PersonTracker.reset`."""
+        super().reset()
+        self._tracker.reset()
+        self._seen = {}
+
+    def _update(self, frame_index: int, passed: int, boxes: np.ndarray,
+                scores: np.ndarray) -> List[TrackedBox]:
+        for motion, _ in self._seen.values():
+            motion.predict(passed)
+        tracked = self._tracker.update_with_detections(
+            self._detections(xyxy=boxes, confidence=scores))
+        seen, found = {}, []
+        for track_id, box, score in zip(tracked.tracker_id.tolist(),
+                                        tracked.xyxy, tracked.confidence):
+            if track_id in self._seen:
+                motion = self._seen[track_id][0]
+                motion.correct(box)
+            else:
+                motion = BoxMotion(box)
+            seen[track_id] = motion, float(score)
+            # the library counts from 1
+            found.append(_make_box(track_id - 1, box, score, 'detected'))
+        self._seen = seen
+        return found
+
+    def _carry(self, passed: int) -> Iterable[Person]:
+        for track_id, (motion, score) in self._seen.items():
+            motion.predict(passed)
+            yield track_id - 1, motion.bbox, score
+
+
+#: The share of a new descriptor in a person's.
+_MOTION_MOMENTUM = 0.5
+#: The share of a new descriptor in the mean of everybody's.
+_MEAN_MOMENTUM = 0.05
+
+
+class PoseTracker(IoUTracker):
+    """Pairs poses with tracks by their similarity.
+
+    Poses and boxes are alike by ``oks_weight * OKS + (1 - oks_weight) *
+    IoU``, a track's being moved to where its box is predicted; that has to
+    reach ``similarity_thr``. Among what is within reach,
+    ``motion_weight`` times the likeness of the motion features is added:
+    they decide between persons but bring nobody from afar. Features are
+    compared by their cosine after the mean over everybody is taken off, which
+    is what all of them share.
+
+    Args:
+        oks_weight (float): 0 to 1. Defaults to 0.5.
+        motion_weight (float): 0 or more; 0 leaves motion out. Defaults to 0.
+        similarity_thr (float): The smallest likeness of poses and boxes of a
+            pair, in (0, 1]. Defaults to 0.3.
+        score_thr (float): Keypoints are compared where both scores are above
+            it. Defaults to 0.2.
+        max_age (int): Frames for which a person who is not seen is
+            remembered. Defaults to 30.
+        sigmas (Sequence[float], optional): The keypoints' tolerances for OKS,
+            (K, ). Defaults to ``None``, COCO's, for K = 17.
+        boxes (dict, optional): Options of the :class:`IoUTracker` that boxes
+            get their provisional identities from. Defaults to ``None``.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    def __init__(self,
+                 oks_weight: float = 0.5,
+                 motion_weight: float = 0.,
+                 similarity_thr: float = 0.3,
+                 score_thr: float = 0.2,
+                 max_age: int = 30,
+                 sigmas: Optional[Sequence[float]] = None,
+                 boxes: Optional[dict] = None) -> None:
+        _check_range(
+            oks_weight=(oks_weight, 0, 1),
+            motion_weight=(motion_weight, 0, np.inf),
+            similarity_thr=(similarity_thr, 1e-9, 1))
+        super().__init__(**{'max_age': max_age, **(boxes or {})})
+        self.oks_weight = oks_weight
+        self.motion_weight = motion_weight
+        self.similarity_thr = similarity_thr
+        self.score_thr = score_thr
+        self.needs_motion = motion_weight > 0
+        self._sigmas = None if sigmas is None else np.asarray(sigmas, float)
+        self._known = TrackTable(max_age)
+        self._mean: Optional[np.ndarray] = None
+
+    def observe(self, frame_poses: FramePoses) -> FramePoses:
+        """As :meth:`PersonTracker.observe`.
+
+        Raises:
+            ValueError: If frames do not ascend, or motion features are to be
+                compared and a person has none.
+        """
+        index, persons = frame_poses.index, frame_poses.persons
+        self._known.predict(_passed(index, self._known.last_index))
+        boxes = np.array([p.box.bbox for p in persons]).reshape(-1, 4)
+        poses = [np.column_stack([p.keypoints, p.scores]) for p in persons]
+        descriptors: List[Optional[np.ndarray]] = [None] * len(persons)
+        if self.needs_motion and persons:
+            descriptors = [_describe(p, index) for p in persons]
+            mean = np.mean(descriptors, axis=0)
+            self._mean = mean if self._mean is None else _blend(
+                self._mean, mean, _MEAN_MOMENTUM)
+
+        def similarity(tracks: List[Track]):
+            near = self._near(tracks, np.array(poses), boxes)
+            values = near
+            if self.needs_motion:
+                values = near + self.motion_weight * cosine(
+                    np.array([t.descriptor for t in tracks]) - self._mean,
+                    np.array(descriptors) - self._mean)
+            return values, near >= self.similarity_thr
+
+        found = []
+        tracks = self._known.update(index, boxes, similarity)
+        for track, pose, new, person in zip(tracks, poses, descriptors,
+                                            persons):
+            track.pose = pose
+            track.descriptor = new if track.descriptor is None else _blend(
+                track.descriptor, new, _MOTION_MOMENTUM)
+            box = replace(person.box, track_id=track.track_id)
+            found.append(replace(person, box=box))
+        return frame_poses.with_persons(found)
+
+    def reset(self) -> None:
+        """As :meth:`PersonTracker.reset`."""
+        super().reset()
+        self._known.reset()
+        self._mean = None
+
+    def _near(self, tracks: List[Track], poses: np.ndarray,
+              boxes: np.ndarray) -> np.ndarray:
+        """How near poses and boxes are, (A, N), in [0, 1]."""
+        expected = np.array([t.motion.bbox for t in tracks])
+        near = (1 - self.oks_weight) * box_iou(expected, boxes)
+        if self.oks_weight:
+            moved = np.array([t.pose for t in tracks])
+            # how far the boxes' centres should have moved
+            shifts = expected - np.array([t.last_seen for t in tracks])
+            moved[..., :2] += shifts.reshape(-1, 2, 2).mean(axis=1)[:, None]
+            near = near + self.oks_weight * pose_oks(moved, _areas(
+                expected), poses, _areas(boxes), self._sigmas, self.score_thr)
+        return near
+
+
+def _describe(person: PersonPose, index: int) -> np.ndarray:
+    if person.motion is None:
+        raise ValueError(
+            f'frame {index}: a person has no motion feature; the poses must '
+            'come from StreamingPoseEstimator(output_motion=True), or '
+            'motion_weight be 0')
+    return motion_descriptor(person.motion)
+
+
+def _blend(old: np.ndarray, new: np.ndarray, share: float) -> np.ndarray:
+    return (1 - share) * old + share * new
+
+
+def _areas(boxes: np.ndarray) -> np.ndarray:
+    return np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+
+
+#: What each name stands for; 'oks' and 'motion' differ in their defaults.
+_CLASSES: Dict[str, Callable[..., PersonTracker]] = {
+    'iou': IoUTracker,
+    'oks': PoseTracker,
+    'motion': PoseTracker,
+    'bytetrack': ByteTracker,
+    'none': Untracked
+}
+_DEFAULTS: Dict[str, Dict[str, Any]] = {
+    'motion': dict(motion_weight=0.3),
+}
+#: The names of all trackers.
+TRACKERS = tuple(_CLASSES)
+
+
+def build_tracker(tracker: Union[str, dict, None] = 'iou',
+                  sigmas: Optional[Sequence[float]] = None) -> PersonTracker:
+    """A tracker from its name or its settings.
+
+    Args:
+        tracker (str | dict, optional): One of :data:`TRACKERS`, or a dict
+            with such a ``type`` and the tracker's options. None is
+            ``'none'``. Defaults to ``'iou'``.
+        sigmas (Sequence[float], optional): The tolerances of the model's
+            keypoints (``dataset_meta['sigmas']``), for those that compare
+            poses, (K, ). Defaults to ``None``, COCO's.
+
+    Returns:
+        PersonTracker: The tracker.
+
+    Raises:
+        ValueError: If there is no such tracker or option, or a value is out
+            of its range.
+        ImportError: If the tracker needs what is not installed.
+    """
+    options = dict(tracker) if isinstance(tracker, dict) else {
+        'type': 'none' if tracker is None else tracker
+    }
+    name = options.pop('type', None)
+    if name not in _CLASSES:
+        raise ValueError(f'unknown tracker {name!r}, expected one of '
+                         f'{", ".join(TRACKERS)}')
+    known = list(inspect.signature(_CLASSES[name]).parameters)
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ValueError(f'tracker {name!r} has no option '
+                         f'{", ".join(unknown)}, expected some of '
+                         f'{", ".join(known) or "none"}')
+    options = {**_DEFAULTS.get(name, {}), **options}
+    if 'sigmas' in known:
+        options.setdefault('sigmas', sigmas)
+    return _CLASSES[name](**options)
