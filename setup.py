@@ -123,6 +123,8 @@ setup(
     python_requires='>=3.9,<3.12',
     install_requires=read_requirements('requirements.txt'),
     extras_require={
+        # the tracker of that name
+        'bytetrack': ['supervision<0.27'],
         'deploy': read_requirements('requirements/deploy.txt'),
         'docs': read_requirements('requirements/docs.txt'),
         'mim': read_requirements('requirements/mim.txt'),

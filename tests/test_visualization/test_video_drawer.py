@@ -42,7 +42,8 @@ def test_without_trails_it_is_the_pose_drawer(meta, image):
                                      pose.scores[None],
                                      np.array([pose.box.bbox]), [1])
     before = image.copy()
-    drawn = VideoDrawer(meta, trail=0).draw(FramePoses(0, [pose]), image)
+    drawn = VideoDrawer(
+        meta, trail=0).draw(FramePoses(0, persons=[pose]), image)
     np.testing.assert_array_equal(drawn, expected)
     np.testing.assert_array_equal(image, before)
 
@@ -50,15 +51,15 @@ def test_without_trails_it_is_the_pose_drawer(meta, image):
 def test_trails_follow_and_end(meta, image):
     drawer = VideoDrawer(meta, kpt_thr=2., trail=4)
     for index, x in enumerate((20., 60., 100., 140.)):
-        drawn = drawer.draw(FramePoses(index, [person(x)]), image)
+        drawn = drawer.draw(FramePoses(index, persons=[person(x)]), image)
     # from box centre to box centre
     assert trail_pixels(drawn, 1)[45:115].all()
     assert not trail_pixels(drawn, 1)[:35].any()
     # of somebody who is gone the trail stays for a while
-    drawn = drawer.draw(FramePoses(6, []), image)
+    drawn = drawer.draw(FramePoses(6), image)
     assert trail_pixels(drawn, 1)[125:155].all()
     assert not trail_pixels(drawn, 1)[:110].any()
-    drawn = drawer.draw(FramePoses(9, []), image)
+    drawn = drawer.draw(FramePoses(9), image)
     np.testing.assert_array_equal(drawn, image)
 
 
@@ -88,8 +89,8 @@ def test_maps_lie_where_the_crop_is(meta, image, name):
     pose = person(100., **{field: maps})
     drawer = VideoDrawer(meta, kpt_thr=2., trail=0, **{name: True})
     plain = VideoDrawer(meta, kpt_thr=2., trail=0)
-    changed = drawer.draw(FramePoses(0, [pose]), image).astype(int) - \
-        plain.draw(FramePoses(0, [pose]), image)
+    changed = drawer.draw(FramePoses(0, persons=[pose]), image).astype(int) - \
+        plain.draw(FramePoses(0, persons=[pose]), image)
     weight = np.abs(changed).sum(axis=2)
     ys, xs = np.nonzero(weight)
     assert 110 <= xs.min() and xs.max() <= 140
@@ -128,7 +129,8 @@ def test_maps_reach_beyond_the_frame(meta, image, center):
         person(100., heatmaps=np.ones((17, 8, 6), np.float32)),
         crop=Crop(center, (60., 80.)))
     drawer = VideoDrawer(meta, trail=0, heatmap=True)
-    assert drawer.draw(FramePoses(0, [pose]), image).shape == image.shape
+    assert drawer.draw(FramePoses(0, persons=[pose]),
+                       image).shape == image.shape
 
 
 def test_a_map_without_signal_is_not_seen(meta, image):
@@ -138,8 +140,9 @@ def test_a_map_without_signal_is_not_seen(meta, image):
         motion=np.ones((3, 8, 6), np.float32))
     drawn = VideoDrawer(
         meta, trail=0, heatmap=True,
-        motion=True).draw(FramePoses(0, [pose]), image)
-    plain = VideoDrawer(meta, trail=0).draw(FramePoses(0, [pose]), image)
+        motion=True).draw(FramePoses(0, persons=[pose]), image)
+    plain = VideoDrawer(
+        meta, trail=0).draw(FramePoses(0, persons=[pose]), image)
     np.testing.assert_array_equal(drawn, plain)
 
 
