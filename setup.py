@@ -119,7 +119,7 @@ setup(
     # importable there, and only there.
     package_dir={'': '.'},
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    include_package_data=True,
+    package_data={'': ['*.json', '*.yaml', 'page/*']},
     python_requires='>=3.9,<3.12',
     install_requires=read_requirements('requirements.txt'),
     extras_require={

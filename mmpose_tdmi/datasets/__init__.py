@@ -1,7 +1,6 @@
 """Datasets of clips and the transforms that load and pack them."""
-from .body_datasets import (HiEveSequenceDataset, PoseTrack17SequenceDataset,
-                            PoseTrack18SequenceDataset,
-                            PoseTrack21SequenceDataset)
+from .body import (HiEveSequenceDataset, PoseTrack17SequenceDataset,
+                   PoseTrack18SequenceDataset, PoseTrack21SequenceDataset)
 from .frames import (PADDING_POLICIES, FrameCatalogue, VideoFrames, VideoTable,
                      padding_policy)
 from .person_boxes import load_person_boxes
@@ -12,12 +11,11 @@ from .transforms import (LoadFrameSequence, LoadTopdownCrops,
                          ShareRandomParams)
 
 __all__ = [
-    'PADDING_POLICIES', 'BaseSequenceDataset',
-    'FrameCatalogue', 'FrameGroupSampler', 'HiEveSequenceDataset',
-    'LoadFrameSequence', 'LoadTopdownCrops',
-    'LocateFrameSequence', 'PackPoseSequenceInputs',
+    'PADDING_POLICIES', 'BaseSequenceDataset', 'FrameCatalogue',
+    'FrameGroupSampler', 'HiEveSequenceDataset', 'LoadFrameSequence',
+    'LoadTopdownCrops', 'LocateFrameSequence', 'PackPoseSequenceInputs',
     'PoseTrack17SequenceDataset', 'PoseTrack18SequenceDataset',
-    'PoseTrack21SequenceDataset', 'ShareRandomParams', 
-    'VideoFrames', 'VideoTable', 'WorkerRunBatchSampler', 'load_person_boxes',
+    'PoseTrack21SequenceDataset', 'ShareRandomParams', 'VideoFrames',
+    'VideoTable', 'WorkerRunBatchSampler', 'load_person_boxes',
     'padding_policy'
 ]

@@ -1,96 +1,353 @@
-"""Reading of annotation files, COCO style, and their checks.
+"""The one reader of annotations, boxes and predictions in json.
 
-Every field that the datasets use is checked here or where it is used, so that
-a damaged file is an error that names the file, the record and the field. The
-host's reader indexes by id and silently keeps the last of two records with
-one id, and silently drops persons of images that the file does not list.
+Two families of files: COCO-style ones (PoseTrack18 and 21, everything that
+the converters write) and ``annolist`` ones, MATLAB structures in which every
+scalar is a list of one (PoseTrack17, HiEve). Their schemas are typed, so that
+reading a file checks it: a mistake is a ValueError that names the file, the
+field, what was found and what was expected. Files come from outside: their
+size is bounded, numbers are finite, nesting without end is an error.
 
-Shape shorthand: K keypoints.
+V joints of an official layout, R persons of a file.
 """
+import gc
 import json
 import math
+import re
+import warnings
 from array import array
-from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import (Annotated, Any, Callable, Collection, Dict, Iterator, List,
+                    NamedTuple, Optional, Sequence, Tuple, Union)
 
+import msgspec
+import numpy as np
 from mmengine import fileio
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mmpose_tdmi.utils.files import check_json_size
 
-_NUMBER_TYPES = frozenset((int, float))
+#: No image is larger: a coordinate or side beyond it is taken for a mistake.
+MAX_COORDINATE = 1e6
+#: Integers beyond this are not exact in every reader of json.
+MAX_ID = 2**53
+
+PathLike = Union[str, Path]
+Text = Annotated[str, Meta(min_length=1)]
+Id = Union[Annotated[int, Meta(gt=-MAX_ID, lt=MAX_ID)], str]
+#: Integers, also those that are written as 3.0.
+Whole = Union[Annotated[int, Meta(gt=-MAX_ID, lt=MAX_ID)],
+              Annotated[float,
+                        Meta(multiple_of=1, gt=-MAX_ID, lt=MAX_ID)]]
+#: As Whole, from 0.
+Count = Union[Annotated[int, Meta(ge=0, lt=MAX_ID)],
+              Annotated[float, Meta(multiple_of=1, ge=0, lt=MAX_ID)]]
+#: As Whole, from 1.
+Positive = Union[Annotated[int, Meta(ge=1, lt=MAX_ID)],
+                 Annotated[float, Meta(multiple_of=1, ge=1, lt=MAX_ID)]]
+#: Whether something is so, by 1 and 0 or true and false.
+Flag = Union[bool, Annotated[int, Meta(ge=0, le=1)]]
+_LARGEST = float(np.finfo(float).max)
+Finite = Union[Annotated[int, Meta(ge=-2**63, le=2**63 - 1)],
+               Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST)]]
+Coordinate = Union[Annotated[
+    int, Meta(ge=-int(MAX_COORDINATE), le=int(MAX_COORDINATE))],
+                   Annotated[float,
+                             Meta(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]]
+#: A side of an image.
+Side = Union[Annotated[int, Meta(gt=0, le=int(MAX_COORDINATE))],
+             Annotated[float, Meta(gt=0, le=MAX_COORDINATE)]]
 
 
-@dataclass
-class AnnotationFile:
-    """What a file holds, as it holds it.
+class Image(Struct):
+    """A frame. Fields that are not here are for their users to check."""
+    id: Annotated[int, Meta(gt=-MAX_ID, lt=MAX_ID)]
+    file_name: Text
+    is_labeled: Union[bool, int] = True
+
+
+class Annotation(Struct):
+    """A person; the numbers are for their users to check."""
+    image_id: Annotated[int, Meta(gt=-MAX_ID, lt=MAX_ID)]
+    id: Annotated[int, Meta(gt=-MAX_ID, lt=MAX_ID)]
+
+
+class Category(Struct):
+    name: Any = None
+    keypoints: Optional[List[str]] = None
+
+
+class CocoFile(Struct):
+    """What the datasets need of an annotation file."""
+    images: List[Image]
+    annotations: List[Annotation]
+    categories: List[Category] = []
+    videos: Union[List[Dict[str, Any]], UnsetType] = UNSET
+
+
+class PoseImage(Image):
+    """A frame as the metrics need it."""
+    vid_id: Optional[Id] = None
+    # a single region may stand without its list
+    ignore_regions_x: Optional[List[Union[List[Finite], Finite]]] = None
+    ignore_regions_y: Optional[List[Union[List[Finite], Finite]]] = None
+
+
+class Pose(Struct):
+    """A person as the metrics need it."""
+    image_id: Annotated[int, Meta(gt=-MAX_ID, lt=MAX_ID)]
+    track_id: Optional[Whole] = None
+    keypoints: Optional[List[Finite]] = None
+    scores: Optional[List[Finite]] = None
+    bbox: Optional[List[Finite]] = None
+    bbox_head: Optional[List[Finite]] = None
+
+
+class PoseVideo(Struct):
+    id: Id
+    name: str
+
+
+class AnnoPoint(Struct, gc=False):
+    id: Tuple[Whole]
+    x: Tuple[Finite]
+    y: Tuple[Finite]
+    is_visible: Optional[Annotated[List[Union[bool, Finite]],
+                                   Meta(max_length=1)]] = None
+    score: Optional[Annotated[List[Finite], Meta(max_length=1)]] = None
+
+
+class AnnoPoints(Struct, forbid_unknown_fields=True):
+    """Only points: nothing is to be overlooked that is called otherwise."""
+    point: Optional[List[AnnoPoint]] = None
+
+
+class AnnoRect(Struct):
+    """A person; x1 ... y2 is PoseTrack17's head box, HiEve's person box."""
+    x1: Union[Tuple[Finite], UnsetType] = UNSET
+    y1: Union[Tuple[Finite], UnsetType] = UNSET
+    x2: Union[Tuple[Finite], UnsetType] = UNSET
+    y2: Union[Tuple[Finite], UnsetType] = UNSET
+    track_id: Optional[Annotated[List[Whole], Meta(max_length=1)]] = None
+    annopoints: Union[None, AnnoPoints, Annotated[List[Optional[AnnoPoints]],
+                                                  Meta(max_length=1)]] = None
+
+    @property
+    def points(self) -> Optional[List[AnnoPoint]]:
+        """Its points, None without a list of them."""
+        found = self.annopoints
+        if isinstance(found, list):
+            found = found[0] if found else None
+        return None if found is None else found.point
+
+    def corners(self, place: str) -> List[float]:
+        """x1, y1, x2, y2; a ValueError where one is missing."""
+        corners = []
+        for field in ('x1', 'y1', 'x2', 'y2'):
+            corner = getattr(self, field)
+            if corner is UNSET:
+                raise ValueError(f'{place}.{field} is missing')
+            corners.append(corner[0])
+        return corners
+
+
+class AnnoName(Struct):
+    name: Text
+
+
+class AnnoCorner(Struct):
+    x: Tuple[Finite]
+    y: Tuple[Finite]
+
+
+class AnnoRegion(Struct):
+    point: List[AnnoCorner]
+
+
+class AnnoFrame(Struct):
+    image: Tuple[AnnoName]
+    annorect: List[AnnoRect] = []
+    is_labeled: Union[None, Flag, Annotated[List[Flag],
+                                            Meta(max_length=1)]] = None
+    # a single region may stand without its list
+    ignore_regions: Union[None, AnnoRegion, List[AnnoRegion]] = None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether it is; a frame that does not tell is."""
+        told = self.is_labeled
+        if isinstance(told, list):
+            told = told[0] if told else None
+        return told is None or bool(told)
+
+    @property
+    def regions(self) -> Iterator[Tuple[List[float], List[float]]]:
+        """The x and the y of each ignore region's corners."""
+        found = self.ignore_regions or []
+        for region in [found] if isinstance(found, AnnoRegion) else found:
+            yield ([corner.x[0] for corner in region.point],
+                   [corner.y[0] for corner in region.point])
+
+
+class AnnolistFile(Struct):
+    annolist: List[AnnoFrame]
+    info: Any = None
+
+
+class PoseFile(Struct):
+    """What the metrics need of a COCO-style file."""
+    images: List[PoseImage]
+    annotations: List[Pose]
+    categories: List[Category]
+    videos: Optional[List[PoseVideo]] = None
+    info: Any = None
+
+
+class _AnyPoseFile(Struct):
+    annolist: Union[List[AnnoFrame], UnsetType] = UNSET
+    images: Union[List[PoseImage], UnsetType] = UNSET
+    annotations: Union[List[Pose], UnsetType] = UNSET
+    categories: Union[List[Category], UnsetType] = UNSET
+    videos: Optional[List[PoseVideo]] = None
+    info: Any = None
+
+
+def read_json(path: PathLike, schema: Any = Any, strict: bool = False) -> Any:
+    """Read a json file.
 
     Args:
-        path (str): The file, for messages.
-        images (dict[int, dict]): Image records by id, in the file's order.
-        persons (dict[int, list[dict]]): Annotations by image id, each image's
-            in the file's order; images without any are absent. Finite
-            ``keypoints`` are an ``array`` of doubles instead of a list.
-        categories (list[dict]): Categories.
-        videos (list[dict], optional): The table of the frames that exist, see
-            :class:`~mmpose_tdmi.datasets.VideoTable`; None where the file has
-            none.
-    """
-    path: str
-    images: Dict[int, dict]
-    persons: Dict[int, List[dict]]
-    categories: List[dict]
-    videos: Optional[List[dict]]
-
-
-def load_annotation_file(path: str,
-                         keypoint_names: Sequence[str]) -> AnnotationFile:
-    """Read an annotation file.
-
-    Args:
-        path (str): The json file; its backend is told by its prefix.
-        keypoint_names (Sequence[str]): The dataset's K keypoints, which a
-            category that names its own must have in the same order.
+        path (str | Path): The file, UTF-8; its backend is told by its prefix.
+        schema (type): What it must hold. Defaults to anything.
+        strict (bool): Take json by the letter: also refuse a key that an
+            object has twice (one value would get lost), NaN, infinity and
+            a byte order mark. Defaults to False.
 
     Returns:
-        AnnotationFile: Its content.
+        What the schema says; dicts and lists by default.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not such a file: too large, not json, a table
-            missing or not of records, an id missing, of another type than int
-            or repeated, a person of an image that is not listed, or other
-            keypoints.
+        ValueError: If it is too large, not json, nested too deeply, or not
+            what the schema says.
     """
-    content = _read(path)
-    if not isinstance(content, dict):
-        raise ValueError(f'{path}: expected an object with images and '
-                         f'annotations, got {type(content).__name__}')
-    categories = _table(path, content, 'categories', default=[])
-    _check_keypoint_names(path, categories, keypoint_names)
+    path = str(path)
+    if not fileio.isfile(path):
+        raise FileNotFoundError(f'the file {path} does not exist')
+    with fileio.get_local_path(path) as local:
+        check_json_size(local)
+        with open(local, 'rb') as file:
+            data = file.read()
+    # there is no garbage among a file's millions of values, and looking for
+    # it takes longer than reading the file
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        if strict:
+            json.loads(
+                data.decode('utf-8'),
+                object_pairs_hook=_check_keys,
+                parse_constant=_refuse_constant)
+            content = msgspec.json.decode(data)
+        else:
+            try:
+                return msgspec.json.decode(data, type=schema)
+            except (ValueError, RecursionError, msgspec.MsgspecError):
+                # slower, but it knows NaN, and says more of what is no json
+                content = json.loads(data.decode('utf-8-sig'))
+    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
+        what = ('nested too deeply'
+                if isinstance(error, RecursionError) else error)
+        raise ValueError(f'{path}: not valid json: {what}') from error
+    finally:
+        if enabled:
+            gc.enable()
+    return check(content, schema, path)
 
-    images: Dict[int, dict] = {}
-    for where, image in _records(path, content, 'images'):
-        name = image.get('file_name')
-        if not isinstance(name, str) or not name:
-            raise ValueError(f'{where}.file_name must be a path, got {name!r}')
-        if not isinstance(image.get('is_labeled', True), (bool, int)):
-            raise ValueError(f'{where}.is_labeled must be true or false, got '
-                             f'{image["is_labeled"]!r}')
-        images[image['id']] = image
 
-    persons: Dict[int, List[dict]] = {}
-    for where, person in _records(path, content, 'annotations'):
-        image_id = person.get('image_id')
-        if not is_integer(image_id) or image_id not in images:
-            raise ValueError(
-                f'{where}.image_id {image_id!r} is not the id of one of the '
-                f'{len(images)} images, such as {list(images)[:3]}')
-        persons.setdefault(image_id, []).append(person)
+def read_poses(path: PathLike) -> Union[AnnolistFile, PoseFile]:
+    """Read a file of poses of either family, seen from its content."""
+    file = read_json(path, _AnyPoseFile)
+    if file.annolist is not UNSET:
+        return AnnolistFile(file.annolist, file.info)
+    for field in ('images', 'annotations', 'categories'):
+        if getattr(file, field) is UNSET:
+            raise ValueError(f'{path}: {field} is missing')
+    return PoseFile(file.images, file.annotations, file.categories,
+                    file.videos, file.info)
 
-    videos = None
-    if 'videos' in content:
-        videos = _table(path, content, 'videos')
-    return AnnotationFile(path, images, persons, categories, videos)
+
+def _check_keys(pairs: List[Tuple[str, Any]]) -> None:
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) != len(keys):
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f'an object has the key {repeated!r} twice')
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f'{text} is no json number')
+
+
+def check(content: Any, schema: Any, file: str, place: str = '') -> Any:
+    """What the schema says of json's content.
+
+    A ValueError if it is something else, by its file and its place there.
+    """
+    try:
+        return msgspec.convert(content, schema)
+    except UnicodeEncodeError as error:
+        raise ValueError(f'{file}: a text is no Unicode: {error}') from None
+    except msgspec.ValidationError as error:
+        message, path = _MESSAGE.fullmatch(str(error)).groups(default='')
+    for field, index in re.findall(r'\.(\w+)|\[(\d+)\]', path):
+        content = content[field] if field else content[int(index)]
+    place = (place + path).lstrip('.')
+    field = re.search('field `(.*)`', message)
+    if field is not None:
+        place = f'{place}.{field.group(1)}'.lstrip('.')
+        what = 'missing' if 'missing' in message else 'not expected'
+        raise ValueError(f'{file}: {place} is {what}')
+    expected = message.partition('Expected ')[2].partition(', got')[0]
+    expected = re.sub('`(.*?)`', lambda found: _kinds(found.group(1)),
+                      expected)
+    if isinstance(content, float) and not math.isfinite(content):
+        expected = 'a finite number'
+    raise mistake(f'{file}: {place or "the content"}', content, expected)
+
+
+_MESSAGE = re.compile(r'(.*?)(?: - at `\$(.*)`)?', re.DOTALL)
+_KINDS = {
+    'array': 'a list',
+    'object': 'an object',
+    'str': 'a text',
+    'int': 'an integer',
+    'float': 'a number',
+    'bool': 'true or false'
+}
+
+
+def _kinds(names: str) -> str:
+    kinds = names.replace('int | float', 'float').split(' | ')
+    return ' or '.join(_KINDS.get(kind, kind) for kind in kinds)
+
+
+def mistake(place: str, value: Any, expected: str) -> ValueError:
+    """The error to raise where a value is not what was expected."""
+    found = 'missing' if value is UNSET else shown(value)
+    return ValueError(f'{place} is {found}, expected {expected}')
+
+
+def shown(value: Any) -> str:
+    """A value as it is shown in a message, never long."""
+    if isinstance(value, (dict, list)):
+        kind = 'an object' if isinstance(value, dict) else 'a list'
+        if value:
+            return f'{kind} of {len(value)}'
+        return 'an empty ' + kind.split()[1]
+    # a number of thousands of digits cannot be printed at all
+    if isinstance(value, int) and abs(value) >= 10**30:
+        return f'a number of {value.bit_length()} bits'
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + '...'
 
 
 def is_integer(value: Any) -> bool:
@@ -98,70 +355,169 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _read(path: str) -> Any:
-    if not fileio.exists(path):
-        raise FileNotFoundError(f'annotation file {path} does not exist')
-    with fileio.get_local_path(path) as local:
-        check_json_size(local)
-        with open(local, encoding='utf-8') as file:
-            try:
-                return json.load(file, object_hook=_compact)
-            except (ValueError, RecursionError) as error:
-                raise ValueError(f'{path}: not valid json: {error}') from error
+def number_rows(rows: Sequence[Optional[List[float]]], width: int,
+                place: Callable[[int], str]) -> np.ndarray:
+    """n lists of numbers as an array, (n, width).
+
+    A ValueError if one has another length, by its ``place(index)``.
+    """
+    for index, row in enumerate(rows):
+        if row is None or len(row) != width:
+            raise mistake(
+                place(index), UNSET if row is None else list(row),
+                f'a list of {width} numbers')
+    return np.fromiter(chain.from_iterable(rows), float,
+                       len(rows) * width).reshape(-1, width)
 
 
-def _compact(record: dict) -> dict:
-    """A person's keypoints take a quarter of the memory in an array."""
-    values = record.get('keypoints')
-    if isinstance(values, list) and _NUMBER_TYPES.issuperset(
-            map(type, values)):
-        try:
-            # one NaN or infinity makes the sum such
-            if math.isfinite(sum(values)):
-                record['keypoints'] = array('d', values)
-        except OverflowError:  # an integer past any double: left as it is
-            pass
-    return record
+def unique_ids(ids: Sequence[Any], file: str, table: str) -> Dict[Any, int]:
+    """The place of each id in a table; a ValueError if one is repeated."""
+    places = {id_: index for index, id_ in enumerate(ids)}
+    if len(places) != len(ids):
+        repeated = [i for n, i in enumerate(ids) if places[i] != n]
+        raise ValueError(f'{file}: ids of {table} must be unique, but '
+                         f'{repeated[:3]} occur more than once')
+    return places
 
 
-def _table(path: str,
-           content: dict,
-           field: str,
-           default: Optional[list] = None) -> List[dict]:
-    table = content.get(field, default)
-    if not isinstance(table, list):
-        raise ValueError(f'{path}: {field} must be a list of records, got '
-                         f'{type(table).__name__}')
-    for index, record in enumerate(table):
-        if not isinstance(record, dict):
-            raise ValueError(f'{path}: {field}[{index}] must be an object, '
-                             f'got {record!r:.80}')
-    return table
+class AnnotationFile(NamedTuple):
+    """What an annotation file holds, as it holds it."""
+    path: str
+    #: Image records by id, in the file's order.
+    images: Dict[int, dict]
+    #: Annotations by image id, each image's in the file's order; images
+    #: without any are absent. Finite ``keypoints`` are an ``array`` of doubles
+    #: instead of a list, which takes a quarter of the memory.
+    persons: Dict[int, List[dict]]
+    categories: List[dict]
+    #: The table of the frames that exist, see :class:`.VideoTable`; None where
+    #: the file has none.
+    videos: Optional[List[dict]]
 
 
-def _records(path: str, content: dict, field: str):
-    """The records of a table with what to call each; ids are checked."""
-    seen, repeated = set(), []
-    for index, record in enumerate(_table(path, content, field)):
-        id_ = record.get('id')
-        where = f'{path}: {field}[{index}]'
-        if not is_integer(id_):
-            raise ValueError(f'{where}.id must be an integer, got {id_!r:.80}')
-        if id_ in seen:
-            repeated.append(id_)
-        seen.add(id_)
-        yield where, record
-    if repeated:
-        raise ValueError(
-            f'{path}: ids of {field} must be unique, but {len(repeated)} '
-            f'occur more than once: {repeated[:3]}')
+def load_annotation_file(path: str,
+                         keypoint_names: Sequence[str]) -> AnnotationFile:
+    """Read the annotation file of a dataset.
 
+    The host's reader indexes by id: it silently keeps the last of two records
+    with one id, and drops persons of images that the file does not list.
 
-def _check_keypoint_names(path: str, categories: Sequence[dict],
-                          expected: Sequence[str]) -> None:
-    for category in categories:
-        names = category.get('keypoints', list(expected))
-        if names != list(expected):
+    Refused are a table that is missing or not of records, an id that is
+    missing, no integer or repeated, a person of an image that is not listed,
+    and a category whose keypoints are others than ``keypoint_names``.
+    """
+    content = read_json(path)
+    file: CocoFile = check(content, CocoFile, path)
+    for index, category in enumerate(file.categories):
+        if category.keypoints not in (None, list(keypoint_names)):
             raise ValueError(
-                f'{path}: category {category.get("name")!r} has the keypoints '
-                f'{names}; expected, in order: {list(expected)}')
+                f'{path}: categories[{index}].keypoints is '
+                f'{category.keypoints}, expected {list(keypoint_names)}')
+    images = content['images']
+    places = unique_ids([image.id for image in file.images], path, 'images')
+    unique_ids([person.id for person in file.annotations], path, 'annotations')
+    check_image_ids(file.annotations, places, path)
+    persons: Dict[int, List[dict]] = {}
+    for person in content['annotations']:
+        values = person.get('keypoints')
+        if isinstance(values, list) and {int, float}.issuperset(
+                map(type, values)):
+            try:
+                # one NaN or infinity makes the sum such
+                if math.isfinite(sum(values)):
+                    person['keypoints'] = array('d', values)
+            except OverflowError:  # an integer past any double: left as it is
+                pass
+        persons.setdefault(person['image_id'], []).append(person)
+    return AnnotationFile(path, {image['id']: image
+                                 for image in images}, persons,
+                          content.get('categories', []), content.get('videos'))
+
+
+def check_image_ids(persons: Sequence[Any], known: Collection[Any],
+                    file: str) -> None:
+    """Refuse persons of images that the file does not list."""
+    for index, person in enumerate(persons):
+        if person.image_id not in known:
+            raise mistake(
+                f'{file}: annotations[{index}].image_id', person.image_id,
+                f'the id of one of the {len(known)} images, such as '
+                f'{list(known)[:3]}')
+
+
+class Annolist(NamedTuple):
+    """The R persons of an annolist file's frames, V joints each."""
+    rects: List[AnnoRect]
+    #: Where each is in the file.
+    places: List[str]
+    #: The frame of each, (R, ), ascending.
+    frame_index: np.ndarray
+    #: x, y, ``is_visible`` and ``score`` of each joint, (R, V, 4), in pixels;
+    #: NaN where the file does not tell, all of them without a point.
+    joints: np.ndarray
+
+
+def collect_annolist(frames: Sequence[AnnoFrame],
+                     file: str,
+                     num_joints: int,
+                     strict: bool = False) -> Annolist:
+    """Put the points of persons where they belong.
+
+    Args:
+        frames (Sequence[AnnoFrame]): The frames.
+        file (str): Their file, for messages.
+        num_joints (int): V.
+        strict (bool): As the converters need it: all persons; refused are
+            points that share an id, coordinates that are no pixels, and an
+            ``is_visible`` that is neither 0 nor 1. Defaults to False, as
+            poseval has it: persons with a list of points, be it empty; of
+            points that share an id the first counts, with a warning.
+
+    Raises:
+        ValueError: If an id is not in 0 ... V - 1, or of what is refused.
+    """
+    index, places, rects, lists = [], [], [], []
+    for i, frame in enumerate(frames):
+        for j, rect in enumerate(frame.annorect):
+            if strict or rect.points is not None:
+                index.append(i)
+                places.append(f'annolist[{i}].annorect[{j}]')
+                rects.append(rect)
+                lists.append(rect.points or ())
+    points = list(chain.from_iterable(lists))
+    person = np.repeat(np.arange(len(rects)), list(map(len, lists)))
+    nan = [math.nan]
+    values = np.array([(p.id[0], p.x[0], p.y[0], (p.is_visible or nan)[0],
+                        (p.score or nan)[0])
+                       for p in points], float).reshape(-1, 5)
+
+    def refuse(wrong: np.ndarray, field: str, expected: str) -> None:
+        if wrong.any():
+            index = int(np.argmax(wrong))
+            first = int(np.searchsorted(person, person[index]))
+            value = getattr(points[index], field)[0]
+            raise mistake(
+                f'{file}: {places[person[index]]}.annopoints[0]'
+                f'.point[{index - first}].{field}[0]', value, expected)
+
+    refuse(~np.isin(values[:, 0], np.arange(num_joints)), 'id',
+           f'an integer from 0 to {num_joints - 1}')
+    slots = person * num_joints + values[:, 0].astype(np.int64)
+    slots, first = np.unique(slots, return_index=True)
+    if strict:
+        repeated = np.ones(len(values), dtype=bool)
+        repeated[first] = False
+        refuse(repeated, 'id', 'one that no earlier point of the person has')
+        for column, field in ((1, 'x'), (2, 'y')):
+            refuse(
+                np.abs(values[:, column]) > MAX_COORDINATE, field,
+                f'a number within +-{MAX_COORDINATE:g}')
+        refuse(~(np.isnan(values[:, 3]) | np.isin(values[:, 3], (0, 1))),
+               'is_visible', '0 or 1')
+    elif len(first) < len(values):
+        warnings.warn(f'{file}: {len(values) - len(first)} points repeat the '
+                      'id of another one of their person; the first counts')
+    joints = np.full((len(rects) * num_joints, 4), np.nan)
+    joints[slots] = values[first, 1:]
+    return Annolist(rects, places, np.array(index, dtype=np.int64),
+                    joints.reshape(len(rects), num_joints, 4))

@@ -1,7 +1,4 @@
-"""What the name of a frame's file tells: its video and its number.
-; paths only.
-
-Which frames make up a clip: the frames of a video and the clip's ends.
+"""Which frames exist of a video, and which of them make up a clip.
 
 The frames that exist decide. A window's offset is counted in the video's own
 frame numbers, in units of the video's frame step (1 for an ordinary video, 5
@@ -9,31 +6,17 @@ for one of which every fifth frame was extracted). Where the number asked for
 does not exist, because the video starts or ends there or has a gap, a padding
 policy names an existing frame in its place.
 
-Shape shorthand: T frames of a clip, N frames of a video.
+Frames are known from the annotation's own table (:class:`VideoTable`), so that
+they may have any names and no folder is listed while training, or from a
+listing, where names tell video and number (:class:`FrameCatalogue`).
 
-The frames that exist of each video, from the annotation's own table.
-
-Converted annotations list them under ``videos``: ``id``, ``name``,
-``file_names`` (relative to the data root, as the images') and ``frame_ids``,
-the frames' true numbers. So a video's frames may have any names, PoseTrack17's
-irregular ones included, and no folder is listed while training.
-
-Shape shorthand: N frames of a video; paths only.
-
-Which frames exist of each video, from a listing of folders or of images.
-
-Here a frame's name tells its video and number; where an annotation lists the
-frames with their numbers, :mod:`mmpose_tdmi.datasets.video_table` goes by
-that.
-; paths only.
-
-Which of the ways to know a video's frames a dataset uses.
-; paths only.
+Shape letters: T frames of a clip, N frames of a video.
 """
 import logging
 import os.path as osp
 import re
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import (Callable, Dict, Iterable, List, Mapping, Optional,
                     Sequence, Set, Tuple, Union)
@@ -41,23 +24,16 @@ from typing import (Callable, Dict, Iterable, List, Mapping, Optional,
 import numpy as np
 from mmengine import fileio
 from mmengine.logging import print_log
+from msgspec import Struct
 
 from mmpose_tdmi.structures import FrameWindow
-from .coco_json import AnnotationFile, is_integer
+from .coco_json import AnnotationFile, check, is_integer
 
 
 def last_number(path: str) -> Tuple[str, int]:
     """Read a frame's number from its name, the last run of digits.
 
-    Args:
-        path (str): A frame's path.
-
-    Returns:
-        tuple[str, int]: The path with ``*`` for the number, which identifies
-        the video, and the number.
-
-    Raises:
-        ValueError: If the name has no digits.
+    Before it comes the path with ``*`` for it, which identifies the video.
     """
     folder, name = osp.split(path)
     stem, suffix = osp.splitext(name)
@@ -67,25 +43,6 @@ def last_number(path: str) -> Tuple[str, int]:
                          f'{path!r}, such as 000012.jpg')
     head, number, tail = match.groups()
     return osp.join(folder, f'{head}*{tail}{suffix}'), int(number)
-
-
-def bare_number(path: str) -> Tuple[str, int]:
-    """Read a frame's number from its name, which must be nothing else.
-
-    Args:
-        path (str): A frame's path, ``<video's folder>/<number>.jpg``.
-
-    Returns:
-        tuple[str, int]: As of :func:`last_number`.
-
-    Raises:
-        ValueError: If the name is not a number.
-    """
-    stem = osp.splitext(osp.basename(path))[0]
-    if not (stem.isascii() and stem.isdigit()):
-        raise ValueError('expected a frame that is named by its number, such '
-                         f'as 000012.jpg, got {path!r}')
-    return last_number(path)
 
 
 #: ``policy(numbers, key, target)`` -> the number to use for ``target``, which
@@ -98,14 +55,6 @@ def clamp(numbers: np.ndarray, key: int, target: int) -> int:
 
     Past an end of the video that is its first or last frame. In a gap, of two
     equally near frames the one on the key frame's side is taken.
-
-    Args:
-        numbers (np.ndarray): Ascending numbers of the video's frames, (N, ).
-        key (int): The key frame's number.
-        target (int): The missing frame's number.
-
-    Returns:
-        int: One of ``numbers``.
     """
     distance = np.abs(numbers - target)
     nearest = numbers[distance == distance.min()]
@@ -113,7 +62,7 @@ def clamp(numbers: np.ndarray, key: int, target: int) -> int:
 
 
 def key_frame(numbers: np.ndarray, key: int, target: int) -> int:
-    """The key frame itself. Arguments as of :func:`clamp`."""
+    """The key frame itself."""
     return int(key)
 
 
@@ -123,7 +72,7 @@ def released(numbers: np.ndarray, key: int, target: int) -> int:
     A missing past frame becomes the key frame. A missing future frame becomes
     the last existing frame before it, not before the key frame: for their
     five frames, a missing t+2 becomes t+1 if that exists, else the key frame,
-    and a missing t+1 the key frame. Arguments as of :func:`clamp`.
+    and a missing t+1 the key frame.
     """
     if target < key:
         return int(key)
@@ -133,14 +82,12 @@ def released(numbers: np.ndarray, key: int, target: int) -> int:
 #: The padding policies by their config names.
 PADDING_POLICIES: Dict[str, PaddingPolicy] = dict(
     clamp=clamp, key_frame=key_frame, released=released)
+#: The policy of a config that names none.
+DEFAULT_PADDING = 'clamp'
 
 
 def padding_policy(name: str) -> PaddingPolicy:
-    """Look up a policy by its config name.
-
-    Raises:
-        ValueError: If there is no such policy.
-    """
+    """Look up a policy by its config name."""
     if name not in PADDING_POLICIES:
         raise ValueError(f'unknown padding {name!r}; there are '
                          f'{", ".join(map(repr, PADDING_POLICIES))}')
@@ -158,8 +105,7 @@ class VideoFrames:
         paths (Sequence[str]): Their files, N.
 
     Raises:
-        ValueError: If there is no frame, the numbers do not ascend strictly,
-            or there are not as many paths as numbers.
+        ValueError: On no frame, numbers that do not ascend, or no N paths.
     """
     video: str
     numbers: np.ndarray
@@ -186,19 +132,15 @@ class VideoFrames:
 
     @property
     def step(self) -> int:
-        """int: The frame step, the largest that reaches every frame.
+        """The frame step, the largest that reaches every frame.
 
-        It is the greatest common divisor of the differences of the numbers,
-        1 for a video of a single frame.
+        The greatest common divisor of the numbers' differences, 1 for a video
+        of a single frame.
         """
         return int(np.gcd.reduce(np.diff(self.numbers))) or 1
 
     def position(self, number: int) -> int:
-        """The place of frame ``number`` among the existing frames.
-
-        Raises:
-            ValueError: If that frame does not exist.
-        """
+        """The place of frame ``number``, which must exist."""
         place = int(np.searchsorted(self.numbers, number))
         if place == len(self) or self.numbers[place] != number:
             raise ValueError(
@@ -209,21 +151,12 @@ class VideoFrames:
 
     def clip(self, key: int, window: FrameWindow,
              policy: PaddingPolicy) -> Tuple[List[int], List[bool]]:
-        """Resolve a window around a key frame.
-
-        Args:
-            key (int): The key frame's number.
-            window (FrameWindow): T offsets, in frame steps.
-            policy (Callable): What replaces a frame that does not exist.
+        """Resolve a window, T offsets in frame steps, around a key frame.
 
         Returns:
-            tuple:
-            - list[int]: The places of the clip's frames in
-              :attr:`numbers` and :attr:`paths`, T.
-            - list[bool]: Where the frame asked for did not exist, T.
-
-        Raises:
-            ValueError: If the key frame does not exist.
+            tuple[list[int], list[bool]]: The places of the clip's frames in
+            :attr:`numbers` and :attr:`paths`, T, and where the frame asked
+            for did not exist, T.
         """
         self.position(key)
         targets = [key + offset * self.step for offset in window.offsets]
@@ -236,13 +169,21 @@ class VideoFrames:
         return places, [not found for found in exists]
 
 
+class _TableVideo(Struct):
+    file_names: List[str]
+    frame_ids: List[int]
+    name: Optional[str] = None
+    id: Union[int, str, None] = None
+
+
 class VideoTable:
-    """Looks up the frames of the video that a frame belongs to.
+    """Looks up a frame's video in the annotation's own table.
 
     Args:
         ann_file (str): The annotation file, for messages.
-        videos (Sequence[dict]): Its ``videos``: ``file_names``, N, and
-            ``frame_ids``, N integers that ascend strictly.
+        videos (Sequence[dict]): Its ``videos``: ``file_names``, N, relative
+            to the data root as the images' are, and ``frame_ids``, the
+            frames' true numbers, N integers that ascend strictly.
         path_of (Callable): ``path_of(file_name)`` -> the frame's path.
 
     Raises:
@@ -255,10 +196,18 @@ class VideoTable:
         self.ann_file = ann_file
         self._videos: List[VideoFrames] = []
         self._places: Dict[str, Tuple[int, int]] = {}
-        for index, video in enumerate(videos):
+        records = check(list(videos), List[_TableVideo], ann_file, 'videos')
+        for index, record in enumerate(records):
             where = f'{ann_file}: videos[{index}]'
-            frames = _read_video(where, video, path_of)
-            for path, number in zip(frames.paths, frames.numbers.tolist()):
+            title = record.id if record.name is None else record.name
+            try:
+                frames = VideoFrames(
+                    where if title is None else str(title),
+                    np.array(record.frame_ids, np.int64),
+                    [path_of(name) for name in record.file_names])
+            except (ValueError, OverflowError) as error:
+                raise ValueError(f'{where}: {error}') from error
+            for path, number in zip(frames.paths, record.frame_ids):
                 if path in self._places:
                     other = self._videos[self._places[path][0]]
                     raise ValueError(f'{where}: frame {path} is also one of '
@@ -267,11 +216,7 @@ class VideoTable:
             self._videos.append(frames)
 
     def locate(self, path: str) -> Tuple[VideoFrames, int]:
-        """The video that a frame belongs to, and the frame's number in it.
-
-        Raises:
-            FileNotFoundError: If the table does not list that frame.
-        """
+        """The video that a frame belongs to, and the frame's number in it."""
         if path not in self._places:
             raise FileNotFoundError(
                 f'the key frame {path} does not exist: it is not among the '
@@ -284,46 +229,34 @@ class VideoTable:
         """What the video that a frame belongs to is called."""
         return self.locate(path)[0].video
 
-    def missing(self, paths: Iterable[str]) -> List[str]:
-        """Those paths that are no frame of any video."""
-        return [path for path in paths if path not in self._places]
+    def check_listed(self, paths: Iterable[str], what: str) -> None:
+        """Refuse key frames, called ``what``, that are not in the table.
 
-
-def _read_video(where: str, video: dict,
-                path_of: Callable[[str], str]) -> VideoFrames:
-    names, numbers = video.get('file_names'), video.get('frame_ids')
-    if not isinstance(names, list) or not all(
-            isinstance(name, str) for name in names):
-        raise ValueError(f'{where}.file_names must be a list of paths, got '
-                         f'{names!r:.80}')
-    if not isinstance(numbers, list) or not all(map(is_integer, numbers)):
-        raise ValueError(f'{where}.frame_ids must be a list of integers, got '
-                         f'{numbers!r:.80}')
-    title = video.get('name', video.get('id', where))
-    try:
-        return VideoFrames(
-            str(title), np.array(numbers, np.int64),
-            [path_of(n) for n in names])
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f'{where}: {error}') from error
+        A key frame that does not exist is better missed before a training
+        than in it.
+        """
+        paths = list(dict.fromkeys(paths))
+        missing = [path for path in paths if path not in self._places]
+        if missing:
+            raise ValueError(
+                f'{self.ann_file}: {len(missing)} of {len(paths)} {what} are '
+                f'not among the frames that its videos list: {missing[:3]}')
 
 
 class FrameCatalogue:
-    """Looks up the frames of the video that a frame belongs to.
+    """Looks up a frame's video among listed files, whose names tell it.
 
     A folder is listed when a frame in it is first asked about, once.
 
     Args:
-        parse (Callable): ``parse(path) -> (video, number)``; raises
+        parse (Callable): ``parse(path)`` -> video and number; raises
             ValueError on a name that is no frame's. All frames of a video
             must lie in one folder.
         paths (Iterable[str], optional): The frames that exist. Defaults to
             None: those in the folders.
         promised (Mapping[str, int], optional): How many frames a video is
             said to have. The first video of which fewer are found is logged.
-            Defaults to None, nothing is said.
         backend_args (dict, optional): The file backend for the listing.
-            Defaults to None.
     """
 
     def __init__(self,
@@ -341,14 +274,12 @@ class FrameCatalogue:
         for path in paths or ():
             self._add(path)
 
-    def locate(self, path: str) -> Tuple[VideoFrames, int]:
-        """The video that the frame at ``path`` belongs to, and its number.
+    def _add(self, path: str) -> None:
+        video, number = self._parse(path)
+        self._found[video].append((number, path))
 
-        Raises:
-            FileNotFoundError: If the folder or that frame does not exist.
-            ValueError: If the name is no frame's, or the video has two frames
-                of one number.
-        """
+    def locate(self, path: str) -> Tuple[VideoFrames, int]:
+        """The video that a frame belongs to, and the frame's number in it."""
         video, number = self._parse(path)
         if video not in self._videos:
             if self.from_disk:
@@ -359,7 +290,15 @@ class FrameCatalogue:
                 self._videos[video] = VideoFrames(video,
                                                   np.array(numbers, np.int64),
                                                   paths)
-                self._compare_with_promised(self._videos[video])
+                promised = self._promised.pop(video, 0)
+                if len(found) < promised:
+                    print_log(
+                        f'{video}: the annotation names {promised} frames '
+                        f'(nframes), {len(found)} were found: clips are '
+                        'padded. Other videos of this kind are not reported.',
+                        logger='current',
+                        level=logging.WARNING)
+                    self._promised.clear()
         frames = self._videos.get(video)
         if frames is None or number not in frames.numbers:
             where = 'folder' if self.from_disk else 'annotated images'
@@ -373,16 +312,8 @@ class FrameCatalogue:
         """What the video that a frame belongs to is called."""
         return self._parse(path)[0]
 
-    def _compare_with_promised(self, frames: VideoFrames) -> None:
-        promised = self._promised.pop(frames.video, 0)
-        if len(frames) < promised:
-            print_log(
-                f'{frames.video}: the annotation names {promised} frames '
-                f'(nframes), {len(frames)} were found: clips are padded. '
-                'Other videos of this kind are not reported.',
-                logger='current',
-                level=logging.WARNING)
-            self._promised.clear()
+    def check_listed(self, paths: Iterable[str], what: str) -> None:
+        """Whether they exist shows when their sample is drawn."""
 
     def _list_folder(self, folder: str) -> None:
         if folder in self._listed:
@@ -397,20 +328,13 @@ class FrameCatalogue:
                 'exist') from error
         self._listed.add(folder)
         for name in names:
-            try:
+            with suppress(ValueError):  # a file that is no frame
                 self._add(osp.join(folder, name))
-            except ValueError:
-                continue  # a file that is no frame
-
-    def _add(self, path: str) -> None:
-        video, number = self._parse(path)
-        self._found[video].append((number, path))
 
 
-#: See :class:`~mmpose_tdmi.datasets.BaseSequenceDataset`.
 FRAME_SOURCES = ('auto', 'disk', 'annotation')
 
-#: Both have ``locate(path) -> (VideoFrames, number)`` and ``video(path)``.
+#: Both have ``locate(path)``, ``video(path)`` and ``check_listed(...)``.
 FrameLookup = Union[FrameCatalogue, VideoTable]
 
 
@@ -421,62 +345,19 @@ def frame_lookup(source: str,
                  backend_args: Optional[dict] = None) -> FrameLookup:
     """Make the lookup that a ``frame_source`` stands for.
 
-    Args:
-        source (str): One of :data:`FRAME_SOURCES`.
-        content (AnnotationFile): The annotation file.
-        path_of (Callable): ``path_of(file_name)`` -> the frame's path.
-        parse (Callable): ``parse(path) -> (video, number)``, for names that
-            tell these.
-        backend_args (dict, optional): The file backend for folders.
-
-    Returns:
-        VideoTable | FrameCatalogue: By the file's ``videos``, else by names.
-
-    Raises:
-        ValueError: If ``videos`` is damaged, or a name is no frame's.
+    Arguments are as those of :class:`VideoTable` and :class:`FrameCatalogue`.
     """
     if source != 'disk' and content.videos is not None:
         return VideoTable(content.path, content.videos, path_of)
-    paths = {
-        id_: path_of(image['file_name'])
-        for id_, image in content.images.items()
-    }
-    promised: Dict[str, int] = {}
+    paths, promised = [], {}
     for id_, image in content.images.items():
+        path = path_of(image['file_name'])
+        paths.append(path)
         if image.get('nframes') is not None:
             if not is_integer(image['nframes']):
                 raise ValueError(
                     f'{content.path}: image {id_}: nframes must be an '
                     f'integer, got {image["nframes"]!r}')
-            promised[parse(paths[id_])[0]] = image['nframes']
-    return FrameCatalogue(
-        parse,
-        paths.values() if source == 'annotation' else None,
-        promised=promised,
-        backend_args=backend_args)
-
-
-def check_listed(ann_file: str, lookup: FrameLookup, paths: Iterable[str],
-                 what: str) -> None:
-    """Refuse key frames that are not in the annotation's ``videos``.
-
-    A key frame that does not exist is better missed before a training than
-    in it. Where folders are listed, it shows when its sample is drawn.
-
-    Args:
-        ann_file (str): The annotation file, for the message.
-        lookup (VideoTable | FrameCatalogue): What tells the frames.
-        paths (Iterable[str]): The key frames.
-        what (str): What they are, for the message.
-
-    Raises:
-        ValueError: If one is not listed.
-    """
-    if not isinstance(lookup, VideoTable):
-        return
-    paths = list(dict.fromkeys(paths))
-    missing = lookup.missing(paths)
-    if missing:
-        raise ValueError(
-            f'{ann_file}: {len(missing)} of {len(paths)} {what} are not '
-            f'among the frames that its videos list: {missing[:3]}')
+            promised[parse(path)[0]] = image['nframes']
+    return FrameCatalogue(parse, paths if source == 'annotation' else None,
+                          promised, backend_args)

@@ -1,21 +1,16 @@
 """Orders of samples in which a worker meets the same frames again.
 
-Samples in groups that share frames.
-
-Shape shorthand: N samples, R ranks.
-
-Batches in an order that gives each worker a run of samples.
-
-Shape shorthand: N samples, W workers.
+Shape letters: N samples, R ranks, W workers.
 """
 import math
+from itertools import zip_longest
 from typing import Collection, Iterator, List, Optional, Sized
 
+import numpy as np
 import torch
 from mmengine.dataset import DefaultSampler
 from mmpose.registry import DATA_SAMPLERS
-
-__all__ = ['FrameGroupSampler', 'WorkerRunBatchSampler']
+from torch.utils.data import BatchSampler
 
 
 @DATA_SAMPLERS.register_module()
@@ -26,15 +21,13 @@ class FrameGroupSampler(DefaultSampler):
     annotation file lists images in the order of time, as this package's
     converters write it. With ``cache_frames`` of the loading transform, a
     group's frames are decoded once. The price in training is that a batch
-    holds fewer different videos: with groups of g samples, batch size / g
-    groups, drawn at random.
+    holds fewer different videos: batch size / group size groups.
 
     Groups are cut anew in every epoch, at other places. Each rank gets a run
     of groups, where the host's sampler deals single samples out in turn.
-    Without ``shuffle`` it is the dataset's order, in one run for each rank:
-    for tests with several processes, then with ``round_up=False``, since
-    what the host takes for repeated samples, the last of all ranks, are others
-    here.
+    Without ``shuffle`` it is the dataset's order: for tests with several
+    processes, then with ``round_up=False``, since what the host takes for
+    repeated samples, the last of all ranks, are others here.
 
     Args:
         dataset (Sized): N samples.
@@ -93,11 +86,9 @@ class WorkerRunBatchSampler:
 
     PyTorch deals batches out to its W workers in turn. In the order of a test
     each worker's next batch is then W batches further, and few of its frames
-    are among those that the worker has decoded. Here the sampler's indices
-    are cut into W runs of batches, and the batches dealt so that each worker
-    gets a run. The batches are those that the stock batch sampler makes; only
-    their order is another. For tests, whose metrics tell samples by their
-    ids::
+    are among those that the worker has decoded. Here the batches, which are
+    those that the stock batch sampler makes, are dealt so that each worker
+    gets a run. For tests, whose metrics tell samples by their ids::
 
         test_dataloader = dict(
             num_workers=4,
@@ -132,19 +123,8 @@ class WorkerRunBatchSampler:
         return -(-len(self.sampler) // self.batch_size)
 
     def __iter__(self) -> Iterator[List[int]]:
-        indices = list(self.sampler)
-        batches = [
-            indices[start:start + self.batch_size]
-            for start in range(0, len(indices), self.batch_size)
-        ]
+        batches = list(BatchSampler(self.sampler, self.batch_size, False))
         # the first workers get one more, as they do when dealt in turn
-        short, longer = divmod(len(batches), self.num_workers)
-        runs, start = [], 0
-        for worker in range(self.num_workers):
-            stop = start + short + (worker < longer)
-            runs.append(batches[start:stop])
-            start = stop
-        for place in range(short + (longer > 0)):
-            for run in runs:
-                if place < len(run):
-                    yield run[place]
+        runs = np.array_split(np.arange(len(batches)), self.num_workers)
+        for places in zip_longest(*runs):
+            yield from (batches[p] for p in places if p is not None)

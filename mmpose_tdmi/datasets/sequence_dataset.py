@@ -1,94 +1,56 @@
-"""What samples are called in messages about them.
-
-Which window a sample gets: a fixed one, or one drawn anew each time.
-
-Shape shorthand: T frames of a clip.
-
-Samples kept as one run of bytes, which worker processes share.
-
-The host keeps samples so, too (``serialize_data``), but builds the run from a
-list of all samples and joins it from single arrays, for which it needs three
-times its memory. Here each sample is packed as it comes.
-
-Shape shorthand: N samples.
-
-The base of all datasets whose samples are clips of a video.
+"""The base of all datasets whose samples are clips of a video.
 
 A sample is a person in a key frame, with the frames around it. The base adds
 to MMPose's COCO-style dataset what every video dataset needs: the window and
 which frames exist around a key frame, checks of annotations and box files,
-and hooks for what differs between datasets: how a frame's file name tells its
-video and number (:meth:`BaseSequenceDataset.parse_frame_path`), how an
-annotation becomes a sample (:meth:`BaseSequenceDataset.parse_data_info`) and
-which samples are of no use (:meth:`BaseSequenceDataset.reason_to_leave_out`).
+and three hooks for what differs between datasets. Samples have the host's
+keys and values; its own code for them, which copies annotations deeply, takes
+twice as long.
 
-Shape shorthand: T frames of a clip, K keypoints.
+Shape letters: T frames of a clip, K keypoints.
 """
+import logging
+import math
 import os.path as osp
-import pickle
 from array import array
-from contextlib import contextmanager
-from typing import (Any, Callable, Iterable, Iterator, List, Mapping, Optional,
-                    Sequence, Tuple, Union)
+from collections import Counter
+from typing import (Any, Dict, Iterator, List, Mapping, Optional, Sequence,
+                    Tuple)
 
+import mmcv
 import numpy as np
+from mmengine import fileio
+from mmengine.logging import print_log
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 
 from mmpose_tdmi.structures import FrameWindow
 from mmpose_tdmi.utils.files import check_inner_path
-from .coco_json import AnnotationFile, load_annotation_file
-from .frames import (FRAME_SOURCES, FrameLookup, check_listed, frame_lookup,
+from .coco_json import AnnotationFile, is_integer, load_annotation_file
+from .frames import (DEFAULT_PADDING, FRAME_SOURCES, FrameLookup, frame_lookup,
                      last_number, padding_policy)
 from .person_boxes import box_source, load_person_boxes
-from .person_samples import (ImageSizes, annotated_person, annotated_persons,
-                             detected_person, unusable, usable_persons)
+
+_NUMBER_TYPES = frozenset((int, float))
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def name_sample(info: Mapping[str, Any]) -> str:
-    """Name a sample such that its owner can find it.
+    """Name a sample, or its metainfo, such that its owner can find it.
 
-    Args:
-        info (Mapping): A sample, or its metainfo: ``img_path``, and of
-            ``frame_indices``, ``id`` and ``track_id`` what is there.
-
-    Returns:
-        str: The key frame's file with folder, the clip's frames, annotation
-        and track.
+    The name is the key frame's file with folder and, of the clip's frames,
+    annotation and track, what ``info`` has.
     """
     parts = [str(info.get('img_path'))]
     if info.get('frame_indices') is not None:
-        numbers = ' '.join(str(n) for n in info['frame_indices'])
-        parts.append(f'frames {numbers}')
+        parts.append(f'frames {" ".join(map(str, info["frame_indices"]))}')
     for key, title in (('id', 'annotation'), ('track_id', 'track')):
         if info.get(key) is not None:
             parts.append(f'{title} {info[key]}')
     return ', '.join(parts)
 
 
-@contextmanager
-def errors_name(describe: Callable[[], str]) -> Iterator[None]:
-    """Add to any error what was being worked on.
-
-    The error stays what it is; its traceback ends with the addition, also
-    where a worker process hands it on.
-
-    Args:
-        describe (Callable): Gives the text, in case of an error.
-    """
-    try:
-        yield
-    except Exception as error:
-        add_note(error, describe())
-        raise
-
-
 def add_note(error: BaseException, text: str) -> None:
-    """Add a line to an error's message.
-
-    Args:
-        error (BaseException): The error.
-        text (str): The line.
-    """
+    """Add a line to an error's message."""
     if hasattr(error, 'add_note'):
         error.add_note(text)
     elif len(error.args) == 1 and isinstance(error.args[0], str):
@@ -99,19 +61,9 @@ def add_note(error: BaseException, text: str) -> None:
 class WindowDraw:
     """Gives the window of each sample.
 
-    Args:
-        window (FrameWindow): The window, T offsets.
-        random_range (tuple[int, int], optional): Draw the supporting frames,
-            without repetition: those before the key frame from offsets
-            ``random_range[0] ... -1``, those after it from
-            ``1 ... random_range[1]``, as many of each as ``window`` has.
-            Defaults to None, always ``window``.
-        test_mode (bool): Whether results must not change from run to run.
-            Defaults to False.
-
-    Raises:
-        ValueError: If the range is too narrow, or ``test_mode`` is set with
-            one.
+    Always ``window``, or one drawn from a ``random_range``, see
+    :class:`BaseSequenceDataset`, which results that must not change from run
+    to run (``test_mode``) forbid.
     """
 
     def __init__(self,
@@ -146,73 +98,12 @@ class WindowDraw:
             (*sorted(past.tolist()), 0, *sorted(future.tolist())))
 
 
-class PackedSamples(Sequence):
-    """A sequence of samples that grows at its end.
-
-    Every access gives a new copy of the sample.
-    """
-
-    def __init__(self) -> None:
-        self._clear()
-
-    def _clear(self) -> None:
-        self._bytes = bytearray()
-        self._ends = array('q')
-
-    def append(self, sample: dict) -> None:
-        """Add a sample at the end."""
-        self._bytes += pickle.dumps(sample, protocol=4)
-        self._ends.append(len(self._bytes))
-
-    def __len__(self) -> int:
-        return len(self._ends)
-
-    def __getitem__(self, index: Union[int, slice]) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        place = range(len(self))[index]
-        start = self._ends[place - 1] if place else 0
-        with memoryview(self._bytes) as run:
-            return pickle.loads(run[start:self._ends[place]])
-
-    @classmethod
-    def of(cls, samples: Iterable[dict]) -> 'PackedSamples':
-        """Pack samples, unless they are already packed.
-
-        Args:
-            samples (Iterable[dict]): The samples.
-
-        Returns:
-            PackedSamples: The same, which may be ``samples`` itself.
-        """
-        if isinstance(samples, cls):
-            return samples
-        packed = cls()
-        for sample in samples:
-            packed.append(sample)
-        return packed
-
-    def release(self) -> Tuple[np.ndarray, np.ndarray]:
-        """Give away the run, and be empty.
-
-        Returns:
-            tuple[np.ndarray, np.ndarray]: The bytes, uint8, and where each
-            sample ends, (N, ) int64, as the host's ``data_bytes`` and
-            ``data_address``.
-        """
-        packed = np.frombuffer(self._bytes, dtype=np.uint8)
-        ends = np.array(self._ends, dtype=np.int64)
-        self._clear()
-        return packed, ends
-
-
 class BaseSequenceDataset(BaseCocoStyleDataset):
     """Base class of datasets of clips.
 
     Neighbours of a key frame are the frames that exist in its video, looked
-    up when a sample is drawn; see :mod:`mmpose_tdmi.datasets.clip_frames` for
-    gaps and ends. An annotation's ``nframes`` decides nothing and may be
-    absent; where it names more frames than are found, that is logged.
+    up when a sample is drawn. An annotation's ``nframes`` decides nothing and
+    may be absent; where it names more frames than are found, that is logged.
 
     Unlabelled frames (``is_labeled`` false) give no samples from ground
     truth, but serve as neighbours. Images without ``width`` and ``height``,
@@ -221,11 +112,10 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
 
     Ground-truth persons without labelled joints, or whose box has no area
     within the image, give no sample; how many that are is logged. For boxes
-    from ``bbox_file`` see
-    :func:`~mmpose_tdmi.datasets.person_boxes.load_person_boxes`. Which boxes
-    they are is stated in the metainfo under ``box_source``, where the metrics
-    look for it: ``'gt'``, or the file and how its boxes were chosen. A person
-    whose annotation or box has a ``track_id`` keeps it.
+    from ``bbox_file`` see :func:`~mmpose_tdmi.datasets.load_person_boxes`.
+    Which boxes they are is stated in the metainfo under ``box_source``, where
+    the metrics look for it: ``'gt'``, or the file and how its boxes were
+    chosen. A person whose annotation or box has a ``track_id`` keeps it.
 
     Args:
         ann_file (str): Annotation file, COCO style. Defaults to ''.
@@ -276,7 +166,7 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
                  *,
                  delta: Optional[int] = None,
                  offsets: Optional[Sequence[int]] = None,
-                 padding: str = 'clamp',
+                 padding: str = DEFAULT_PADDING,
                  random_range: Optional[Tuple[int, int]] = None,
                  frame_source: str = 'auto',
                  bbox_score_thr: Optional[float] = None,
@@ -297,7 +187,7 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         self.bbox_nms_thr = bbox_nms_thr
         self.backend_args = backend_args
         self.frames: FrameLookup
-        self.image_size: ImageSizes
+        self._video_sizes: Dict[str, Tuple[int, int]] = {}
         super().__init__(ann_file, **kwargs)
         self._metainfo['box_source'] = box_source(self.bbox_file,
                                                   bbox_score_thr, bbox_nms_thr)
@@ -307,15 +197,10 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
     def parse_frame_path(self, path: str) -> Tuple[str, int]:
         """Which frame of which video a file is, where only its name tells.
 
-        Here the last run of digits in the file's stem is the frame's number,
-        see :func:`~mmpose_tdmi.datasets.frame_names.last_number`.
-
-        Args:
-            path (str): A frame's path.
-
         Returns:
             tuple[str, int]: What identifies the video, here the path with
-            ``*`` for the number, and the frame's number in the video.
+            ``*`` for the number, and the frame's number in the video, here
+            the last run of digits in the file's stem.
 
         Raises:
             ValueError: If the name tells no number.
@@ -326,101 +211,114 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         """Turn an annotation into a sample.
 
         Args:
-            raw_data_info (dict): ``raw_ann_info``, the annotation, and
-                ``raw_img_info``, the record of its image.
+            raw_data_info (dict): ``raw_ann_info``, the annotation, which the
+                sample keeps, and ``raw_img_info``, the record of its image
+                with ``img_path``.
 
         Returns:
             dict | None: The sample, or None for an annotation that gives
-            none: without box or keypoints, or of an unlabelled image.
+            none: without box or keypoints, or of an unlabelled image. Its
+            ``bbox`` (1, 4), x1, y1, x2, y2 in image pixels, is clipped to the
+            image; ``keypoints`` are (1, K, 2), ``keypoints_visible`` (1, K)
+            in [0, 1].
         """
-        ann = raw_data_info['raw_ann_info']
-        img = raw_data_info['raw_img_info']
+        ann, img = raw_data_info['raw_ann_info'], raw_data_info['raw_img_info']
         if not img.get('is_labeled', True):
             return None
-        return annotated_person(ann, img, self.image_size(img),
-                                self._metainfo['num_keypoints'],
-                                f'{self.ann_file}: annotation {ann["id"]}')
+        # the host's box ends at the last pixel's centre, not at its edge
+        right, bottom = (side - 1 for side in self.image_size(img))
+        if 'bbox' not in ann or 'keypoints' not in ann:
+            return None
+        where = f'{self.ann_file}: annotation {ann["id"]}'
+        x, y, width, height = _numbers(where, ann, 'bbox', 4)
+        box = (_clip(x, right), _clip(y, bottom), _clip(x + width, right),
+               _clip(y + height, bottom))
+        count = self._metainfo['num_keypoints']
+        ann['keypoints'] = _numbers(where, ann, 'keypoints', 3 * count,
+                                    f'the {count} keypoints of the dataset')
+        joints = np.array(
+            ann['keypoints'], dtype=np.float32).reshape(1, count, 3)
+        if 'category_id' not in ann:
+            raise ValueError(f'{where} has no category_id')
+        for field in ('category_id', 'track_id', 'num_keypoints'):
+            value = ann.get(field, 0)
+            if not (is_integer(value)
+                    or value is None and field == 'num_keypoints'):
+                raise ValueError(f'{where}: {field} must be an integer, got '
+                                 f'{value!r}')
+        num_labelled = ann.get('num_keypoints')
+        if num_labelled is None:
+            num_labelled = np.count_nonzero(joints[..., :2].max(axis=2))
+        # the host's guess of a person's share of the box
+        area = max((box[2] - box[0]) * (box[3] - box[1]) * 0.53, 1.0)
+        if 'area' in ann:
+            area, = _numbers(where, dict(area=[ann['area']]), 'area', 1)
+        sample = dict(
+            img_id=ann['image_id'],
+            img_path=img['img_path'],
+            bbox=np.array([box], dtype=np.float32),
+            bbox_score=np.ones(1, dtype=np.float32),
+            num_keypoints=num_labelled,
+            keypoints=joints[..., :2],
+            keypoints_visible=np.minimum(1, joints[..., 2]),
+            area=np.array(area, dtype=np.float32),
+            iscrowd=ann.setdefault('iscrowd', False),
+            segmentation=ann.get('segmentation', None),
+            id=ann['id'],
+            category_id=np.array(ann['category_id']),
+            raw_ann_info=ann)
+        if 'crowdIndex' in img:
+            sample['crowd_index'] = img['crowdIndex']
+        return sample
 
     def reason_to_leave_out(self, sample: dict) -> Optional[str]:
-        """Why a ground-truth sample is of no use.
+        """Why a ground-truth sample is of no use; None if it is.
 
-        Args:
-            sample (dict): What :meth:`parse_data_info` gave.
-
-        Returns:
-            str | None: The reason, to follow "persons" in the log; None for
-            a sample that is kept.
+        The reason is to follow "persons" in the log.
         """
-        return None if self._is_valid_instance(sample) else unusable(sample)
+        if self._is_valid_instance(sample):
+            return None
+        if sample['iscrowd']:
+            return 'that are crowds'
+        if sample['num_keypoints'] == 0 or not sample['keypoints'].any():
+            return 'without labelled joints'
+        x1, y1, x2, y2 = sample['bbox'][0]
+        if x2 <= x1 or y2 <= y1:
+            return 'whose box has no area within the image'
+        return 'without a joint within the image'
 
     # A sample's clip
 
     def prepare_data(self, idx: int) -> Any:
-        """Get a sample and run the pipeline on it.
-
-        Args:
-            idx (int): The sample.
-
-        Returns:
-            Any: What the pipeline gives. An error that it raises tells the
-            sample.
-        """
-        with errors_name(lambda: self._title(idx)):
+        """Run the pipeline on a sample; errors tell which one it is."""
+        try:
             return super().prepare_data(idx)
-
-    def _title(self, idx: int) -> str:
-        # the host's record: what is wrong may be the clip's lookup
-        sample = super().get_data_info(idx)
-        return (f'while preparing sample {idx} of {self.ann_file}: '
+        except Exception as error:
+            # the host's record: what is wrong may be the clip's lookup
+            sample = super().get_data_info(idx)
+            add_note(
+                error, f'while preparing sample {idx} of {self.ann_file}: '
                 f'{name_sample(sample)}')
+            raise
 
     def get_data_info(self, idx: int) -> dict:
-        """Get a sample, with the frames of its clip.
-
-        Args:
-            idx (int): The sample.
-
-        Returns:
-            dict: The host's keys and the clip's,
-            :data:`mmpose_tdmi.structures.CLIP_META_KEYS`.
-        """
-        data_info = super().get_data_info(idx)
-        data_info.update(self.clip_info(data_info['img_path']))
-        return data_info
-
-    def clip_info(self, img_path: str) -> dict:
-        """Resolve the clip around a key frame.
-
-        Args:
-            img_path (str): The key frame.
-
-        Returns:
-            dict: The keys :data:`mmpose_tdmi.structures.CLIP_META_KEYS`.
-
-        Raises:
-            FileNotFoundError: If the key frame does not exist.
-        """
-        frames, number = self.frames.locate(img_path)
+        """Get a sample with the keys of its clip, ``CLIP_META_KEYS``."""
+        sample = super().get_data_info(idx)
+        frames, number = self.frames.locate(sample['img_path'])
         window = self.draw_window()
         places, padded = frames.clip(number, window, self.padding)
-        return dict(
+        sample.update(
             frame_paths=[frames.paths[place] for place in places],
             frame_indices=[int(frames.numbers[place]) for place in places],
             frame_offsets=window.offsets,
             frame_padded=padded,
             key_frame=window.key)
+        return sample
 
     # Loading
 
-    def load_data_list(self) -> Sequence[dict]:
-        """Load the samples, without their clips.
-
-        Returns:
-            Sequence[dict]: The samples.
-
-        Raises:
-            ValueError: If there is none.
-        """
+    def load_data_list(self) -> List[dict]:
+        """Load the samples, without their clips."""
         names = self._metainfo['keypoint_id2name']
         content = load_annotation_file(self.ann_file,
                                        [names[i] for i in range(len(names))])
@@ -428,49 +326,100 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         self.frames = frame_lookup(self.frame_source, content,
                                    self._image_path, self.parse_frame_path,
                                    self.backend_args)
-        self.image_size = ImageSizes(self.ann_file, self._image_path,
-                                     self.frames.video, self.backend_args)
-        data_list: Union[PackedSamples, List[dict]] = (
-            PackedSamples() if self.serialize_data else [])
-        for sample in self._samples(content):
-            data_list.append(sample)
-        if not data_list:
+        samples = list(
+            self._detected_persons(content) if self.bbox_file else self.
+            _annotated_persons(content))
+        if self.data_mode != 'topdown':
+            samples = self._get_bottomup_data_infos(samples,
+                                                    self._images(content))
+        return samples
+
+    def filter_data(self) -> List[dict]:
+        """Filter by ``filter_cfg``; some sample must be left."""
+        samples = super().filter_data()
+        if not samples:
             raise ValueError(
                 f'{self.bbox_file or self.ann_file} gives no sample: no '
                 'person with a box'
                 f'{"" if self.bbox_file else " and keypoints"} is left')
-        return data_list
+        return samples
 
     def _image_path(self, file_name: str) -> str:
         if not self.allow_outside_paths:
             check_inner_path(file_name, f'{self.ann_file}: the file name')
         return osp.join(self.data_prefix['img'], file_name)
 
-    def _images(self, content: AnnotationFile) -> Iterator[dict]:
+    def image_size(self, img: dict) -> Tuple[int, int]:
+        """Width and height of an image by its record, or by its file."""
+        if 'width' in img and 'height' in img:
+            size = img['width'], img['height']
+            if not all(is_integer(side) and side > 0 for side in size):
+                raise ValueError(
+                    f'{self.ann_file}: image {img["id"]}: width and height '
+                    f'must be positive integers, got {size}')
+            return size
+        path = self._image_path(img['file_name'])
+        video = self.frames.video(path)
+        if video not in self._video_sizes:
+            problem = (f'{self.ann_file}: image {img["id"]} has no width and '
+                       f'height, and its file {path}')
+            if not fileio.exists(path, backend_args=self.backend_args):
+                raise ValueError(f'{problem} does not exist')
+            image = mmcv.imfrombytes(
+                fileio.get(path, backend_args=self.backend_args))
+            if image is None:
+                raise ValueError(f'{problem} cannot be decoded')
+            self._video_sizes[video] = image.shape[1], image.shape[0]
+        return self._video_sizes[video]
+
+    def _images(self, content: AnnotationFile) -> List[dict]:
         """The images' records that ``sample_interval`` leaves."""
+        images = []
         for id_, img in content.images.items():
             if id_ % self.sample_interval == 0:
                 img['img_id'] = id_
                 img['img_path'] = self._image_path(img['file_name'])
-                yield img
+                images.append(img)
+        return images
 
-    def _samples(self, content: AnnotationFile) -> Iterable[dict]:
-        if self.bbox_file:
-            return self._detected_persons(content)
+    def _annotated_persons(self, content: AnnotationFile) -> Iterator[dict]:
+        """Samples of ground truth; the file's annotations are taken out."""
         labelled = (self._image_path(img['file_name'])
                     for id_, img in content.images.items()
                     if id_ in content.persons and img.get('is_labeled', True))
-        check_listed(self.ann_file, self.frames, labelled,
-                     'labelled images with persons')
-        persons = annotated_persons(content, self._images(content),
-                                    self.parse_data_info)
-        if self.data_mode == 'topdown':
-            return usable_persons(self.ann_file, persons,
-                                  self.reason_to_leave_out)
-        return self._get_bottomup_data_infos(
-            list(persons), list(self._images(content)))
+        self.frames.check_listed(labelled, 'labelled images with persons')
+        left_out: Counter = Counter()
+        num_bare = total = 0
+        for img in self._images(content):
+            for ann in content.persons.pop(img['id'], ()):
+                sample = self.parse_data_info(
+                    dict(raw_ann_info=ann, raw_img_info=img))
+                if sample is None:
+                    num_bare += bool(img.get('is_labeled', True))
+                    continue
+                if self.data_mode == 'topdown':
+                    total += 1
+                    reason = self.reason_to_leave_out(sample)
+                    if reason is not None:
+                        left_out[reason] += 1
+                        continue
+                    if 'track_id' in ann:
+                        sample['track_id'] = ann['track_id']
+                yield sample
+        if num_bare:
+            print_log(
+                f'{self.ann_file}: {num_bare} persons in labelled images give '
+                'no sample: they have no box or no keypoints',
+                logger='current')
+        for reason, count in left_out.items():
+            print_log(
+                f'{self.ann_file}: {count} of {total} persons are left out: '
+                f'persons {reason}',
+                logger='current',
+                level=logging.WARNING)
 
     def _detected_persons(self, content: AnnotationFile) -> Iterator[dict]:
+        """Samples of a detector's boxes, with dummy keypoints."""
         boxes = load_person_boxes(
             self.bbox_file,
             content.images,
@@ -479,17 +428,56 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
             nms_thr=self.bbox_nms_thr,
             annotations=[a for anns in content.persons.values() for a in anns],
             videos=content.videos or ())
-        check_listed(
-            self.ann_file, self.frames,
-            (self._image_path(content.images[box['image_id']]['file_name'])
-             for box in boxes), f'images with boxes in {self.bbox_file}')
-        for box in boxes:
-            img = content.images[box['image_id']]
-            yield detected_person(box, self._image_path(img['file_name']),
-                                  self.image_size(img),
-                                  self._metainfo['num_keypoints'])
+        paths = [
+            self._image_path(content.images[box['image_id']]['file_name'])
+            for box in boxes
+        ]
+        self.frames.check_listed(paths,
+                                 f'images with boxes in {self.bbox_file}')
+        count = self._metainfo['num_keypoints']
+        for box, path in zip(boxes, paths):
+            x, y, width, height = box['bbox'][:4]
+            size = self.image_size(content.images[box['image_id']])
+            sample = dict(
+                img_id=box['image_id'],
+                img_path=path,
+                img_shape=size[::-1],
+                bbox=np.array([[x, y, x + width, y + height]],
+                              dtype=np.float32),
+                bbox_score=np.array([box['score']], dtype=np.float32),
+                keypoints=np.zeros((1, count, 2), dtype=np.float32),
+                keypoints_visible=np.ones((1, count), dtype=np.float32),
+                id=box['entry'])
+            if 'track_id' in box:
+                sample['track_id'] = box['track_id']
+            yield sample
 
-    def _serialize_data(self) -> Tuple[np.ndarray, np.ndarray]:
-        # filtered, or a subset, it is packed here only
-        packed, self.data_list = PackedSamples.of(self.data_list), []
-        return packed.release()
+
+def _clip(value: float, high: float) -> float:
+    return min(max(value, 0), high)
+
+
+def _numbers(where: str,
+             record: dict,
+             field: str,
+             count: int,
+             of_what: str = '') -> List[float]:
+    """A field of so many finite numbers, as a list."""
+    values = record[field]
+    if isinstance(values, array):
+        values = values.tolist()
+    size = len(values) if isinstance(values, list) else None
+    if size != count:
+        needed = f'{of_what} need {count}' if of_what else f'expected {count}'
+        found = f'{size} values' if size is not None else repr(values)
+        raise ValueError(f'{where}: {field} has {found}; {needed}')
+    # a person has some sixty numbers and a file a million persons: plain
+    # Python is several times faster here than an array for each
+    if not _NUMBER_TYPES.issuperset(map(type, values)):
+        raise ValueError(f'{where}: {field} must be numbers, got {values}')
+    # what is finite must stay so in the samples' precision; only a sum tells
+    # of every NaN
+    if not (-_LARGEST <= min(values) <= max(values) <= _LARGEST
+            and math.isfinite(sum(values))):
+        raise ValueError(f'{where}: {field} must be finite, got {values}')
+    return values

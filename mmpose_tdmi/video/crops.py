@@ -25,14 +25,12 @@ from mmengine.registry import DefaultScope
 from mmpose.datasets.transforms import GetBBoxCenterScale, TopdownAffine
 from torch import Tensor
 
-from mmpose_tdmi.datasets.frames import padding_policy
+from mmpose_tdmi.datasets.frames import DEFAULT_PADDING, padding_policy
 from mmpose_tdmi.structures import FrameWindow
 from mmpose_tdmi.utils.stages import stage
 from .phases import FrameFeatures, Maps
 from .structures import Crop, TrackedBox
 
-#: What the sequence datasets take where a config names no padding.
-DEFAULT_PADDING = 'clamp'
 #: Slack of comparisons: a crop that was not changed is never off.
 _EPSILON = 1e-6
 

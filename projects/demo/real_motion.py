@@ -17,7 +17,7 @@ from typing import List, Set
 import cv2
 from tqdm import tqdm
 
-from mmpose_tdmi.datasets.converters.posetrack18 import merge_annotations
+from mmpose_tdmi.datasets.converters.posetrack import merge_annotations
 from mmpose_tdmi.utils.files import atomic_path, write_json
 from mmpose_tdmi.video.decoding import open_frames
 

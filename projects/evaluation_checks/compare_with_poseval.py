@@ -8,8 +8,7 @@ The originals are not part of this package; get them first::
         shapely
 
     python projects/evaluation_checks/compare_with_poseval.py \
-        --poseval poseval \
-        --python oracle/bin/python --sets 20
+        --poseval poseval --python oracle/bin/python --sets 20
 
 Exits with 1 if a figure differs by more than --tolerance.
 """
@@ -17,17 +16,8 @@ import argparse
 import sys
 from pathlib import Path
 
-# yapf: enable
 from mmpose_tdmi.utils.files import write_json
-# yapf: disable
-from projects.evaluation_checks.comparison import (POSETRACK21_FIGURES,
-                                                   POSEVAL_FIGURES,
-                                                   compare_jittered_frames,
-                                                   compare_posetrack21,
-                                                   compare_random_set,
-                                                   comparison_table,
-                                                   largest_difference,
-                                                   summary_table)
+from projects.evaluation_checks import comparison
 
 
 def parse_args() -> argparse.Namespace:
@@ -63,17 +53,17 @@ def main() -> None:
     args = parse_args()
     parts = {
         'random_sets':
-        (POSEVAL_FIGURES,
-         lambda seed: compare_random_set(args.poseval, seed, args.python),
-         args.sets)
+        (comparison.POSEVAL_FIGURES, lambda seed: comparison.
+         compare_random_set(args.poseval, seed, args.python), args.sets)
     }
     if args.frames:
-        parts['annotated_frames'] = ((
-            'ap', 'precision', 'recall'), lambda seed: compare_jittered_frames(
-                args.poseval, args.frames, seed, args.python), 5)
+        parts['annotated_frames'] = (
+            ('ap', 'precision',
+             'recall'), lambda seed: comparison.compare_jittered_frames(
+                 args.poseval, args.frames, seed, args.python), 5)
     if args.posetrack21:
-        parts['posetrack21'] = (POSETRACK21_FIGURES,
-                                lambda seed: compare_posetrack21(
+        parts['posetrack21'] = (comparison.POSETRACK21_FIGURES,
+                                lambda seed: comparison.compare_posetrack21(
                                     args.posetrack21, seed, args.python21),
                                 args.sets)
     done = {}
@@ -87,15 +77,16 @@ def main() -> None:
         if not comparisons:
             raise SystemExit(f'error: the original failed on all {name}')
         done[name] = list(comparisons.values())
-        print(f'{name}\n\n{comparison_table(done[name], figures)}\n')
+        print(
+            f'{name}\n\n{comparison.comparison_table(done[name], figures)}\n')
         if args.fixtures:
             write_json(args.fixtures / f'{name}.json', {
                 seed: c.original
                 for seed, c in comparisons.items()
             })
-    print(summary_table(done))
+    print(comparison.summary_table(done))
     everything = [c for part in done.values() for c in part]
-    if largest_difference(everything) > args.tolerance or any(
+    if comparison.largest_difference(everything) > args.tolerance or any(
             c.same_tables is False for c in everything):
         raise SystemExit(1)
 

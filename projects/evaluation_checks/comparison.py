@@ -1,17 +1,14 @@
-"""This package's numbers beside those of the original toolkits.
-
-Shape shorthand: S generated sets.
-"""
+"""This package's numbers beside those of the original toolkits."""
 import math
 import tempfile
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
+from tabulate import tabulate
 
-from mmpose_tdmi.evaluation.evaluator import (PoseTrackScores,
-                                              evaluate_folders, format_scores)
-from mmpose_tdmi.evaluation.functional import mean_of_known
+from mmpose_tdmi.evaluation import (PoseTrackScores, evaluate_folders,
+                                    format_scores, mean_of_known)
 from .originals import run_posetrack21, run_poseval
 from .random_scenes import RandomSetSettings
 from .random_sets import write_jittered_predictions, write_random_set
@@ -110,7 +107,7 @@ def compare_random_set(checkout: PathLike, seed: int,
         scores = evaluate_folders(gt_dir, pred_dir, ('ap', 'mota'))
     return Comparison(
         f'random set {seed} ({settings.gt_format}, {settings.pred_format})',
-        original, poseval_figures(scores), _same_tables(scores, printed))
+        original, poseval_figures(scores), same_tables(scores, printed))
 
 
 def compare_jittered_frames(checkout: PathLike, gt_dir: PathLike, seed: int,
@@ -129,7 +126,7 @@ def compare_jittered_frames(checkout: PathLike, gt_dir: PathLike, seed: int,
             checkout, gt_dir, pred_dir, tracking=False, python=python)
         scores = evaluate_folders(gt_dir, pred_dir)
     return Comparison(f'annotated frames, jitter {seed}', original,
-                      poseval_figures(scores), _same_tables(scores, printed))
+                      poseval_figures(scores), same_tables(scores, printed))
 
 
 def compare_posetrack21(checkout: PathLike, seed: int,
@@ -169,23 +166,20 @@ def comparison_table(comparisons: Sequence[Comparison],
         str: A row per set: its total of the first figure, the difference of
         each figure, and whether the printed tables agree.
     """
-    lines = [
-        f'| set | {figures[0]} | ' +
-        ' | '.join(f'Δ {figure}' for figure in figures) + ' | same tables |',
-        '|---' * (len(figures) + 3) + '|'
-    ]
+    rows = []
     for comparison in comparisons:
         found = comparison.differences()
-        cells = [
-            f'{found[figure]:.0e}' if figure in found else '–'
-            for figure in figures
-        ]
-        tables = {True: 'yes', False: '**no**', None: '–'}
-        lines.append(f'| {comparison.name} | '
-                     f'{comparison.original[figures[0]][-1]:.2f} | ' +
-                     ' | '.join(cells) +
-                     f' | {tables[comparison.same_tables]} |')
-    return '\n'.join(lines)
+        rows.append([
+            comparison.name, f'{comparison.original[figures[0]][-1]:.2f}',
+            *(f'{found[figure]:.0e}' if figure in found else '–'
+              for figure in figures), {
+                  True: 'yes',
+                  False: '**no**',
+                  None: '–'
+              }[comparison.same_tables]
+        ])
+    headers = ('set', figures[0], *(f'Δ {f}' for f in figures), 'same tables')
+    return _markdown(rows, headers)
 
 
 def summary_table(parts: Dict[str, Sequence[Comparison]]) -> str:
@@ -197,15 +191,17 @@ def summary_table(parts: Dict[str, Sequence[Comparison]]) -> str:
     Returns:
         str: A row per kind and figure.
     """
-    lines = [
-        '| sets | number | figure | largest difference |', '|---|---|---|---|'
-    ]
+    rows = []
     for name, comparisons in parts.items():
         found = [comparison.differences() for comparison in comparisons]
         for figure in found[0]:
             worst = max(differences[figure] for differences in found)
-            lines.append(f'| {name} | {len(found)} | {figure} | {worst:.1e} |')
-    return '\n'.join(lines)
+            rows.append([name, str(len(found)), figure, f'{worst:.1e}'])
+    return _markdown(rows, ('sets', 'number', 'figure', 'largest difference'))
+
+
+def _markdown(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
+    return tabulate(rows, headers, tablefmt='github', disable_numparse=True)
 
 
 def largest_difference(comparisons: Sequence[Comparison]) -> float:
@@ -214,21 +210,23 @@ def largest_difference(comparisons: Sequence[Comparison]) -> float:
         max(comparison.differences().values()) for comparison in comparisons)
 
 
-def _same_tables(scores: PoseTrackScores, printed: Sequence[str]) -> bool:
-    ours = format_scores(scores).splitlines()
-    theirs = list(printed)
+def same_tables(scores: PoseTrackScores, printed: Sequence[str]) -> bool:
+    """bool: Whether a table shows what poseval printed, columns and figures,
+    but for the MOTP, which differs on purpose."""
+    rows = [[cell.strip() for cell in line.split('|')[1:-1]]
+            for line in format_scores(scores).splitlines()
+            if line.startswith('|')]
+    ours = {name: cells for name, *cells in rows}
+    theirs = [[cell.strip(' \\') for cell in line.split('&')[1:]]
+              for line in printed if line.startswith('&')]
+    expected = [ours[''], ours['AP']]
     if scores.mot is not None:
-        # the MOTP differs on purpose: the third figure from the end
-        ours[-1 - len(scores.notes)] = _without_motp(ours[-1 -
-                                                          len(scores.notes)])
-        theirs[-1] = _without_motp(theirs[-1])
-    tables = [line for line in ours if line.startswith('&')]
-    return tables == [line for line in theirs if line.startswith('&')]
-
-
-def _without_motp(line: str) -> str:
-    cells = line.split('&')
-    return '&'.join([*cells[:-3], *cells[-2:]])
+        total = ours[''][-1:]
+        expected += [
+            ['MOTA'] * 8 + ['MOTP', 'Prec', 'Rec'], ours[''] + total * 3,
+            [*ours['MOTA'], theirs[-1][8], ours['Prec'][-1], ours['Rec'][-1]]
+        ]
+    return theirs == expected
 
 
 def _difference(a: Optional[float], b: Optional[float]) -> float:

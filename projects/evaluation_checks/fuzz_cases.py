@@ -3,8 +3,6 @@
 A case is a function that writes a sound file into an empty folder and says
 how it is read and what must be in the result; :data:`CASES` has them all by
 name.
-
-Shape shorthand: none.
 """
 import json
 import shutil
@@ -16,17 +14,15 @@ from mmengine.registry import DefaultScope
 
 from mmpose_tdmi.datasets import PoseTrack18SequenceDataset
 from mmpose_tdmi.datasets.box_files import read_box_file
+from mmpose_tdmi.datasets.converters import (VideoSource, convert_hieve,
+                                             convert_posetrack17,
+                                             convert_posetrack18)
 from mmpose_tdmi.datasets.converters.checking import check_converted
-from mmpose_tdmi.datasets.converters.conversion import VideoSource
-from mmpose_tdmi.datasets.converters.hieve import (convert_hieve,
-                                                   read_frame_xml,
+from mmpose_tdmi.datasets.converters.hieve import (read_frame_xml,
                                                    read_hieve_video)
-# yapf: disable
-from mmpose_tdmi.datasets.converters.posetrack17 import (
-    convert_posetrack17, read_posetrack17_video)
-# yapf: enable
-from mmpose_tdmi.datasets.converters.posetrack18 import (
-    convert_posetrack18, read_posetrack18_video, read_posetrack21_video)
+from mmpose_tdmi.datasets.converters.posetrack import (read_posetrack17_video,
+                                                       read_posetrack18_video,
+                                                       read_posetrack21_video)
 from mmpose_tdmi.evaluation.functional import (load_annotations,
                                                load_hieve_annotations,
                                                read_annotations,
@@ -94,7 +90,7 @@ def _hieve_xml(root: Path) -> Case:
 
     def audit(loaded: Any, data: bytes) -> None:
         root = ElementTree.fromstring(data)
-        assert len(loaded[1]) == len(root.findall('object'))
+        assert len(loaded.persons) == len(root.findall('object'))
         assert {child.tag
                 for child in root} <= {
                     'folder', 'filename', 'path', 'source', 'size',

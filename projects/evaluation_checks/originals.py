@@ -7,8 +7,6 @@ interpreter that has what they need, to compare numbers and times.
   ``motmetrics``, ``shapely``, ``tqdm``.
 * PoseTrack21's: https://github.com/anDoer/PoseTrack21, needs ``numpy<1.24``,
   ``scipy``, ``shapely``, ``sparse``, ``tqdm``.
-
-Shape shorthand: none.
 """
 import json
 import os

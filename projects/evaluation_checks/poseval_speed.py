@@ -1,8 +1,8 @@
 """Time the PoseTrack AP of a set as large as PoseTrack18's val split.
 
 The set is generated: 170 videos of 47 labelled frames. With a checkout of
-poseval (see compare_with_poseval.py) both are timed in
-one run, from the json files to the AP, without imports.
+poseval (see ``compare_with_poseval.py``) both are timed in one run, from the
+json files to the AP, without imports.
 """
 import argparse
 import sys

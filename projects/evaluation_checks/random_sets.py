@@ -13,9 +13,9 @@ from typing import Any, Dict, List, Tuple, Union
 
 import numpy as np
 
+from mmpose_tdmi.datasets.coco_json import read_json
 from mmpose_tdmi.datasets.converters import KEYPOINT_NAMES
 from mmpose_tdmi.evaluation.functional import POSEVAL_JOINTS
-from mmpose_tdmi.evaluation.functional.sequences import read_json
 from mmpose_tdmi.utils.files import write_json
 from .random_scenes import RandomSetSettings, random_video
 

@@ -1,14 +1,13 @@
 """How long an evaluation takes.
-
-Shape shorthand: none.
 """
 import time
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Sequence, Tuple, Union
 
-from mmpose_tdmi.evaluation.evaluator import evaluate_folders
-from mmpose_tdmi.evaluation.functional import (read_annotations,
-                                               read_predictions)
+from tabulate import tabulate
+
+from mmpose_tdmi.evaluation import (evaluate_folders, read_annotations,
+                                    read_predictions)
 
 PathLike = Union[str, Path]
 
@@ -69,18 +68,16 @@ def speed_table(times: Dict[str, Timing],
         original (tuple[float, float], optional): poseval's for AP, by the
             clock and of the processor.
     """
-    lines = [
-        '| | seconds | processor seconds | ratio (processor) |',
-        '|---|---|---|---|'
-    ]
+    rows = []
     for name, timing in times.items():
         ratio = ''
         if original is not None and name == 'AP':
             ratio = (f'{original[0] / timing.wall:.1f} '
                      f'({original[1] / timing.cpu:.1f})')
-        lines.append(f'| this package, {name} | '
-                     f'{timing.wall:.2f} | {timing.cpu:.2f} | {ratio} |')
+        rows.append([f'this package, {name}', *timing, ratio])
     if original is not None:
-        lines.append(f'| poseval, AP | {original[0]:.2f} | {original[1]:.2f} '
-                     '| 1 |')
-    return '\n'.join(lines)
+        rows.append(['poseval, AP', *original, '1'])
+    return tabulate(
+        rows, ('', 'seconds', 'processor seconds', 'ratio (processor)'),
+        tablefmt='github',
+        floatfmt='.2f')

@@ -19,8 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Dict, Iterator, List, Tuple
 
-from mmpose_tdmi.datasets.converters.posetrack18 import (merge_annotations,
-                                                         split_image_id)
+from mmpose_tdmi.datasets.converters.posetrack import (merge_annotations,
+                                                       split_image_id)
 from mmpose_tdmi.utils.files import write_json
 from mmpose_tdmi.utils.parallel import run_tasks
 from projects.synthetic.generator import (FIRST_SEQUENCE, VERSION,

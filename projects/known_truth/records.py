@@ -17,7 +17,7 @@ from typing import Callable, Dict, List
 
 import numpy as np
 
-from mmpose_tdmi.datasets.converters.conversion import KEYPOINT_NAMES
+from mmpose_tdmi.datasets.converters.common import KEYPOINT_NAMES
 from mmpose_tdmi.evaluation.functional import (AnnotatedSequence,
                                                PredictedSequence, head_sizes,
                                                joint_columns, load_annotations,

@@ -25,7 +25,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from mmpose_tdmi.datasets.converters.posetrack18 import split_image_id
+from mmpose_tdmi.datasets.converters.posetrack import split_image_id
 from mmpose_tdmi.evaluation.functional import head_sizes
 
 #: The slices, in the order of their bits.

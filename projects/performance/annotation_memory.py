@@ -39,7 +39,7 @@ def write_annotations(path: Path, dataset: str, poses: int, videos: int,
         frames (int): Frames of each video.
         labelled (int): Labelled frames in the middle of each video.
     """
-    from mmpose_tdmi.datasets import body_datasets as body
+    from mmpose_tdmi.datasets import body
     info = body.__dict__[DATASETS[dataset]]._load_metainfo()
     names = [info['keypoint_id2name'][i] for i in range(info['num_keypoints'])]
     rng = np.random.default_rng(0)
@@ -116,7 +116,7 @@ def _write_persons(file: TextIO, poses: int, image_ids: Sequence[int],
 
 def load_dataset(path: str, dataset: str) -> int:
     """Load the file as a training set; the number of its samples."""
-    from mmpose_tdmi.datasets import body_datasets as body
+    from mmpose_tdmi.datasets import body
     return len(body.__dict__[DATASETS[dataset]](path, delta=2))
 
 

@@ -21,14 +21,12 @@ from typing import Dict, Optional
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from mmpose_tdmi.evaluation.functional.ap import (HIT_THRESHOLD,
-                                                  PersonMatching,
-                                                  match_persons)
-from mmpose_tdmi.evaluation.functional.mot import contiguous_tracks
-from mmpose_tdmi.evaluation.functional.sequences import (POSEVAL_JOINTS,
-                                                         AnnotatedSequence,
-                                                         PredictedSequence,
-                                                         mean_of_known)
+from mmpose_tdmi.evaluation.functional import (HIT_THRESHOLD, POSEVAL_JOINTS,
+                                               AnnotatedSequence,
+                                               PersonMatching,
+                                               PredictedSequence,
+                                               match_persons, mean_of_known)
+from mmpose_tdmi.evaluation.functional.tracking import contiguous_tracks
 
 
 @dataclass

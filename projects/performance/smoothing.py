@@ -79,8 +79,7 @@ def model_videos(model: nn.Module, videos: Sequence[AnnotatedVideo],
     """A model's poses along the videos, with the annotated boxes."""
     estimator = StreamingPoseEstimator(model)
     return [([
-        poses
-        for poses in estimator.iterate_poses(video.frames(jitter, seed))
+        poses for poses in estimator.iterate_poses(video.frames(jitter, seed))
     ], video) for seed, video in enumerate(videos)]
 
 

@@ -14,9 +14,9 @@ from typing import Any, Dict, List, Optional, Tuple
 import cv2
 import numpy as np
 
-from mmpose_tdmi.datasets.converters.conversion import (KEYPOINT_NAMES,
-                                                        box_from_keypoints)
-from mmpose_tdmi.datasets.converters.posetrack18 import make_annotation_id
+from mmpose_tdmi.datasets.converters.common import (KEYPOINT_NAMES,
+                                                    box_from_keypoints)
+from mmpose_tdmi.datasets.converters.posetrack import make_annotation_id
 from .person import PART_LABEL, Person, Track
 from .render import LabelMap
 from .scene import Frame, Scene

@@ -19,8 +19,10 @@ from typing import Any, Dict, List, Tuple, Union
 import cv2
 import numpy as np
 
-from mmpose_tdmi.datasets.converters.posetrack18 import (
-    format_video_id, make_image_id, merge_annotations, write_video_annotation)
+from mmpose_tdmi.datasets.converters.posetrack import (format_video_id,
+                                                       make_image_id,
+                                                       merge_annotations,
+                                                       write_video_annotation)
 from mmpose_tdmi.utils.files import atomic_path, write_json
 from mmpose_tdmi.utils.parallel import run_tasks
 from .annotation import annotate

@@ -40,7 +40,7 @@ def test_problems_are_listed_and_nothing_is_packed(folder, run_tool, tmp_path):
             run_tool('hieve_submission', *arguments)
         assert raised.value.code.splitlines() == [
             '24.json: missing',
-            '22.json: annolist: expected a list, got None',
+            '22.json: annolist is missing',
         ]
     assert not (tmp_path / 'out.zip').exists()
     with pytest.raises(SystemExit, match='error: there is no folder'):

@@ -42,6 +42,8 @@ def test_real_frames(shared_clips, tmp_path, run_tool, capsys):
                 *(f'errors_by_{by}.png'
                   for by in ('joint', 'visibility', 'size', 'speed', 'crowd'))
             }
+    for picture in (tmp_path / 'errors').glob('*.png'):
+        assert picture.read_bytes()[:4] == b'\x89PNG'
 
 
 def test_bad_input_is_one_line(tmp_path, run_tool):

@@ -16,11 +16,19 @@ import argparse
 from pathlib import Path
 from typing import Optional, Sequence
 
+import numpy as np
+from matplotlib.figure import Figure
+
 from mmpose_tdmi.evaluation.functional import PRESENCE_RULES
-from mmpose_tdmi.evaluation.pose_errors import (NEAR_LIMIT, SLICINGS,
-                                                collect_errors, error_rows,
-                                                format_rows, plot_rows,
+from mmpose_tdmi.evaluation.pose_errors import (NEAR_LIMIT, OUTCOMES, SLICINGS,
+                                                ErrorRow, collect_errors,
+                                                error_rows, format_rows,
                                                 write_csv)
+from mmpose_tdmi.utils.files import atomic_path
+
+#: Colours of the outcomes; hits are grey, errors stand out.
+COLOURS = ('#d9d9d9', '#4d4d4d', '#8c8c8c', '#d7301f', '#fdbb84', '#7b3294',
+           '#2166ac')
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -50,6 +58,32 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
         default=PRESENCE_RULES[0],
         help='which frames and joints count (default %(default)s)')
     return parser.parse_args(args)
+
+
+def plot_rows(path: Path, rows: Sequence[ErrorRow]) -> None:
+    """A bar for each slice of a slicing that has annotated joints: which share
+    of them became what."""
+    rows = [row for row in rows if row.num_gt and row.is_shown]
+    figure = Figure(figsize=(9, 1.5 + 0.35 * len(rows)), layout='constrained')
+    axes = figure.subplots()
+    places = np.arange(len(rows))[::-1]
+    left = np.zeros(len(rows))
+    for name, colour in zip(OUTCOMES, COLOURS):
+        widths = np.array([row.share(name) for row in rows])
+        label = name.replace('_', ' ')
+        axes.barh(places, widths, left=left, color=colour, label=label)
+        left += widths
+    axes.set_yticks(places, [
+        f'{row.slice} ({row.num_gt}' +
+        ('' if np.isnan(row.ap) else f', AP {row.ap:.1f}') + ')'
+        for row in rows
+    ])
+    axes.set_xlim(0, 100)
+    axes.set_xlabel('% of the annotated joints')
+    axes.set_title(f'by {rows[0].by}' if rows else 'no annotated joints')
+    figure.legend(loc='outside lower center', ncols=len(OUTCOMES), fontsize=8)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)
 
 
 def main(args: Optional[Sequence[str]] = None) -> None:

@@ -8,7 +8,7 @@ Example::
 
     python tools/dataset_converters/hieve.py data/hieve --workers 8
 """
-from mmpose_tdmi.datasets.converters.command import make_parser, run
+from mmpose_tdmi.datasets.converters.common import make_parser, run
 from mmpose_tdmi.datasets.converters.hieve import (HIEVE, LABEL_FOLDERS,
                                                    convert_hieve)
 

@@ -8,9 +8,9 @@ Example::
 
     python tools/dataset_converters/posetrack17.py data/posetrack17 --workers 8
 """
-from mmpose_tdmi.datasets.converters.command import make_parser, run
-from mmpose_tdmi.datasets.converters.posetrack17 import (POSETRACK17,
-                                                         convert_posetrack17)
+from mmpose_tdmi.datasets.converters.common import make_parser, run
+from mmpose_tdmi.datasets.converters.posetrack import (POSETRACK17,
+                                                       convert_posetrack17)
 
 
 def main() -> None:

@@ -8,9 +8,9 @@ Example::
 
     python tools/dataset_converters/posetrack18.py data/posetrack18 --workers 8
 """
-from mmpose_tdmi.datasets.converters.command import make_parser, run
-from mmpose_tdmi.datasets.converters.posetrack18 import (POSETRACK18,
-                                                         convert_posetrack18)
+from mmpose_tdmi.datasets.converters.common import make_parser, run
+from mmpose_tdmi.datasets.converters.posetrack import (POSETRACK18,
+                                                       convert_posetrack18)
 
 
 def main() -> None:

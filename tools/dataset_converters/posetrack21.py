@@ -8,9 +8,9 @@ Example::
 
     python tools/dataset_converters/posetrack21.py data/posetrack21 --workers 8
 """
-from mmpose_tdmi.datasets.converters.command import make_parser, run
-from mmpose_tdmi.datasets.converters.posetrack18 import (POSETRACK21,
-                                                         convert_posetrack21)
+from mmpose_tdmi.datasets.converters.common import make_parser, run
+from mmpose_tdmi.datasets.converters.posetrack import (POSETRACK21,
+                                                       convert_posetrack21)
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 # Unofficial AP on the labelled videos, which are the training ones, with
 # their own boxes: it tells how a model that was trained elsewhere carries
-# over, or that a training has worked. It is no result on HiEve. The head's
-# size, for which HiEve gives no box, is a choice made here.
+# over, or that a training has worked. It is no result on HiEve.
 _base_ = ['tdmi-st_hrnet-w48_2xb24-20e_hieve-384x288.py']
 
 ann_file = 'annotations/hieve_train.json'
@@ -12,8 +11,4 @@ test_evaluator = dict(
     _delete_=True,
     type='HiEveMetric',
     ann_file=_base_.data_root + ann_file,
-    score_mode='keypoint_bbox',
-    head_size=dict(
-        rule='nose_chest',
-        factor=1.0,
-        fallback=dict(rule='box_diagonal', factor=0.1)))
+    score_mode='keypoint_bbox')

@@ -1,84 +1,26 @@
-"""Checking the frames of a video on disk.
-
-Checking a converted annotation file and the frames that it names.
+"""Checking a converted annotation file and the frames that it names.
 
 A *problem* is something that training or evaluation would stumble over, or
 would silently do wrong; a *warning* is something unusual that official data
 do have, such as a box that reaches far out of its image.
-
-Shape shorthand: V keypoints of the layout.
 """
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Set, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple, Union
 
 import numpy as np
+from msgspec import UNSET, Struct, UnsetType
 from PIL import Image
 
 from mmpose_tdmi.utils.parallel import run_tasks
-from .conversion import (HIEVE_KEYPOINT_NAMES, KEYPOINT_NAMES, PathLike,
-                         Record, count_joints, read_json)
-from .posetrack18 import ignore_regions
-
-
-@dataclass(frozen=True)
-class FrameTask:
-    """The frames of a video that are to be opened.
-
-    Args:
-        root (Path): The data root.
-        where (str): What names the video in messages.
-        file_names (tuple[str, ...]): The frames.
-        sizes (dict[str, tuple[int, int]]): Width and height that frames
-            must have, by file name.
-        quick (bool): Read headers only.
-    """
-    root: Path
-    where: str
-    file_names: Tuple[str, ...]
-    sizes: Dict[str, Tuple[int, int]]
-    quick: bool
-
-
-def check_frames(task: FrameTask) -> Tuple[List[str], List[str]]:
-    """Open a video's frames.
-
-    Args:
-        task (FrameTask): The frames.
-
-    Returns:
-        tuple[list[str], list[str]]: One line per problem, and per warning.
-    """
-    problems: List[str] = []
-    warnings: List[str] = []
-    sizes: Dict[str, Tuple[int, int]] = {}
-    for index, name in enumerate(task.file_names):
-        where = f'{task.where}.file_names[{index}]'
-        path = task.root / name
-        try:
-            with Image.open(path) as image:
-                if not task.quick:
-                    image.load()
-                sizes[name] = image.size
-        except FileNotFoundError:
-            problems.append(f'{where}: there is no frame {path}')
-            continue
-        # Pillow raises SyntaxError and others on damaged files
-        except (OSError, ValueError, SyntaxError,
-                Image.DecompressionBombError) as error:
-            problems.append(f'{where}: {path} cannot be opened: {error}')
-            continue
-        expected = task.sizes.get(name)
-        if expected is not None and expected != sizes[name]:
-            problems.append(f'{where}: {name} is of size {sizes[name]}, but '
-                            f'its image record says {expected}')
-    if len(set(sizes.values())) > 1:
-        warnings.append(f'{task.where}: its frames are of different sizes: '
-                        f'{sorted(set(sizes.values()))}')
-    return problems, warnings
-
+from ..coco_json import (Category, Coordinate, Count, PathLike, Positive, Text,
+                         Whole, check, mistake, read_json)
+from .common import (HIEVE_KEYPOINT_NAMES, KEYPOINT_NAMES, count_joints,
+                     inner_path)
+from .posetrack import OfficialImage, ignore_regions
 
 LAYOUTS = dict(
     posetrack17=KEYPOINT_NAMES,
@@ -105,7 +47,7 @@ class Report:
     counts: Counter = field(default_factory=Counter)
 
     def summary(self) -> str:
-        """str: The counts and the verdict, some lines."""
+        """The counts and the verdict, some lines."""
         lines = [f'{name}: {n:,}' for name, n in self.counts.items()]
         return '\n'.join([
             *lines, f'{len(self.warnings):,} warnings, '
@@ -113,200 +55,282 @@ class Report:
         ])
 
 
-@dataclass
-class _Video:
-    """A video's record, as far as it is sound."""
-    where: str
-    file_names: Tuple[str, ...]
-    frame_ids: Tuple[int, ...]
-    incomplete: bool = False
+class _Info(Struct):
+    dataset: Text
 
 
-@dataclass
-class _Image:
-    """An image's record, as far as it is sound."""
-    record: Record
-    size: Tuple[int, int]
-    is_labeled: bool
-    tracks: Set[int]
+class _File(Struct):
+    """What must be there for anything to be checked."""
+    info: _Info
+    categories: List[Any]
+    videos: List[Any]
+    images: List[Any]
+    annotations: List[Any]
+
+
+class _Category(Category, kw_only=True):
+    id: Whole
+    name: Text
+
+
+class _VideoRecord(Struct):
+    id: Text
+    name: Text
+    file_names: List[Text]
+    frame_ids: List[Count]
+
+
+class _ImageRecord(OfficialImage, kw_only=True):
+    vid_id: Text
+    frame_id: Whole
+    width: Positive
+    height: Positive
+
+
+class _Image21(_ImageRecord, kw_only=True):
+    has_labeled_person: bool
+
+
+class _Person(Struct, kw_only=True):
+    image_id: Whole
+    category_id: Whole
+    track_id: Whole
+    keypoints: List[Coordinate]
+    num_keypoints: Whole
+    bbox: Union[List[Coordinate], UnsetType] = UNSET
+    bbox_head: Union[List[Coordinate], UnsetType] = UNSET
+    area: Any = UNSET
+
+
+class _Person21(_Person, kw_only=True):
+    person_id: Whole
 
 
 class _Checker:
     """Checks a file's records; notes what is wrong and goes on."""
 
-    def __init__(self, content: Record) -> None:
-        self.content = content
-        self.report = Report()
-        info = content['info']
-        self.dataset = info['dataset'].string()
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.content = read_json(path, strict=True)
+        self.dataset = check(self.content, _File, path).info.dataset
         if self.dataset not in LAYOUTS:
-            raise info['dataset'].error(f'one of {", ".join(LAYOUTS)}')
-        self.videos: Dict[str, _Video] = {}
-        self.images: Dict[int, _Image] = {}
-        self.labelled: Dict[str, List[Tuple[Record, int]]] = {}
+            raise mistake(f'{path}: info.dataset', self.dataset,
+                          f'one of {", ".join(LAYOUTS)}')
+        self.report = Report()
+        # what is sound; what names videos in messages; those that were told
+        # to be incomplete; images and tracks; places and numbers of labelled
+        # images by video
+        self.videos: Dict[str, _VideoRecord] = {}
+        self.images: Dict[float, _ImageRecord] = {}
+        self.places: Dict[str, str] = {}
+        self.incomplete: Set[str] = set()
+        self.tracks: Set[Tuple[float, float]] = set()
+        self.labelled: Dict[str, List[Tuple[str, int]]] = {}
 
-    def problem(self, record: Record, what: str) -> None:
-        self.report.problems.append(f'{record.where}: {what}')
-
-    def warn(self, record: Record, what: str) -> None:
-        self.report.warnings.append(f'{record.where}: {what}')
-
-    def each(self, table: str, check: Callable[[Record], None]) -> None:
+    def each(self, table: str) -> None:
         """Check the records of a table; the first mistake of each counts."""
-        for record in self.content[table]:
+        schema = dict(
+            categories=_Category,
+            videos=_VideoRecord,
+            images=_ImageRecord,
+            annotations=_Person)[table]
+        if self.dataset == 'posetrack21':
+            schema = {
+                _ImageRecord: _Image21,
+                _Person: _Person21
+            }.get(schema, schema)
+        read = getattr(self, f'_{table}')
+        for index, record in enumerate(self.content[table]):
             self.report.counts[table] += 1
+            place = f'{table}[{index}]'
             try:
-                check(record)
+                read(
+                    check(record, schema, self.path, place),
+                    f'{self.path}: {place}')
             except ValueError as error:
                 self.report.problems.append(str(error))
 
-    def category(self, record: Record) -> None:
-        if record['id'].integer() != 1 or record['name'].string() != 'person':
-            raise record.error('category 1, the person')
-        names = record['keypoints']
-        if names.value != list(LAYOUTS[self.dataset]):
-            raise ValueError(f'{names.where} is {names.value!r:.300}, expected'
-                             f' {list(LAYOUTS[self.dataset])}')
+    def _categories(self, category: _Category, where: str) -> None:
+        if (category.id, category.name) != (1, 'person'):
+            raise ValueError(f'{where} is {category.id}, {category.name!r}, '
+                             'expected category 1, the person')
+        names = list(LAYOUTS[self.dataset])
+        if category.keypoints != names:
+            raise ValueError(f'{where}.keypoints is '
+                             f'{category.keypoints!r:.300}, expected {names}')
 
-    def video(self, record: Record) -> None:
-        vid_id = record['id'].string()
-        record['name'].string()
-        names = tuple(name.path() for name in record['file_names'])
-        numbers = tuple(n.integer(0) for n in record['frame_ids'])
-        if vid_id in self.videos:
-            raise record['id'].error('an id that no other video has')
+    def _videos(self, video: _VideoRecord, where: str) -> None:
+        video.file_names = names = [
+            inner_path(name, f'{where}.file_names[{i}]')
+            for i, name in enumerate(video.file_names)
+        ]
+        numbers = list(map(int, video.frame_ids))
+        if video.id in self.videos:
+            raise mistake(f'{where}.id', video.id, 'one that no other has')
         if len(names) != len(numbers) or not names:
-            raise ValueError(f'{record.where} has {len(names)} file_names and '
+            raise ValueError(f'{where} has {len(names)} file_names and '
                              f'{len(numbers)} frame_ids, expected as many, at '
                              'least one')
         if (np.diff(numbers) <= 0).any():
-            raise ValueError(f'{record.where}.frame_ids do not ascend')
-        self.videos[vid_id] = _Video(record.where, names, numbers)
+            raise ValueError(f'{where}.frame_ids do not ascend')
+        self.videos[video.id], self.places[video.id] = video, where
         self.report.counts['frames'] += len(names)
 
-    def image(self, record: Record) -> None:
-        image_id, number = record['id'].integer(
-            0), record['frame_id'].integer()
-        size = record['width'].integer(1), record['height'].integer(1)
-        labelled = record['is_labeled'].boolean()
-        nframes = record['nframes'].integer(1)
-        ignore_regions(record)
-        if self.dataset == 'posetrack21':
-            record['has_labeled_person'].boolean()
-        if image_id in self.images:
-            raise record['id'].error('an id that no other image has')
-        self.images[image_id] = _Image(record, size, labelled, set())
-        self.report.counts['labelled images'] += labelled
-        vid_id = record['vid_id'].string()
-        video = self.videos.get(vid_id)
+    def _images(self, image: _ImageRecord, where: str) -> None:
+        ignore_regions(image, where)
+        if image.id in self.images:
+            raise mistake(f'{where}.id', image.id,
+                          'an id that no other image has')
+        self.images[image.id] = image
+        self.report.counts['labelled images'] += image.is_labeled
+        video = self.videos.get(image.vid_id)
         if video is None:
-            raise record['vid_id'].error('the id of one of the videos')
-        found = dict(zip(video.frame_ids, video.file_names)).get(number)
-        if found != record['file_name'].path():
-            raise record['file_name'].error(
-                f'the file of frame {number} of video {vid_id}, {found!r}')
-        if nframes > len(video.frame_ids) and not video.incomplete:
-            video.incomplete = True  # told once
-            self.problem(
-                record, f'nframes is {nframes}, but only '
+            raise mistake(f'{where}.vid_id', image.vid_id,
+                          'the id of one of the videos')
+        found = dict(zip(video.frame_ids,
+                         video.file_names)).get(image.frame_id)
+        if found != inner_path(image.file_name, f'{where}.file_name'):
+            raise mistake(
+                f'{where}.file_name', image.file_name, f'the file of frame '
+                f'{image.frame_id} of video {image.vid_id}, {found!r}')
+        if image.nframes > len(
+                video.frame_ids) and video.id not in self.incomplete:
+            self.incomplete.add(video.id)  # told once
+            self.report.problems.append(
+                f'{where}: nframes is {image.nframes}, but only '
                 f'{len(video.frame_ids)} frames of the video exist')
-        if labelled:
-            self.labelled.setdefault(vid_id, []).append((record, number))
+        if image.is_labeled:
+            self.labelled.setdefault(image.vid_id, []).append(
+                (where, int(image.frame_id)))
 
-    def annotation(self, record: Record) -> None:
-        keypoints = record['keypoints'].numbers(3 * len(LAYOUTS[self.dataset]))
-        joints = count_joints(keypoints)
+    def _annotations(self, person: _Person, where: str) -> None:
+        length = 3 * len(LAYOUTS[self.dataset])
+        if len(person.keypoints) != length:
+            raise ValueError(f'{where}.keypoints has {len(person.keypoints)} '
+                             f'numbers, expected {length}')
+        joints = count_joints(person.keypoints)
         self.report.counts['joints'] += joints
-        if record['num_keypoints'].integer() != joints:
-            raise record['num_keypoints'].error(f'{joints}, as there are')
-        if record['category_id'].integer() != 1:
-            raise record['category_id'].error('1, the person')
-        image = self.images.get(record['image_id'].integer())
+        if person.num_keypoints != joints:
+            raise mistake(f'{where}.num_keypoints', person.num_keypoints,
+                          f'{joints}, as there are')
+        if person.category_id != 1:
+            raise mistake(f'{where}.category_id', person.category_id,
+                          '1, the person')
+        image = self.images.get(person.image_id)
         if image is None:
-            raise record['image_id'].error('the id of one of the images')
-        track = record['track_id'].integer()
-        if track in image.tracks:
-            raise ValueError(f'{record.where}.track_id {track} occurs twice '
-                             f'in image {record["image_id"].value}')
-        image.tracks.add(track)
-        if self.dataset == 'posetrack21':
-            record['person_id'].integer()
+            raise mistake(f'{where}.image_id', person.image_id,
+                          'the id of one of the images')
+        if (image.id, person.track_id) in self.tracks:
+            raise ValueError(f'{where}.track_id {person.track_id} occurs '
+                             f'twice in image {person.image_id}')
+        self.tracks.add((image.id, person.track_id))
+        size = image.width, image.height
         if joints and not image.is_labeled:
-            self.warn(record, 'has joints, but its image is not labelled')
-        self._head_box(record, joints)
-        self._box(record, joints, image.size)
-        self._count_outside(keypoints, image.size)
+            self.report.warnings.append(
+                f'{where}: has joints, but its image is not labelled')
+        if self.dataset != 'hieve':
+            self._sides(person, 'bbox_head', joints, where)
+        box = self._sides(person, 'bbox', joints, where)
+        if box is not None:
+            self._box(box, person.area, size, where)
+        points = np.reshape(person.keypoints, (-1, 3))
+        outside = ((points[:, :2] < -0.5) |
+                   (points[:, :2] >= np.subtract(size, 0.5)))
+        self.report.counts['joints outside'] += int(
+            (outside.any(axis=1) & points.any(axis=1)).sum())
 
-    def _head_box(self, record: Record, joints: int) -> None:
-        if self.dataset == 'hieve' or (not joints
-                                       and record.get('bbox_head') is None):
-            return
-        head = record['bbox_head'].numbers(4)
-        if min(head[2:]) <= 0:
-            raise ValueError(f'{record.where}.bbox_head is {head}, expected a '
-                             'width and a height above 0')
+    def _sides(self, person: _Person, name: str, joints: int,
+               where: str) -> Optional[List[float]]:
+        """A box, which persons with joints must have."""
+        box = getattr(person, name)
+        if box is UNSET and not joints:
+            return None
+        if box is UNSET:
+            raise ValueError(f'{where}.{name} is missing')
+        if len(box) != 4 or min(box[2:]) <= 0:
+            raise ValueError(f'{where}.{name} is {box}, expected a width and '
+                             'a height above 0')
+        return box
 
-    def _box(self, record: Record, joints: int, size: Tuple[int, int]) -> None:
-        if not joints and record.get('bbox') is None:
-            return
-        box = record['bbox'].numbers(4)
-        if min(box[2:]) <= 0:
-            raise ValueError(f'{record.where}.bbox is {box}, expected a width '
-                             'and a height above 0')
-        area = record['area'].value
+    def _box(self, box: List[float], area: Any, size: Tuple[float, float],
+             where: str) -> None:
         if not isinstance(area, (int, float)) or not math.isclose(
                 area, box[2] * box[3], rel_tol=1e-6):
-            raise record['area'].error(f'{box[2] * box[3]}, the box\'s')
+            raise mistake(f'{where}.area', area,
+                          f'{box[2] * box[3]}, the box\'s')
         low = np.maximum(box[:2], 0)
         high = np.minimum(np.add(box[:2], box[2:]), size)
         inside = np.prod(np.maximum(high - low, 0)) / (box[2] * box[3])
         if inside <= 0:
-            raise ValueError(f'{record.where}.bbox is {box}, wholly outside '
-                             f'the image of size {size}')
+            raise ValueError(f'{where}.bbox is {box}, wholly outside the '
+                             f'image of size {size}')
         self.report.counts['boxes partly outside'] += inside < 1 - 1e-6
         if 1 - inside > OUTSIDE_SHARE:
-            self.warn(
-                record, f'{100 * (1 - inside):.0f} % of the box is '
-                'outside the image')
-
-    def _count_outside(self, keypoints: List[float], size: Tuple[int,
-                                                                 int]) -> None:
-        joints = np.reshape(keypoints, (-1, 3))
-        outside = ((joints[:, :2] < -0.5) |
-                   (joints[:, :2] >= np.subtract(size, 0.5))).any(axis=1)
-        self.report.counts['joints outside'] += int(
-            (outside & joints.any(axis=1)).sum())
+            self.report.warnings.append(f'{where}: {100 * (1 - inside):.0f} % '
+                                        'of the box is outside the image')
 
     def unique(self, table: str, name: str) -> None:
         """Note values of a field that more than one record has."""
         seen: Dict[Any, str] = {}
-        for record in self.content[table]:
-            value = record.object().get(name)
-            if isinstance(value, (int, str)):
-                if value in seen:
-                    self.problem(
-                        record, f'{name} {value!r} is also that of '
-                        f'{seen[value]}')
-                seen.setdefault(value, record.place)
+        for index, record in enumerate(self.content[table]):
+            value = record.get(name) if isinstance(record, dict) else None
+            if not isinstance(value, (int, str)):
+                continue
+            place = f'{table}[{index}]'
+            if seen.setdefault(value, place) != place:
+                self.report.problems.append(
+                    f'{self.path}: {place}: {name} {value!r} is also that of '
+                    f'{seen[value]}')
 
     def neighbours(self, delta: int) -> None:
         """Check that a labelled frame has the frames around it."""
+        # PoseTrack17's own numbering has gaps
+        noted = (
+            self.report.warnings
+            if self.dataset == 'posetrack17' else self.report.problems)
         for vid_id, frames in self.labelled.items():
-            numbers = np.array(self.videos[vid_id].frame_ids)
+            numbers = np.array(self.videos[vid_id].frame_ids, dtype=np.int64)
             step = int(np.gcd.reduce(np.diff(numbers))) or 1
-            for record, number in frames:
+            for where, number in frames:
                 wanted = number + step * np.arange(-delta, delta + 1)
                 wanted = wanted[(wanted >= numbers[0])
                                 & (wanted <= numbers[-1])]
                 missing = np.setdiff1d(wanted, numbers).tolist()
                 if missing:
-                    # PoseTrack17's own numbering has gaps
-                    note = (
-                        self.warn
-                        if self.dataset == 'posetrack17' else self.problem)
-                    note(
-                        record, f'the frames {missing} around frame {number} '
-                        'do not exist')
+                    noted.append(f'{where}: the frames {missing} around frame '
+                                 f'{number} do not exist')
+
+
+def _check_frames(root: Path, quick: bool, task: Tuple[str, List[str],
+                                                       dict]) -> Report:
+    """Open the frames of a video, whose sizes are expected by name."""
+    report = Report()
+    video, names, expected = task
+    sizes: Dict[str, Tuple[int, int]] = {}
+    for index, name in enumerate(names):
+        where, path = f'{video}.file_names[{index}]', root / name
+        try:
+            with Image.open(path) as image:
+                if not quick:
+                    image.load()
+                sizes[name] = image.size
+        except FileNotFoundError:
+            report.problems.append(f'{where}: there is no frame {path}')
+            continue
+        # Pillow raises SyntaxError and others on damaged files
+        except (OSError, ValueError, SyntaxError,
+                Image.DecompressionBombError) as error:
+            report.problems.append(
+                f'{where}: {path} cannot be opened: {error}')
+            continue
+        if expected.get(name, sizes[name]) != sizes[name]:
+            report.problems.append(
+                f'{where}: {name} is of size {sizes[name]}, but its image '
+                f'record says {expected[name]}')
+    if len(set(sizes.values())) > 1:
+        report.warnings.append(f'{video}: its frames are of different sizes: '
+                               f'{sorted(set(sizes.values()))}')
+    return report
 
 
 def check_converted(ann_file: PathLike,
@@ -340,30 +364,27 @@ def check_converted(ann_file: PathLike,
         raise FileNotFoundError(f'there is no folder {root}')
     if delta < 0:
         raise ValueError(f'delta must be at least 0, got {delta}')
-    checker = _Checker(read_json(ann_file))
-    checker.each('categories', checker.category)
-    checker.each('videos', checker.video)
-    checker.each('images', checker.image)
-    checker.each('annotations', checker.annotation)
+    checker = _Checker(str(ann_file))
+    report = checker.report
+    for table in ('categories', 'videos', 'images', 'annotations'):
+        checker.each(table)
     checker.unique('videos', 'name')
     checker.unique('images', 'file_name')
     checker.unique('annotations', 'id')
-    if not len(checker.content['categories'].list()) == 1:
-        checker.problem(checker.content['categories'], 'is not one category')
+    if len(checker.content['categories']) != 1:
+        report.problems.append(f'{ann_file}: categories: is not one category')
     checker.neighbours(delta)
-    sizes: Dict[str, Tuple[int, int]] = {
-        image.record['file_name'].value: image.size
+    sizes = {
+        image.file_name: (image.width, image.height)
         for image in checker.images.values()
-        if isinstance(image.record.object().get('file_name'), str)
     }
-    tasks = [
-        FrameTask(root, video.where, video.file_names,
-                  {n: sizes[n]
-                   for n in video.file_names if n in sizes}, quick)
-        for video in checker.videos.values()
-    ]
-    for problems, warnings in run_tasks(check_frames, tasks, workers, 'frames',
-                                        'video', progress):
-        checker.report.problems += problems
-        checker.report.warnings += warnings
-    return checker.report
+    tasks = [(checker.places[vid_id], video.file_names, {
+        n: sizes[n]
+        for n in video.file_names if n in sizes
+    }) for vid_id, video in checker.videos.items()]
+    for found in run_tasks(
+            partial(_check_frames, root, quick), tasks, workers, 'frames',
+            'video', progress):
+        report.problems += found.problems
+        report.warnings += found.warnings
+    return report

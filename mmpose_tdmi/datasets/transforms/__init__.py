@@ -1,6 +1,7 @@
 """Transforms for clips; all others are MMPose's own."""
-from .loading import LoadFrameSequence, LoadTopdownCrops, LocateFrameSequence
+from .loading import LoadFrameSequence
 from .pipeline import CorruptFrames, PackPoseSequenceInputs, ShareRandomParams
+from .reduced_loading import LoadTopdownCrops, LocateFrameSequence
 
 __all__ = [
     'CorruptFrames', 'LoadFrameSequence', 'LoadTopdownCrops',

@@ -1,23 +1,10 @@
-"""Packing of clips: the stock packing, with the clip's own keys added.
+"""Packing, shared random changes and corruption of clips.
 
-Shape shorthand: T frames of a clip, H x W pixels of the model's input.
-
-One draw of random parameters for all frames of a clip.
-
-A random change that differs between frames is fake motion, the very signal
-that the method measures. MMPose's geometric transforms treat a list of frames
-as one image already; its photometric ones know single images only. This
-wrapper is what makes those work on clips.
-
-Shape shorthand: T frames of a clip.
-
-Corrupted frames, to test how a model takes them.
-
-Shape shorthand: T frames of a clip, H x W pixels.
+Shape letters: T frames of a clip, H x W pixels of the model's input.
 """
 import random
 from copy import deepcopy
-from typing import Callable, List, Optional, Sequence, Tuple, Union
+from typing import Callable, List, Optional, Sequence, Union
 
 import cv2
 import numpy as np
@@ -36,8 +23,7 @@ class PackPoseSequenceInputs(PackPoseInputs):
     The stock packing stacks the list of frames in ``img`` to ``inputs``
     (T, 3, H, W); what this class adds are the clip's keys
     (:data:`~mmpose_tdmi.structures.CLIP_META_KEYS`) and the person's
-    ``track_id``, if any, among the sample's ``metainfo``, and a check of the
-    clip.
+    ``track_id``, if any, among the sample's ``metainfo``.
 
     Args:
         meta_keys (Sequence[str], optional): The keys to keep as metainfo.
@@ -61,29 +47,19 @@ class PackPoseSequenceInputs(PackPoseInputs):
         self.meta_keys = tuple(meta_keys)
 
     def transform(self, results: dict) -> dict:
-        """Pack the sample.
-
-        Args:
-            results (dict): The sample, with the clip's frames in ``img``.
-
-        Returns:
-            dict: ``inputs`` (Tensor, (T, 3, H, W)) and ``data_samples``
-            (:class:`mmpose.structures.PoseDataSample`).
-        """
-        offsets = results.get('frame_offsets')
+        """Pack the sample: ``inputs`` and ``data_samples``."""
+        name = repr(results.get('img_path'))
+        offsets, frames = results.get('frame_offsets'), results.get('img')
         if offsets is None:
-            raise ValueError(
-                'expected a clip with frame_offsets, as LoadFrameSequence '
-                f'gives it, for {results.get("img_path")!r}')
-        frames = results.get('img')
+            raise ValueError('expected a clip with frame_offsets, as '
+                             f'LoadFrameSequence gives it, for {name}')
         is_clip = isinstance(frames, (list, tuple))
         if not is_clip or len(frames) != len(offsets):
             found = (f'{len(frames)} frames'
                      if is_clip else type(frames).__name__)
             raise ValueError(
                 f'expected img to be a clip of T = {len(offsets)} frames '
-                f'(frame_offsets {tuple(offsets)}), got {found} for '
-                f'{results.get("img_path")!r}')
+                f'(frame_offsets {tuple(offsets)}), got {found} for {name}')
         return super().transform(results)
 
 
@@ -91,22 +67,19 @@ class PackPoseSequenceInputs(PackPoseInputs):
 class ShareRandomParams(TransformBroadcaster):
     """Apply transforms of single images to each frame, drawing once.
 
-    mmcv's ``TransformBroadcaster(share_random_params=True)`` does this for
-    transforms that draw through ``cache_randomness``
-    (``PhotometricDistortion``, ``YOLOXHSVRandomAug``) and raises on others
+    A random change that differs between frames is fake motion, the very
+    signal that the method measures. MMPose's geometric transforms treat a
+    list of frames as one image already; its photometric ones know single
+    images only. mmcv's ``TransformBroadcaster(share_random_params=True)``
+    serves those that draw through ``cache_randomness`` and raises on others
     (``Albumentation``). This subclass shares the draws of any transform:
     each frame is treated by a copy of the transforms, private generators
     included, from the same state of the global generators of numpy, Python
-    and torch. Afterwards generators and transforms stand where one frame's
-    treatment has left them.
+    and torch. Afterwards all stand where one frame's treatment has left them.
 
-    Required Keys:
+    Required and Modified Keys:
 
         - img (list[np.ndarray], T)
-
-    Modified Keys:
-
-        - img
 
     Args:
         transforms (list[dict | Callable]): The transforms, by config or
@@ -127,22 +100,18 @@ class ShareRandomParams(TransformBroadcaster):
         super().__init__(built, mapping=dict(img='img'), auto_remap=True)
 
     def transform(self, results: dict) -> dict:
-        """Apply the transforms to every frame.
-
-        Args:
-            results (dict): The sample, with a list of frames in ``img``.
-
-        Returns:
-            dict: The sample with the frames changed.
-        """
+        """Apply the transforms to every frame."""
         frames = results.get('img')
         if not isinstance(frames, (list, tuple)) or not frames:
             raise ValueError('ShareRandomParams needs the list of a clip\'s '
                              f'frames in img, got {type(frames).__name__}')
-        start = _global_generators()
+        numpy_state, python_state = np.random.get_state(), random.getstate()
+        torch_state = torch.get_rng_state()
         changed = []
         for place, frame in enumerate(frames):
-            _set_global_generators(start)
+            np.random.set_state(numpy_state)
+            random.setstate(python_state)
+            torch.set_rng_state(torch_state)
             transforms: Compose = deepcopy(self.transforms)
             # some transforms write in place and need plain memory, which
             # e.g. a flipped or a cached frame is not
@@ -158,16 +127,6 @@ class ShareRandomParams(TransformBroadcaster):
         return results
 
 
-def _global_generators() -> Tuple:
-    return np.random.get_state(), random.getstate(), torch.get_rng_state()
-
-
-def _set_global_generators(states: Tuple) -> None:
-    np.random.set_state(states[0])
-    random.setstate(states[1])
-    torch.set_rng_state(states[2])
-
-
 @TRANSFORMS.register_module()
 class CorruptFrames(BaseTransform):
     """Corrupt the supporting frames of a clip, or its key frame.
@@ -177,9 +136,7 @@ class CorruptFrames(BaseTransform):
 
     Required Keys:
 
-        - img
-        - frame_offsets
-        - id (for ``'noise'`` and ``'shuffle'``)
+        - img, frame_offsets, id (for ``'noise'`` and ``'shuffle'``)
 
     Modified Keys:
 
@@ -198,9 +155,6 @@ class CorruptFrames(BaseTransform):
             standard deviation in per cent of the image's height. The others
             have none. Defaults to 40 for noise and 2 for blur.
         seed (int): Seed of noise and order. Defaults to 0.
-
-    Raises:
-        ValueError: If an argument is not one of those described.
     """
 
     EITHER = ('drop', 'noise', 'blur')
@@ -232,52 +186,37 @@ class CorruptFrames(BaseTransform):
         self.seed = seed
 
     def transform(self, results: dict) -> dict:
-        """Corrupt a sample's clip.
-
-        Args:
-            results (dict): The sample with its frames, T arrays (H, W, 3).
-
-        Returns:
-            dict: The sample.
-        """
-        window = FrameWindow(tuple(results['frame_offsets']))
+        """Corrupt a sample's clip, T arrays (H, W, 3)."""
         frames = results['img']
-        if len(frames) != window.num_frames:
-            raise ValueError(
-                f'{results.get("img_path")}: {len(frames)} frames but '
-                f'frame_offsets {window.offsets}')
-        key = window.key
-        supporting = [t for t in range(window.num_frames) if t != key]
-        chosen = supporting if self.frames == 'supporting' else [key]
-        order = self._order(results, supporting, key)
-        if order is not None:
-            results['img'] = [frames[t].copy() for t in order]
-            return results
-        results['img'] = [
-            self._changed(frame, t, results) if t in chosen else frame
-            for t, frame in enumerate(frames)
-        ]
+        key = FrameWindow(tuple(results['frame_offsets'])).key
+        if self.kind in self.EITHER:
+            results['img'] = [
+                self._changed(frame, t, results) if
+                (t == key) == (self.frames == 'key') else frame
+                for t, frame in enumerate(frames)
+            ]
+        else:
+            results['img'] = [
+                frames[t].copy() for t in self._order(results, key)
+            ]
         return results
 
-    def _order(self, results: dict, supporting: List[int],
-               key: int) -> Optional[List[int]]:
-        """Which frame each place shows; None for kinds that move none."""
-        order = list(range(len(supporting) + 1))
-        last = len(order) - 1
+    def _order(self, results: dict, key: int) -> List[int]:
+        """Which frame each place shows."""
+        last = len(results['img']) - 1
+        supporting = [t for t in range(last + 1) if t != key]
         if self.kind == 'freeze':
-            return [key] * len(order)
-        if self.kind == 'duplicate':
-            return [
-                key if t == key else
-                max(t - 1, 0) if t < key else min(t + 1, last) for t in order
+            shown = [key] * last
+        elif self.kind == 'duplicate':
+            shown = [
+                max(t - 1, 0) if t < key else min(t + 1, last)
+                for t in supporting
             ]
-        if self.kind == 'reverse':
-            mirrored = iter(supporting[::-1])
-            return [key if t == key else next(mirrored) for t in order]
-        if self.kind == 'shuffle':
-            shuffled = iter(self._rng(results, 0).permutation(supporting))
-            return [key if t == key else int(next(shuffled)) for t in order]
-        return None
+        elif self.kind == 'reverse':
+            shown = supporting[::-1]
+        else:
+            shown = self._rng(results, 0).permutation(supporting).tolist()
+        return [*shown[:key], key, *shown[key:]]
 
     def _changed(self, frame: np.ndarray, place: int,
                  results: dict) -> np.ndarray:

@@ -28,8 +28,8 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor
 from torchvision.ops import box_iou
 
+from mmpose_tdmi.datasets.coco_json import CocoFile, check, read_json
 from mmpose_tdmi.evaluation.functional import head_sizes
-from mmpose_tdmi.evaluation.functional.sequences import get_records, read_json
 from mmpose_tdmi.utils.files import atomic_path, write_json
 from mmpose_tdmi.visualization.clip_pictures import (MAPS, PosePainter,
                                                      clip_maps,
@@ -402,7 +402,9 @@ class ClipBadCaseHook(Hook):
         if self._annotated is None:
             path = self._ann_file(runner)
             self._annotated = defaultdict(list)
-            for person in get_records(read_json(path), 'annotations', path):
+            content = read_json(path)
+            check(content, CocoFile, path)
+            for person in content['annotations']:
                 if _has_joints(person):
                     self._annotated[person['image_id']].append(person)
         persons = self._annotated.get(sample.metainfo['img_id'])

@@ -1,4 +1,4 @@
-"""Files for HiEve's server: written and packed.
+"""Files for HiEve's server: written, checked and packed.
 
 What the benchmark's site documents: a zip with one file for each test video
 in its root, ``20.json`` to ``32.json``, in the form of the labels. The labels
@@ -9,32 +9,33 @@ lists. Nothing says whether all of a video's frames must be listed: here they
 are. Without tracking, the track id is a running number in the frame.
 
 Shape shorthand: M persons of a frame, K = 14 joints.
-
-Checks of files for HiEve's server, see :mod:`.hieve_submission`.
 """
-import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import (Any, Dict, Iterable, Iterator, List, Mapping, Optional,
-                    Sequence, Union)
+from typing import (Annotated, Any, Dict, Iterable, List, Mapping, Optional,
+                    Sequence, Tuple, Union)
 
 import numpy as np
+from msgspec import Meta, Struct
 
+from mmpose_tdmi.datasets.coco_json import check, read_json
 from mmpose_tdmi.utils.files import atomic_path, check_file_name, write_json
-from .sequences import read_json, shorten
 
 #: The test videos.
 HIEVE_TEST_VIDEOS = tuple(str(number) for number in range(20, 33))
-
 #: The fields of a person's box.
 BOX_CORNERS = ('x1', 'y1', 'x2', 'y2')
+#: The joints' ids are 0 ... 13.
+NUM_JOINTS = 14
+#: So many problems of a file are named.
+MAX_PROBLEMS = 10
 
 
 def frame_record(name: str, keypoints: np.ndarray, scores: np.ndarray,
                  boxes: np.ndarray, box_scores: np.ndarray,
                  track_ids: Iterable[int]) -> dict:
-    """One frame of a submission.
+    """One frame of a submission, an entry of ``annolist``.
 
     Args:
         name (str): The image's path or name; its last part is written.
@@ -43,9 +44,6 @@ def frame_record(name: str, keypoints: np.ndarray, scores: np.ndarray,
         boxes (np.ndarray): Persons' boxes, x1, y1, x2, y2, (M, 4).
         box_scores (np.ndarray): Persons' scores, (M, ).
         track_ids (Iterable[int]): Persons' track ids, M, all different.
-
-    Returns:
-        dict: An entry of ``annolist``.
     """
     persons = []
     for joints, joint_scores, box, score, track_id in zip(
@@ -56,14 +54,12 @@ def frame_record(name: str, keypoints: np.ndarray, scores: np.ndarray,
             for joint, ((x, y),
                         joint_score) in enumerate(zip(joints, joint_scores))
         ]
-        persons.append(
-            dict({
-                corner: [value]
-                for corner, value in zip(BOX_CORNERS, box)
-            },
-                 score=[score],
-                 track_id=[int(track_id)],
-                 annopoints=[dict(point=points)]))
+        person: dict = {key: [value] for key, value in zip(BOX_CORNERS, box)}
+        person.update(
+            score=[score],
+            track_id=[int(track_id)],
+            annopoints=[dict(point=points)])
+        persons.append(person)
     return dict(
         image=[dict(name=PurePosixPath(name).name)],
         ignore_regions=[],
@@ -72,13 +68,7 @@ def frame_record(name: str, keypoints: np.ndarray, scores: np.ndarray,
 
 def write_submission(folder: Union[str, Path],
                      videos: Mapping[str, Sequence[dict]]) -> None:
-    """Write the files of a submission.
-
-    Args:
-        folder (str | Path): Where to.
-        videos (dict[str, Sequence[dict]]): By video its frames, as
-            :func:`frame_record` makes them.
-    """
+    """Write a file for each video, of frames by :func:`frame_record`."""
     for video, frames in videos.items():
         check_file_name(str(video), 'the video name')
         write_json(Path(folder) / f'{video}.json', dict(annolist=list(frames)))
@@ -87,32 +77,16 @@ def write_submission(folder: Union[str, Path],
 def pack_submission(folder: Union[str, Path],
                     out: Union[str, Path],
                     videos: Sequence[str] = HIEVE_TEST_VIDEOS) -> None:
-    """Put the files of a submission into a zip, in its root.
-
-    Args:
-        folder (str | Path): A valid submission.
-        out (str | Path): The zip.
-        videos (Sequence[str]): The videos. Defaults to the test split's.
-    """
+    """Put the files of a valid submission into a zip, in its root."""
     with atomic_path(out) as temporary:
         with zipfile.ZipFile(temporary, 'w', zipfile.ZIP_DEFLATED) as archive:
             for video in videos:
                 archive.write(Path(folder) / f'{video}.json', f'{video}.json')
 
 
-#: The joints' ids are 0 ... 13.
-NUM_JOINTS = 14
-#: So many problems of a file are named.
-MAX_PROBLEMS = 10
-
-
 class SubmissionError(ValueError):
-    """A submission that the server would not take or would misread.
-
-    Args:
-        folder (str | Path): The submission.
-        problems (list[str]): What is wrong, each naming file and field.
-    """
+    """A submission that the server would not take or would misread: its
+    ``problems``, each naming file and field."""
 
     def __init__(self, folder: Union[str, Path], problems: List[str]) -> None:
         self.problems = problems
@@ -122,14 +96,46 @@ class SubmissionError(ValueError):
 
 @dataclass
 class SubmissionSummary:
-    """What a valid submission holds.
-
-    Args:
-        num_frames (dict[str, int]): Frames by video.
-        num_persons (dict[str, int]): Persons by video.
-    """
+    """The frames and the persons of a valid submission, by video."""
     num_frames: Dict[str, int]
     num_persons: Dict[str, int]
+
+
+Number = Tuple[Annotated[float, Meta(gt=-1e9, lt=1e9)]]
+
+
+class _Point(Struct):
+    id: Tuple[Annotated[int, Meta(ge=0, lt=NUM_JOINTS)]]
+    x: Number
+    y: Number
+    score: Number
+
+
+class _Points(Struct):
+    point: List[_Point]
+
+
+class _Person(Struct):
+    x1: Number
+    y1: Number
+    x2: Number
+    y2: Number
+    score: Number
+    track_id: Tuple[Annotated[int, Meta(ge=0, lt=10**9)]]
+    annopoints: Tuple[_Points]
+
+
+class _Image(Struct):
+    name: str
+
+
+class _Frame(Struct):
+    image: Tuple[_Image]
+    annorect: List[Any]
+
+
+class _File(Struct):
+    annolist: List[Any]
 
 
 def validate_submission(
@@ -151,9 +157,6 @@ def validate_submission(
             video's frames, all of which must be there. Defaults to None:
             numbers without gap from 0.
 
-    Returns:
-        SubmissionSummary: What it holds.
-
     Raises:
         FileNotFoundError: If there is no such folder.
         SubmissionError: If anything is wrong.
@@ -163,164 +166,81 @@ def validate_submission(
         raise FileNotFoundError(f'there is no folder {folder}')
     found = {path.name for path in folder.glob('*.json')}
     expected = [f'{video}.json' for video in videos]
-    problems = [f'{name}: missing'
-                for name in expected if name not in found] + [
-                    f'{name}: not one of the expected files'
-                    for name in sorted(found - set(expected))
-                ]
+    problems = [f'{name}: missing' for name in expected if name not in found]
+    problems += [
+        f'{name}: not one of the expected files'
+        for name in sorted(found - set(expected))
+    ]
     summary = SubmissionSummary({}, {})
     for video, name in zip(videos, expected):
         if name not in found:
             continue
-        names = None if frame_names is None else frame_names[video]
-        check = _FileCheck(name, names)
-        check.run(folder / name)
-        problems += check.shown()
-        summary.num_frames[video] = check.num_frames
-        summary.num_persons[video] = check.num_persons
+        wrong, *counts = _check_file(
+            folder / name, None if frame_names is None else frame_names[video])
+        problems += wrong[:MAX_PROBLEMS]
+        if len(wrong) > MAX_PROBLEMS:
+            problems.append(f'{name}: {len(wrong) - MAX_PROBLEMS} more')
+        summary.num_frames[video], summary.num_persons[video] = counts
     if problems:
         raise SubmissionError(folder, problems)
     return summary
 
 
-class _FileCheck:
-    """Goes through one file and gathers what is wrong.
+def _check_file(
+        path: Path,
+        frame_names: Optional[Sequence[str]]) -> Tuple[List[str], int, int]:
+    """The problems of a file, of every frame and person the first, the number
+    of frames and that of persons."""
+    file, problems, names, num_persons = path.name, [], [], 0
 
-    Args:
-        name (str): The file's name, for messages.
-        frame_names (Sequence[str], optional): The frames there must be.
-    """
-
-    def __init__(self, name: str,
-                 frame_names: Optional[Sequence[str]]) -> None:
-        self.problems: List[str] = []
-        self.num_frames = self.num_persons = 0
-        self._name = name
-        self._expected = None if frame_names is None else list(frame_names)
-
-    def shown(self) -> List[str]:
-        """The first problems, and how many more there are."""
-        more = len(self.problems) - MAX_PROBLEMS
-        shown = self.problems[:MAX_PROBLEMS]
-        return shown + [f'{self._name}: {more} more'] if more > 0 else shown
-
-    def run(self, path: Path) -> None:
-        """Check the file."""
+    def checked(content: Any, schema: Any, place: str) -> Any:
         try:
-            content = read_json(path)
+            return check(content, schema, file, place)
         except ValueError as error:
-            self._problem('the file', f'is no json: {error}')
-            return
-        if not isinstance(content, dict):
-            self._problem('the file', f'expected an object, got '
-                          f'{shorten(content)}')
-            return
-        names = []
-        for where, frame in self._list(content, 'annolist', ''):
-            names.append(self._frame(where, frame))
-        self.num_frames = len(names)
-        self._check_names(names)
+            problems.append(str(error))
 
-    def _frame(self, where: str, frame: dict) -> Optional[str]:
-        name = None
-        images = list(self._list(frame, 'image', where))
-        if len(images) != 1:
-            self._problem(f'{where}.image', 'expected one image')
-        else:
-            name = images[0][1].get('name')
-            if not isinstance(name, str) or not re.fullmatch(
-                    r'\d{6}\.jpg', name, re.ASCII):
-                self._problem(
-                    f'{where}.image[0].name', 'expected a name such '
-                    f'as 000012.jpg, got {shorten(name)}')
-                name = None
-        tracks = []
-        for place, person in self._list(frame, 'annorect', where):
-            self.num_persons += 1
-            tracks.append(self._person(place, person))
-        self._check_once(f'{where}.annorect', 'track_id', tracks)
-        return name
+    def check_once(values: List[int], place: str, field: str) -> None:
+        if len(set(values)) < len(values):
+            problems.append(f'{file}: {place}: a {field} occurs more than '
+                            f'once: {sorted(values)!r:.60}')
 
-    def _person(self, where: str, person: dict) -> Any:
-        x1, y1, x2, y2 = (
-            self._number(person, key, where) for key in BOX_CORNERS)
-        if None not in (x1, y1, x2, y2) and (x2 < x1 or y2 < y1):
-            self._problem(
-                where, f'the box {[x1, y1, x2, y2]} ends before it '
-                'begins')
-        self._number(person, 'score', where)
-        joints = []
-        lists = list(self._list(person, 'annopoints', where))
-        if len(lists) != 1:
-            self._problem(f'{where}.annopoints', 'expected one record')
-        else:
-            for place, point in self._list(lists[0][1], 'point', lists[0][0]):
-                for key in ('x', 'y', 'score'):
-                    self._number(point, key, place)
-                joint = self._number(point, 'id', place, whole=True)
-                if joint is not None and joint >= NUM_JOINTS:
-                    self._problem(
-                        f'{place}.id', 'expected a joint, 0 to '
-                        f'{NUM_JOINTS - 1}, got {joint}')
-                joints.append(joint)
-            self._check_once(lists[0][0], 'id', joints)
-        return self._number(person, 'track_id', where, whole=True)
-
-    def _check_names(self, names: List[Optional[str]]) -> None:
-        if None in names:
-            return
-        expected = self._expected
-        if expected is None:
-            if not names and not self.problems:
-                self._problem('annolist', 'there is no frame')
-            expected = [f'{number:06d}.jpg' for number in range(len(names))]
-        if names == expected:
-            return
-        for index, (name, wanted) in enumerate(zip(names, expected)):
+    try:
+        content = checked(read_json(path), _File, '')
+    except ValueError as error:
+        problems.append(f'{file}: the file: is no json: {error}')
+        content = None
+    frames = content.annolist if content else []
+    for i, record in enumerate(frames):
+        frame = checked(record, _Frame, f'annolist[{i}]')
+        if frame is None:
+            continue
+        names.append(frame.image[0].name)
+        num_persons += len(frame.annorect)
+        tracks: List[int] = []
+        for j, record in enumerate(frame.annorect):
+            place = f'annolist[{i}].annorect[{j}]'
+            person = checked(record, _Person, place)
+            if person is None:
+                continue
+            if person.x2 < person.x1 or person.y2 < person.y1:
+                problems.append(f'{file}: {place}: the box ends before it '
+                                'begins')
+            tracks += person.track_id
+            points = person.annopoints[0].point
+            check_once([point.id[0] for point in points],
+                       f'{place}.annopoints[0]', 'id')
+        check_once(tracks, f'annolist[{i}].annorect', 'track_id')
+    if content and len(names) == len(frames):
+        if frame_names is None:
+            frame_names = [f'{n:06d}.jpg' for n in range(len(names) or 1)]
+        for i, (name, wanted) in enumerate(zip(names, frame_names)):
             if name != wanted:
-                self._problem(f'annolist[{index}].image[0].name',
-                              f'expected {wanted}, got {name}')
-                return
-        self._problem('annolist', f'expected {len(expected)} frames, got '
-                      f'{len(names)}')
-
-    def _check_once(self, where: str, key: str, values: List[Any]) -> None:
-        values = [value for value in values if value is not None]
-        if len(set(values)) != len(values):
-            self._problem(
-                where, f'a {key} occurs more than once: '
-                f'{shorten(sorted(values))}')
-
-    def _list(self, record: dict, key: str, where: str) -> Iterator:
-        """The objects of a list with what to call each."""
-        place = f'{where}.{key}' if where else key
-        values = record.get(key)
-        if not isinstance(values, list):
-            self._problem(place, f'expected a list, got {shorten(values)}')
-            return
-        for index, value in enumerate(values):
-            if isinstance(value, dict):
-                yield f'{place}[{index}]', value
-            else:
-                self._problem(f'{place}[{index}]',
-                              f'expected an object, got {shorten(value)}')
-
-    def _number(self,
-                record: dict,
-                key: str,
-                where: str,
-                whole: bool = False) -> Any:
-        """The number wrapped in a list, None if it is none."""
-        value = record.get(key)
-        kinds = (int, ) if whole else (int, float)
-        if (isinstance(value, list) and len(value) == 1
-                and type(value[0]) in kinds and abs(value[0]) < 1e9
-                and not (whole and value[0] < 0)):
-            return value[0]
-        what = 'a number >= 0 without fraction' if whole else 'a finite number'
-        self._problem(f'{where}.{key}',
-                      f'expected [{what}], got {shorten(value)}')
-        return None
-
-    def _problem(self, where: str, what: str) -> None:
-        self.problems.append(f'{self._name}: {where}: {what}')
+                problems.append(f'{file}: annolist[{i}].image[0].name: '
+                                f'expected {wanted}, got {name}')
+                break
+        else:
+            if len(names) != len(frame_names):
+                problems.append(f'{file}: annolist: expected '
+                                f'{len(frame_names)} frames, got '
+                                f'{len(names)}')
+    return problems, len(frames), num_persons

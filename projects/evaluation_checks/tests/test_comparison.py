@@ -1,21 +1,21 @@
 """Equality with the original toolkits, by the numbers they gave.
 
 The numbers in ``tests/data/poseval`` were written by
-``compare_with_poseval.py``; a seed names the set they are
-of.
+``compare_with_poseval.py``; a seed names the set they are of.
 """
 import json
 
 import numpy as np
 import pytest
 
-from mmpose_tdmi.evaluation import evaluate_folders
-from projects.evaluation_checks.comparison import (POSEVAL_FIGURES, Comparison,
-                                                   comparison_table,
+from mmpose_tdmi.evaluation import (POSEVAL_JOINTS, evaluate_folders,
+                                    group_means)
+from projects.evaluation_checks import comparison
+from projects.evaluation_checks.comparison import (Comparison,
                                                    largest_difference,
                                                    posetrack21_figures,
                                                    poseval_figures,
-                                                   summary_table)
+                                                   same_tables)
 from projects.evaluation_checks.random_scenes import RandomSetSettings
 from projects.evaluation_checks.random_sets import (write_jittered_predictions,
                                                     write_random_set)
@@ -44,7 +44,7 @@ def test_equal_to_poseval_on_random_sets(numbers, tmp_path):
                                    int(seed))
         scores = evaluate_folders(*folders, ('ap', 'mota'))
         comparisons.append(Comparison(seed, original, poseval_figures(scores)))
-    assert set(original) == {*POSEVAL_FIGURES, 'motp'}
+    assert set(original) == {*comparison.POSEVAL_FIGURES, 'motp'}
     assert largest_difference(comparisons) < TOLERANCE
     # the sets are worth something: all formats, all kinds of figures
     totals = [c.original['ap'][-1] for c in comparisons]
@@ -95,11 +95,49 @@ def test_the_table_shows_differences():
     assert largest_difference([same, other]) == 0.5
     assert largest_difference([lone]) == np.inf
     same = Comparison('same', dict(ap=[None, 1.]), dict(ap=[None, 1.]), True)
-    lines = comparison_table([same, other, lone], ['ap']).splitlines()
-    assert lines[2] == '| same | 1.00 | 0e+00 | yes |'
-    assert lines[3] == '| other | 2.00 | 5e-01 | **no** |'
-    assert lines[4] == '| lone | 2.00 | inf | – |'
-    summary = summary_table(dict(a=[same, other], b=[same])).splitlines()
-    assert summary[2:] == [
-        '| a | 2 | ap | 5.0e-01 |', '| b | 1 | ap | 0.0e+00 |'
+    assert cells(comparison.comparison_table([same, other, lone], ['ap'])) == [
+        ['set', 'ap', 'Δ ap', 'same tables'],
+        ['same', '1.00', '0e+00', 'yes'],
+        ['other', '2.00', '5e-01', '**no**'],
+        ['lone', '2.00', 'inf', '–'],
     ]
+    assert cells(comparison.summary_table(dict(a=[same, other],
+                                               b=[same])))[1:] == [
+                                                   ['a', '2', 'ap', '5.0e-01'],
+                                                   ['b', '1', 'ap', '0.0e+00'],
+                                               ]
+
+
+def cells(table):
+    lines = table.splitlines()
+    return [[cell.strip() for cell in line.split('|')[1:-1]]
+            for line in [lines[0], *lines[2:]]]
+
+
+def test_tables_are_compared_with_what_poseval_prints(tmp_path):
+    folders = write_random_set(tmp_path, RandomSetSettings(), 0)
+    scores = evaluate_folders(*folders, ('ap', 'mota'))
+    figures = scores.figures()
+
+    def row(name):
+        groups = group_means(
+            np.array([figures[name][j] for j in POSEVAL_JOINTS]))
+        return [*groups.values(), figures[name]['total']]
+
+    def line(values):
+        return '&' + ' &'.join(f'{v:5.1f}' for v in values) + ' \\\\'
+
+    columns = '& Head & Shou & Elb  & Wri  & Hip  & Knee & Ankl & Total'
+    ap = [columns + '\\\\', line(row('AP'))]
+    mot = [
+        '&' + 8 * ' MOTA &' + ' MOTP & Prec & Rec  \\\\',
+        columns + 3 * '& Total' + '\\\\',
+        # its own MOTP
+        line([*row('MOTA'), 1.5,
+              row('Prec')[-1],
+              row('Rec')[-1]])
+    ]
+    assert same_tables(scores, ['Loading data', *ap, 'something', *mot])
+    assert not same_tables(scores, [*ap, *mot[:2], line([1.] * 11)])
+    alone = evaluate_folders(*folders)
+    assert same_tables(alone, ap) and not same_tables(alone, ap + mot)

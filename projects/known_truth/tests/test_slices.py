@@ -1,7 +1,7 @@
 """Slices of joints on hand-made annotations."""
 import numpy as np
 
-from mmpose_tdmi.datasets.converters.posetrack18 import make_image_id
+from mmpose_tdmi.datasets.converters.posetrack import make_image_id
 from projects.known_truth.slices import (SLICES, add_slices, in_boxes,
                                          joint_motion)
 

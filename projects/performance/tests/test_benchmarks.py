@@ -156,8 +156,8 @@ def shared_crops(run_tool, repository, tmp_path, small_clips):
 
 def test_shared_crops(shared_crops):
     default = CropPolicy()
-    report = shared_crops(
-        '0:1', '0.5:2', f'{default.max_shift}:{default.max_scale}')
+    report = shared_crops('0:1', '0.5:2',
+                          f'{default.max_shift}:{default.max_scale}')
     assert ['by 0 of' in table.title
             for table in report.tables] == [True, False]
     for table in report.tables:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Tuple
 from xml.etree import ElementTree
 
-from mmpose_tdmi.datasets.converters.conversion import (HIEVE_KEYPOINT_NAMES,
-                                                        KEYPOINT_NAMES)
+from mmpose_tdmi.datasets.converters.common import (HIEVE_KEYPOINT_NAMES,
+                                                    KEYPOINT_NAMES)
 from mmpose_tdmi.utils.files import atomic_path, write_json
 from mmpose_tdmi.utils.video import VideoWriter
 from ..settings import FRAME_RATE

@@ -11,8 +11,8 @@ Shape shorthand: none.
 from pathlib import Path
 from typing import Any, Dict, List
 
-from mmpose_tdmi.datasets.converters.conversion import (KEYPOINT_NAMES,
-                                                        POSETRACK17_POINTS)
+from mmpose_tdmi.datasets.converters.common import (KEYPOINT_NAMES,
+                                                    POSETRACK17_POINTS)
 from mmpose_tdmi.utils.files import write_json
 from ..generator import FIRST_SEQUENCE
 from .drawing import DrawnFrame, VideoTask, draw

@@ -9,9 +9,11 @@ Shape shorthand: V = 17 keypoints.
 from pathlib import Path
 from typing import Any, Dict
 
-from mmpose_tdmi.datasets.converters.conversion import NUM_KEYPOINTS
-from mmpose_tdmi.datasets.converters.posetrack18 import (
-    format_video_id, make_annotation_id, make_image_id, write_video_annotation)
+from mmpose_tdmi.datasets.converters.common import NUM_KEYPOINTS
+from mmpose_tdmi.datasets.converters.posetrack import (format_video_id,
+                                                       make_annotation_id,
+                                                       make_image_id,
+                                                       write_video_annotation)
 from ..generator import FIRST_SEQUENCE
 from .drawing import DrawnFrame, VideoTask, draw
 

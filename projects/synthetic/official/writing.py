@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from mmpose_tdmi.datasets.converters.conversion import PathLike
+from mmpose_tdmi.datasets.converters.common import PathLike
 from mmpose_tdmi.utils.files import write_json
 from mmpose_tdmi.utils.parallel import run_tasks
 from ..generator import VERSION, generate

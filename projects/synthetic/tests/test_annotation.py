@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from mmpose_tdmi.datasets.converters.conversion import KEYPOINT_NAMES
-from mmpose_tdmi.datasets.converters.posetrack18 import make_image_id
+from mmpose_tdmi.datasets.converters.common import KEYPOINT_NAMES
+from mmpose_tdmi.datasets.converters.posetrack import make_image_id
 from projects.synthetic.annotation import (NOTHING, OBJECT, PERSON, SELF,
                                            annotate, joint_occlusion)
 from projects.synthetic.generator import make_scene

@@ -5,8 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mmpose_tdmi.datasets.converters import HIEVE_KEYPOINT_NAMES, convert_hieve
-from mmpose_tdmi.utils.video import VideoReader
+from mmpose_tdmi.datasets.converters import (HIEVE_KEYPOINT_NAMES,
+                                             convert_hieve, hieve)
+from mmpose_tdmi.datasets.converters.hieve import read_xml
+from mmpose_tdmi.video.decoding import open_video
 
 
 def joints(content):
@@ -47,10 +49,9 @@ def test_json_labels_and_frames(official_set, load):
         assert person['id'] // 1000 == person['image_id']
     assert content['images'][3]['id'] == 10**6 + 3
     assert all(i['is_labeled'] for i in content['images'])
-    with VideoReader(root / 'videos/train/1.mp4') as video:
-        for index, frame in video:
-            image = cv2.imread(str(root / f'images/train/1/{index:06d}.jpg'))
-            assert np.abs(image.astype(int) - frame).mean() < 4
+    for index, frame in enumerate(open_video(root / 'videos/train/1.mp4')):
+        image = cv2.imread(str(root / f'images/train/1/{index:06d}.jpg'))
+        assert np.abs(image.astype(int) - frame.image).mean() < 4
 
 
 def test_xml_labels_say_the_same_and_what_is_hidden(pristine_sets, tmp_path,
@@ -200,3 +201,63 @@ def test_videos_are_called_by_numbers(official_set):
     shutil.copy(root / 'videos/test/20.mp4', root / 'videos/test/20.MOV')
     with pytest.raises(ValueError, match='are the same video'):
         convert_hieve(root, 'test')
+
+
+# XML from outside
+
+BOMB = ('<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb"><!ENTITY c "' + '&b;' * 1000 +
+        '"><!ENTITY d "' + '&c;' * 1000 + '">]><a>&d;</a>')
+
+
+def write(tmp_path, text):
+    path = tmp_path / 'file.xml'
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+@pytest.mark.parametrize('text, message', [
+    (BOMB, 'document type definition'),
+    ('<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>', 'document type'),
+    ('<a><b></a>', 'mismatched'),
+    ('<a>&nothing;</a>', 'undefined entity'),
+    ('', 'no element'),
+    (b'<a>\xff</a>', 'invalid'),
+    ('<?xml version="1.0" encoding="nonsense"?><a/>', 'encoding'),
+    ('<a>' * 40 + '</a>' * 40, 'nested more than 32'),
+    ('<b/>', 'root element is <b>, expected <a>'),
+])
+def test_what_cannot_be_read_is_named(tmp_path, text, message):
+    path = write(tmp_path, text)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_xml(path, 'a')
+    assert str(path) in str(caught.value)
+
+
+def test_large_files_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(hieve, 'MAX_BYTES', 10)
+    with pytest.raises(ValueError, match='has 17 bytes'):
+        read_xml(write(tmp_path, '<a>1234567890</a>'), 'a')
+    with pytest.raises(FileNotFoundError):
+        read_xml(tmp_path / 'none.xml', 'a')
+
+
+def test_values_and_places(tmp_path):
+    root = read_xml(
+        write(tmp_path, '<a><b>1, -2.5,3e1</b><c>x</c><c>1_0</c></a>'), 'a')
+    assert root.child('b').numbers(3) == [1, -2.5, 30]
+    children = [child for tag, child in root.children() if tag == 'c']
+    assert [child.text for child in children] == ['x', '1_0']
+    for place, child in enumerate(children):
+        with pytest.raises(ValueError, match=rf'a/c\[{place}\] is'):
+            child.numbers(1)
+    for tag, found in (('c', 2), ('d', 0)):
+        with pytest.raises(ValueError, match=f'has {found} elements <{tag}>'):
+            root.child(tag)
+    with pytest.raises(ValueError, match=r'a/b\[0\] is .* expected 2'):
+        root.child('b').numbers(2)
+
+
+@pytest.mark.parametrize('text', ['', 'nan', 'inf', '1e9', '0x1', '1,', '--1'])
+def test_numbers_are_finite_pixels(tmp_path, text):
+    with pytest.raises(ValueError, match='separated by commas'):
+        read_xml(write(tmp_path, f'<a>{text}</a>'), 'a').numbers(1)

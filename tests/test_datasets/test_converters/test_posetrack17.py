@@ -8,7 +8,7 @@ import pytest
 from mmpose_tdmi.datasets.converters import (KEYPOINT_NAMES,
                                              convert_posetrack17,
                                              convert_posetrack18)
-from mmpose_tdmi.datasets.converters.posetrack17 import video_numbers
+from mmpose_tdmi.datasets.converters.posetrack import video_numbers
 
 
 def annotation(root, split='val'):
@@ -185,9 +185,13 @@ def test_large_frame_numbers_make_ids_by_place(official_set, edit_json, load):
     (lambda a: a[2].update(is_labeled=[2]), r'is_labeled\[0\] is 2'),
     (lambda a: a[2]['annorect'][0].pop('x2'), r'annorect\[0\].x2 is missing'),
     (lambda a: a[2]['annorect'][0].update(track_id=[1, 2]),
-     r'track_id is a list of 2, expected a list of one element'),
+     r'annorect\[0\].track_id is a list of 2, expected a list of length'),
     (lambda a: a[2].update(ignore_regions=[dict(point=[dict(x=[1])])]),
      r'ignore_regions\[0\].point\[0\].y is missing'),
+    (lambda a: a[2].update(
+        ignore_regions=dict(point=[dict(x=[1], y=[10**7])])),
+     r'annolist\[2\]: ignore_regions\[0\]\[1\]\[0\] is 10000000, expected'),
+    (lambda a: a[2]['annorect'][0].update(x1=[2e6]), r'annorect\[0\]: x1 ...'),
     (lambda a: a.clear(), 'annolist is empty'),
     (lambda a: a[2].update(annorect=a[2]['annorect'] * 40), 'than 100 pers'),
 ])

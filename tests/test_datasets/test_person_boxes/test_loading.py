@@ -1,12 +1,15 @@
-"""The boxes of a data set: checks, filters, join, log."""
+"""The boxes of a data set: checks, filters, join, log, statistics."""
 import json
 import logging
+import math
 
 import numpy as np
 import pytest
 
 from mmpose_tdmi.datasets import person_boxes as loading
-from mmpose_tdmi.datasets.person_boxes import load_person_boxes, suppress
+from mmpose_tdmi.datasets.person_boxes import (BoxStatistics, box_statistics,
+                                               load_person_boxes,
+                                               person_boxes_by_image, suppress)
 
 IMAGES = {7: dict(width=100, height=50), 8: dict(width=100, height=50)}
 GOOD = dict(image_id=7, category_id=1, bbox=[10, 10, 20, 20], score=0.9)
@@ -69,22 +72,22 @@ def test_a_box_that_overlaps_the_image_stays(tmp_path):
 
 
 @pytest.mark.parametrize('change, expected', [
-    (dict(bbox=[1, 2, float('nan'), 4]), r'entry 1: bbox .*nan'),
-    (dict(bbox=[1, float('inf'), 3, 4]), r'entry 1: bbox .*inf'),
-    (dict(bbox=[1, 2, None, 4]), r'entry 1: bbox .*None'),
-    (dict(bbox=[1, 2, 3]), r'entry 1: bbox must be \[x, y, width, height\]'),
-    (dict(bbox=None), r'entry 1: bbox must be'),
-    (dict(score=float('nan')), r'entry 1: score .*nan'),
-    (dict(score='high'), r"entry 1: score .*'high'"),
-    (dict(score=True), 'entry 1: score .*True'),
-    (dict(score=10**400), 'entry 1: score .*1000'),
-    (dict(bbox=[10**400, 2, 3, 4]), 'entry 1: bbox .* exceeds'),
-    (dict(bbox=[1e30, 2, 3, 4]), 'entry 1: bbox .*1e[+]30.* exceeds'),
-    (dict(image_id=[7]), r'entry 1: image_id must be .*\[7\]'),
-    (dict(image_id=7.), r'entry 1: image_id must be .*7.0'),
-    (dict(category_id={}), r'entry 1: category_id must be'),
-    (dict(track_id=1.5), r'entry 1: track_id must be .*1.5'),
-    (dict(file_name=3), r'entry 1: file_name must be .*3'),
+    (dict(bbox=[1, 2, float('nan'), 4]), r'\[1\].bbox\[2\] is nan, expect'),
+    (dict(bbox=[1, float('inf'), 3, 4]), r'\[1\].bbox\[1\] is inf, expect'),
+    (dict(bbox=[1, 2, None, 4]), r'\[1\].bbox\[2\] is None, expected a n'),
+    (dict(bbox=[1, 2, 3]), r'\[1\].bbox is a list of 3, expected .* 4'),
+    (dict(bbox=None), r'\[1\].bbox is None, expected a list'),
+    (dict(score=float('nan')), r'\[1\].score is nan, expected a number'),
+    (dict(score='high'), r"\[1\].score is 'high', expected a number"),
+    (dict(score=True), r'\[1\].score is True, expected a number'),
+    (dict(score=10**400), r'\[1\].score is .* bits, .* <= 1000000'),
+    (dict(bbox=[10**400, 2, 3, 4]), r'\[1\].bbox\[0\] is .* <= 1000000'),
+    (dict(bbox=[1e30, 2, 3, 4]), r'\[1\].bbox\[0\] is 1e.30, .* <= 1000'),
+    (dict(image_id=[7]), r'\[1\].image_id is a list of 1, expected an i'),
+    (dict(image_id=7.), r'\[1\].image_id is 7.0, expected an integer'),
+    (dict(category_id={}), r'\[1\].category_id is an empty object, exp'),
+    (dict(track_id=1.5), r'\[1\].track_id is 1.5, expected an integer'),
+    (dict(file_name=3), r'\[1\].file_name is 3, expected a text'),
     (dict(image_id=9), r'1 image ids .*\[9\] \(first at entry 1\).*\[7, 8\]'),
     (dict(image_id='7'), r"1 image ids .*\['7'\]"),
 ])
@@ -96,14 +99,16 @@ def test_bad_values_are_named(tmp_path, change, expected):
 @pytest.mark.parametrize('key', GOOD)
 def test_missing_keys_are_named(tmp_path, key):
     box = {k: v for k, v in GOOD.items() if k != key}
-    with pytest.raises(ValueError, match=rf"entry 1 lacks \['{key}'\]"):
+    with pytest.raises(
+            ValueError, match=rf'boxes.json: \[1\].{key} is missing'):
         load(tmp_path, [GOOD, box])
 
 
 def test_files_that_are_no_box_files(tmp_path):
     with pytest.raises(ValueError, match='list of detections'):
         load(tmp_path, dict(annotations=3))
-    with pytest.raises(ValueError, match='entry 0: expected a dict'):
+    with pytest.raises(
+            ValueError, match=r'\[0\] is a list of 2, expected an object'):
         load(tmp_path, [[1, 2]])
     with pytest.raises(FileNotFoundError, match='none.json'):
         load_person_boxes(str(tmp_path / 'none.json'), IMAGES, None)
@@ -220,12 +225,110 @@ def test_recall_is_logged_and_a_low_one_is_a_warning(tmp_path, logged):
 
 def test_malformed_records_of_the_annotation_are_named(tmp_path):
     for bbox in ([1, 2, 3], [1, 2, 3, None], 'box', [1, 2, 3, 1e40]):
-        with pytest.raises(ValueError, match='val.json: annotation 4: bbox'):
+        with pytest.raises(
+                ValueError, match='val.json: annotation 4.bbox.* is .*, expe'):
             load(
                 tmp_path, [GOOD],
                 annotations=[dict(id=4, image_id=7, bbox=bbox)],
                 ann_file='val.json')
-    with pytest.raises(ValueError, match=r'val.json: videos\[0\] lacks'):
+    with pytest.raises(
+            ValueError, match=r'val.json: videos\[0\].name is missing'):
         load(tmp_path, [GOOD], videos=[dict(id=1)], ann_file='val.json')
-    with pytest.raises(ValueError, match='val.json: image None: file_name'):
+    with pytest.raises(
+            ValueError, match=r'val.json: images\[0\].file_name is 3, exp'):
         load(tmp_path, [], images={7: dict(file_name=3)}, ann_file='val.json')
+
+
+# Statistics
+
+
+def box(image_id, *bbox):
+    return dict(image_id=image_id, bbox=list(bbox))
+
+
+def measure(boxes, persons, images=(1, 2, 3)):
+    return box_statistics(boxes, images, person_boxes_by_image(persons, 'ann'))
+
+
+def test_known_figures():
+    persons = [
+        box(1, 0, 0, 10, 10),
+        box(1, 50, 0, 10, 10),
+        box(2, 0, 0, 10, 10)
+    ]
+    boxes = [
+        box(1, 0, 0, 10, 10),
+        # IoU 6 / 10 with the second person
+        box(1, 50, 0, 10, 6),
+        # of a frame without persons
+        box(3, 0, 0, 10, 10),
+        box(3, 5, 5, 10, 10)
+    ]
+    found = measure(boxes, persons)
+    assert found == BoxStatistics(
+        num_boxes=4,
+        num_frames=3,
+        most_boxes=2,
+        empty_frames=1,
+        missed_frames=1,
+        num_persons=3,
+        recall={
+            0.5: pytest.approx(2 / 3),
+            0.75: pytest.approx(1 / 3)
+        })
+    assert found.boxes_per_frame == pytest.approx(4 / 3)
+    assert not found.is_suspicious
+    rows = [line.rsplit(maxsplit=1) for line in found.table().splitlines()]
+    assert ['recall at IoU 0.75', '0.3333'] in rows and len(rows) == 9
+
+
+def test_a_box_is_one_persons():
+    persons = [box(1, 0, 0, 10, 10), box(1, 1, 0, 10, 10)]
+    one, two = measure([persons[0]], persons), measure(persons, persons)
+    assert one.recall[0.5] == 0.5
+    assert two.recall == {0.5: 1, 0.75: 1}
+
+
+def test_the_largest_matching_is_taken():
+    # the first box could be either person's, the second only the first's
+    persons = [box(1, 0, 0, 10, 10), box(1, 2, 0, 10, 10)]
+    boxes = [box(1, 1, 0, 10, 10), box(1, -1, 0, 10, 10)]
+    assert measure(boxes, persons).recall[0.75] == 1
+    assert measure(boxes[::-1], persons).recall[0.75] == 1
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_properties(seed):
+    rng = np.random.default_rng(seed)
+
+    def boxes(count):
+        return [
+            box(int(i), *xy.tolist(), *wh.tolist()) for i, xy, wh in zip(
+                rng.integers(1, 4, count), rng.uniform(0, 60, (
+                    count, 2)), rng.uniform(20, 40, (count, 2)))
+        ]
+
+    persons, given = boxes(8), boxes(25)
+    recall = measure(given, persons).recall
+    assert 0 <= recall[0.75] <= recall[0.5] <= 1
+    # more boxes find no fewer, the order does not matter
+    assert measure(given[:12], persons).recall[0.5] <= recall[0.5]
+    assert measure(given[::-1], persons).recall == recall
+    assert measure(given + persons, persons).recall == {0.5: 1, 0.75: 1}
+
+
+def test_without_persons_there_is_no_recall():
+    found = measure([box(1, 0, 0, 10, 10)], [])
+    assert math.isnan(found.recall[0.5]) and not found.is_suspicious
+    assert measure([], [box(1, 0, 0, 10, 10)]).is_suspicious
+
+
+def test_which_annotations_count():
+    persons = person_boxes_by_image([
+        box(1, 1, 2, 3, 4),
+        dict(image_id=1),
+        dict(box(1, 1, 2, 3, 4), iscrowd=1),
+        box(2, 1, 2, 0, 4),
+    ], 'ann')
+    assert set(persons) == {1}
+    assert persons[1].tolist() == [[1, 2, 4, 6]]

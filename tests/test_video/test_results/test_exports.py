@@ -10,7 +10,7 @@ import pytest
 
 from mmpose_tdmi.evaluation.functional import PredictedSequence
 from mmpose_tdmi.evaluation.functional.files import read_predictions
-from mmpose_tdmi.evaluation.metrics.predictions import write_predictions
+from mmpose_tdmi.evaluation.predictions import write_predictions
 from mmpose_tdmi.video.results import load_results, results_schema
 from mmpose_tdmi.video.results.exports import EXPORTS, FORMAT, frame_record
 from mmpose_tdmi.video.results.resume import Journal

@@ -1,0 +1,84 @@
+"""Keypoint definitions in MMPose's form.
+
+``posetrack17``, ``posetrack18`` and ``posetrack21`` are the 17-keypoint
+layout of the annotation files, which models are trained in: MMPose's own
+definition, under each dataset's name. ``posetrack_eval`` is the 15 joints
+that are scored, ``hieve`` HiEve's 14; their files, which lie here, can also
+be given to ``metainfo=dict(from_file=...)``. All are part of the package and
+found wherever it is installed.
+"""
+from copy import deepcopy
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Dict, List, Sequence, Tuple
+
+import mmpose
+from mmengine.config import Config
+
+#: What differs from MMPose's PoseTrack18, by data set.
+_PAPERS: Dict[str, Dict[str, str]] = dict(
+    posetrack17={},
+    posetrack18={},
+    posetrack21=dict(
+        author='Doering, Andreas and Chen, Di and Zhang, Shanshan and '
+        'Schiele, Bernt and Gall, Juergen',
+        title='PoseTrack21: A Dataset for Person Search, Multi-Object '
+        'Tracking and Multi-Person Pose Tracking',
+        container='Proceedings of the IEEE/CVF Conference on Computer Vision '
+        'and Pattern Recognition',
+        year='2022',
+        homepage='https://github.com/anDoer/PoseTrack21'))
+_OWN = ('hieve', 'posetrack_eval')
+
+#: Names of one joint in different layouts.
+_SYNONYMS = {'head_bottom': 'neck'}
+
+
+def keypoint_definition(name: str) -> Dict[str, Any]:
+    """A dataset's keypoints: names, colours, flip partners, halves, limbs ...
+
+    In the form that MMPose's ``parse_pose_metainfo`` takes and a dataset's
+    ``METAINFO`` has.
+    """
+    if name in _OWN:
+        return deepcopy(_read(Path(__file__).with_name(f'{name}.yaml')))
+    if name not in _PAPERS:
+        raise ValueError(f'no keypoint definition {name!r}; there are '
+                         f'{sorted([*_PAPERS, *_OWN])}')
+    info = deepcopy(_read(_host_file()))
+    info['dataset_name'] = name
+    info['paper_info'].update(_PAPERS[name])
+    return info
+
+
+@lru_cache(maxsize=None)
+def _read(path: Path) -> Dict[str, Any]:
+    return Config.fromfile(str(path)).dataset_info.to_dict()
+
+
+def _host_file() -> Path:
+    """MMPose's definition of PoseTrack18: installed, or a source tree."""
+    package = Path(mmpose.__file__).parent
+    for root in (package / '.mim', package.parent):
+        path = root / 'configs/_base_/datasets/posetrack18.py'
+        if path.is_file():
+            return path
+    raise FileNotFoundError(
+        f'MMPose in {package} lacks .mim/configs/_base_/datasets/'
+        'posetrack18.py: install it from a wheel or a whole source tree')
+
+
+def keypoint_mapping(source: Sequence[str],
+                     target: Sequence[str]) -> List[Tuple[int, int]]:
+    """Which keypoint of a layout is which of another.
+
+    In the form of MMPose's ``KeypointConverter``, pairs of places in source
+    and target, one for each name of the target; e.g. to train a model of the
+    15 scored joints on files of 17 keypoints.
+    """
+    places = {_SYNONYMS.get(name, name): i for i, name in enumerate(source)}
+    missing = [n for n in target if _SYNONYMS.get(n, n) not in places]
+    if missing:
+        raise ValueError(f'the layout {list(source)} lacks {missing}')
+    return [(places[_SYNONYMS.get(name, name)], i)
+            for i, name in enumerate(target)]

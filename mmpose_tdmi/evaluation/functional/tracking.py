@@ -1,0 +1,392 @@
+"""MOTA and HOTA of each joint: joints are tracked as points.
+
+**MOTA and MOTP, after poseval.** In every frame and for every joint,
+annotated and predicted points within half a head size are paired, keeping the
+pairs of earlier frames where they are still in reach and otherwise with the
+smallest total distance (CLEAR MOT, Bernardin and Stiefelhagen, 2008).
+``MOTA = 1 - (misses + false positives + switches) / objects``, counts pooled
+over all videos. Facts of the toolkit that decide numbers, reproduced:
+
+* The last scored frame of each video does not count. A video with only one
+  makes the toolkit fail; here it adds nothing.
+* In a frame in which nobody is predicted (or left after ignore regions), or
+  nobody annotated, every joint has one object, one miss and one false
+  positive, however many persons there are.
+* Totals are means over the joints that are not NaN.
+
+MOTP departs from the toolkit on purpose. poseval's MOTP is
+``1 - sum of distances / detections`` and is meant to run over the pairs made,
+but its sum also includes the distances of all candidate pairs, so that pairs
+count at least twice and the figure comes out too low. Here it is the
+mean over the pairs made: ``100 (1 - mean distance in head sizes)``, 50 to
+100, 0 if there are none.
+
+**HOTA, with DetA, AssA and LocA, after PoseTrack21** (Doering et al., CVPR
+2022; HOTA: Luiten et al., IJCV 2021). Two points are similar by
+``max(0, 1 - d / 0.5001)`` with the head-normalised distance d, are paired in
+every frame so that the total similarity is largest, and count as found at
+each of 19 thresholds alpha = 0.05 ... 0.95 if they are at least that similar.
+Per alpha ``DetA = TP / (TP + FN + FP)``; AssA is the mean over the TP of
+``TPA / (TPA + FNA + FPA)`` of the two tracks concerned, computed per video
+and averaged with the videos' TP as weights; ``HOTA = sqrt(DetA AssA)``.
+Reported are the means over alpha. The total is not the mean of the joints:
+its TP, FN and FP are summed over joints, its AssA (LocA) of a video is the
+mean of the joints' AssA (LocA).
+
+A fact of the released evaluator decides numbers: in a video that has
+predictions, a frame without any adds the *whole video's* annotated joints to
+the FN, not its own (and likewise a frame without annotated persons to the
+FP). ``as_released=True``, the default, reproduces it, for numbers that compare
+with published ones; ``False`` counts the frame's own joints. The result tells
+how many frames are concerned.
+
+Shape shorthand: N annotated and M predicted persons of a video (N_f and M_f
+in frame f), J joints; A = 19 thresholds, G and T annotated and predicted
+tracks, E pairs made in a video.
+"""
+from dataclasses import dataclass
+from typing import Dict, List, Tuple
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from .ap import HIT_THRESHOLD, PersonMatching, VideoCounter
+from .sequences import (NO_TRACK, POSEVAL_JOINTS, AnnotatedSequence,
+                        PoseSequence, PredictedSequence, mean_of_known)
+
+#: The distance in head sizes at which two points are no longer similar.
+SIMILARITY_REACH = 0.5001
+#: The similarities from which two points count as the same.
+ALPHAS = np.arange(0.05, 0.99, 0.05)
+
+
+def contiguous_tracks(sequence: PoseSequence, what: str) -> np.ndarray:
+    """The persons' track ids numbered from 0; ``what`` they are is for the
+    error if one has none or two of a frame share one."""
+    ids = sequence.track_ids
+    unique, numbers = np.unique(ids, return_inverse=True)
+    slots = sequence.frame_index * max(len(unique), 1) + numbers
+    order = np.argsort(slots, kind='stable')
+    repeated = order[1:][np.diff(slots[order]) == 0]
+    for row in (*np.flatnonzero(ids == NO_TRACK), *repeated):
+        name = sequence.frame_names[sequence.frame_index[row]]
+        if ids[row] == NO_TRACK:
+            raise ValueError(f'{sequence.name}: a person {what} in {name} has '
+                             'no track_id, which tracking metrics need')
+        raise ValueError(f'{sequence.name}: two persons {what} in {name} have '
+                         f'the track_id {ids[row]}')
+    return numbers
+
+
+def _contested(possible: np.ndarray) -> np.ndarray:
+    """The joints for which it is open who is paired with whom.
+
+    Where nobody is in two possible pairs, (M_f, N_f, J), all of them are
+    made.
+    """
+    return np.flatnonzero((possible.sum(axis=0) > 1).any(axis=0)
+                          | (possible.sum(axis=1) > 1).any(axis=0))
+
+
+@dataclass
+class MotResult:
+    """Counts of each joint over all videos, and what follows from them."""
+    num_objects: np.ndarray  #: Annotated joints, (J, )
+    num_detections: np.ndarray  #: Those that were paired, (J, )
+    num_misses: np.ndarray  #: Those that were not, (J, )
+    #: Predicted joints that were not paired, (J, ).
+    num_false_positives: np.ndarray
+    #: Pairs of which the annotated person had another track before, (J, ).
+    num_switches: np.ndarray
+    #: Head-normalised distances of the pairs, added up, (J, ).
+    distance_sum: np.ndarray
+    num_frames: int  #: Frames that counted
+    lone_frames: int  #: Those of them without persons on one side
+    #: Videos with one scored frame only, which adds nothing.
+    single_frame_videos: List[str]
+
+    @property
+    def mota(self) -> np.ndarray:
+        """np.ndarray: MOTA in percent, (J, ); NaN without objects."""
+        errors = (
+            self.num_misses + self.num_switches + self.num_false_positives)
+        return 100 * (1 - _ratio(errors, self.num_objects))
+
+    @property
+    def motp(self) -> np.ndarray:
+        """np.ndarray: MOTP in percent, (J, ); 0 without pairs."""
+        distance = _ratio(self.distance_sum, self.num_detections)
+        return np.where(self.num_detections > 0, 100 * (1 - distance), 0.)
+
+    @property
+    def precision(self) -> np.ndarray:
+        """np.ndarray: Paired predicted joints in percent, (J, )."""
+        return 100 * _ratio(self.num_detections,
+                            self.num_detections + self.num_false_positives)
+
+    @property
+    def recall(self) -> np.ndarray:
+        """np.ndarray: Paired annotated joints in percent, (J, )."""
+        return 100 * _ratio(self.num_detections, self.num_objects)
+
+    def by_joint(self) -> Dict[str, Dict[str, float]]:
+        """MOTA, MOTP, precision and recall of each joint, and ``total``."""
+        return {
+            name:
+            dict(
+                zip(POSEVAL_JOINTS,
+                    getattr(self, name).tolist()),
+                total=mean_of_known(getattr(self, name)))
+            for name in ('mota', 'motp', 'precision', 'recall')
+        }
+
+
+class MotCounter(VideoCounter):
+    """MOTA and MOTP."""
+
+    def __init__(self) -> None:
+        num_joints = len(POSEVAL_JOINTS)
+        self._objects, self._hypotheses, self._pairs, self._switches = (
+            np.zeros((4, num_joints), dtype=np.int64))
+        self._distance = np.zeros(num_joints)
+        self._num_frames = self._lone_frames = 0
+        self._single_frame_videos: List[str] = []
+
+    def _add(self, annotated: AnnotatedSequence, predicted: PredictedSequence,
+             matching: PersonMatching) -> None:
+        gt_tracks = contiguous_tracks(annotated, 'annotated')
+        pred_tracks = contiguous_tracks(predicted, 'predicted')
+        num_tracks = int(gt_tracks.max(initial=-1)) + 1
+        # the track that each annotated joint was last paired with
+        last = np.full((num_tracks, annotated.present.shape[1]), -1)
+        for frame in range(annotated.num_frames - 1):
+            pred, gt, distances = matching.frame(frame)
+            self._num_frames += 1
+            if not distances.shape[0] or not distances.shape[1]:
+                self._lone_frames += 1
+                self._objects += 1
+                self._hypotheses += 1
+                continue
+            self._objects += annotated.present[gt].sum(axis=0)
+            self._hypotheses += predicted.present[pred].sum(axis=0)
+            self._pair(distances, gt_tracks[gt], pred_tracks[pred], last)
+        if annotated.num_frames == 1:
+            self._single_frame_videos.append(annotated.name)
+
+    def result(self) -> MotResult:
+        """The counts over all videos added."""
+        return MotResult(self._objects.copy(), self._pairs.copy(),
+                         self._objects - self._pairs,
+                         self._hypotheses - self._pairs, self._switches.copy(),
+                         self._distance.copy(), self._num_frames,
+                         self._lone_frames, list(self._single_frame_videos))
+
+    def _pair(self, distances: np.ndarray, gt_tracks: np.ndarray,
+              pred_tracks: np.ndarray, last: np.ndarray) -> None:
+        """Pair the joints of a frame (M_f, N_f, J) and update ``last``."""
+        within = distances <= HIT_THRESHOLD
+        for j in _contested(within):
+            within[..., j] = _clear_mot(distances[..., j], within[..., j],
+                                        last[gt_tracks, j], pred_tracks)
+        pred, gt, joint = np.nonzero(within)
+        before = last[gt_tracks[gt], joint]
+        now = pred_tracks[pred]
+        np.add.at(self._pairs, joint, 1)
+        np.add.at(self._switches, joint, (before >= 0) & (before != now))
+        np.add.at(self._distance, joint, distances[pred, gt, joint])
+        last[gt_tracks[gt], joint] = now
+
+
+def _clear_mot(distances: np.ndarray, within: np.ndarray, last: np.ndarray,
+               pred_tracks: np.ndarray) -> np.ndarray:
+    """The pairs made of the possible ones of a joint, (M_f, N_f) bool, where
+    ``last`` is the track last paired with each annotated point, -1 for none.
+    """
+    made = np.zeros_like(within)
+    free = within.copy()
+    for gt in np.flatnonzero(last >= 0):
+        for pred in np.flatnonzero(free[:, gt] & (pred_tracks == last[gt])):
+            made[pred, gt] = True
+            free[pred], free[:, gt] = False, False
+    if free.any():
+        # dearer than any set of possible pairs: as many pairs as possible
+        dear = 2. * min(free.shape) * (1 + distances[free].max()) + 1
+        pairs = linear_sum_assignment(np.where(free, distances, dear))
+        made[pairs] |= free[pairs]
+    return made
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid='ignore', divide='ignore'):
+        return np.where(whole > 0, part / whole, np.nan)
+
+
+@dataclass
+class HotaResult:
+    """HOTA and its parts at each alpha; the last column is the total."""
+    tp: np.ndarray  #: Pairs, (A, J + 1)
+    fn: np.ndarray  #: Annotated joints that are in none, (A, J + 1)
+    fp: np.ndarray  #: Predicted joints that are in none, (A, J + 1)
+    ass_a: np.ndarray  #: AssA, (A, J + 1), in [0, 1]
+    #: LocA, the mean similarity of the pairs, (A, J + 1), in [0, 1]; 1 without
+    #: pairs.
+    loc_a: np.ndarray
+    num_frames: int  #: Frames that were scored
+    #: Frames without persons on one side, in videos with persons on both; see
+    #: the module's remark.
+    lone_frames: int
+    as_released: bool  #: How those were counted
+
+    @property
+    def det_a(self) -> np.ndarray:
+        """np.ndarray: DetA, (A, J + 1), in [0, 1]."""
+        return self.tp / np.maximum(1, self.tp + self.fn + self.fp)
+
+    @property
+    def hota(self) -> np.ndarray:
+        """np.ndarray: HOTA, (A, J + 1), in [0, 1]."""
+        return np.sqrt(self.det_a * self.ass_a)
+
+    def by_joint(self) -> Dict[str, Dict[str, float]]:
+        """HOTA, DetA, AssA and LocA in percent of each joint and ``total``,
+        means over alpha."""
+        return {
+            name:
+            dict(
+                zip((*POSEVAL_JOINTS, 'total'),
+                    (100 * getattr(self, name).mean(axis=0)).tolist()))
+            for name in ('hota', 'det_a', 'ass_a', 'loc_a')
+        }
+
+
+class HotaCounter(VideoCounter):
+    """HOTA and its parts.
+
+    Args:
+        as_released (bool): Whether frames without persons on one side are
+            counted as PoseTrack21's released evaluator counts them.
+    """
+
+    def __init__(self, as_released: bool = True) -> None:
+        self._as_released = as_released
+        self._tp, self._fn, self._fp, self._ass_a, self._loc_a = np.zeros(
+            (5, len(ALPHAS), len(POSEVAL_JOINTS) + 1))
+        self._num_frames = self._lone_frames = 0
+
+    def _add(self, annotated: AnnotatedSequence, predicted: PredictedSequence,
+             matching: PersonMatching) -> None:
+        gt_tracks = contiguous_tracks(annotated, 'annotated')
+        pred_tracks = contiguous_tracks(predicted, 'predicted')
+        self._num_frames += annotated.num_frames
+        tp, loc_a, ass_a = _association(
+            _most_similar_pairs(matching),
+            _joints_per_track(annotated.present, gt_tracks),
+            _joints_per_track(predicted.present, pred_tracks), gt_tracks,
+            pred_tracks)
+        fn, fp = self._unpaired(annotated, predicted, matching)
+        # what is not paired at all is more than what is not paired at alpha
+        tp, fn, fp = (
+            np.append(values, values.sum(axis=1, keepdims=True), axis=1)
+            for values in (tp, fn - tp, fp - tp))
+        ass_a, loc_a = (
+            np.append(values, values.mean(axis=1, keepdims=True), axis=1)
+            for values in (ass_a, loc_a))
+        self._tp += tp
+        self._fn += fn
+        self._fp += fp
+        self._ass_a += ass_a * tp
+        self._loc_a += loc_a * tp
+
+    def result(self) -> HotaResult:
+        """HOTA over all videos added."""
+        return HotaResult(
+            self._tp.copy(), self._fn.copy(), self._fp.copy(),
+            self._ass_a / np.maximum(1, self._tp),
+            np.maximum(1e-10, self._loc_a) / np.maximum(1e-10, self._tp),
+            self._num_frames, self._lone_frames, self._as_released)
+
+    def _unpaired(self, annotated: AnnotatedSequence,
+                  predicted: PredictedSequence,
+                  matching: PersonMatching) -> Tuple[np.ndarray, np.ndarray]:
+        """Joints of either side as they count when none is paired, (J, )."""
+        num_gt = annotated.present.sum(axis=0)
+        num_pred = predicted.present.sum(axis=0)
+        if not annotated.num_persons or not predicted.num_persons:
+            return num_gt, num_pred
+        has_gt = np.diff(matching.gt_starts) > 0
+        has_pred = np.diff(matching.pred_starts) > 0
+        both = has_gt & has_pred
+        self._lone_frames += int((~both).sum())
+        if not self._as_released:
+            return num_gt, num_pred
+        # a frame without annotated persons is taken for one of these first
+        fn = annotated.present[both[annotated.frame_index]].sum(axis=0)
+        fp = predicted.present[both[predicted.frame_index]].sum(axis=0)
+        return (fn + num_gt * int(
+            (has_gt & ~has_pred).sum()), fp + num_pred * int((~has_gt).sum()))
+
+
+def _most_similar_pairs(matching: PersonMatching) -> Tuple[np.ndarray, ...]:
+    """The pairs of all frames: rows of the predictions, rows of the ground
+    truth, joints, similarities, (E, ) each."""
+    found: List[Tuple[np.ndarray, ...]] = []
+    for frame in range(len(matching.gt_starts) - 1):
+        pred, gt, distances = matching.frame(frame)
+        similarity = np.maximum(0, distances * (-1 / SIMILARITY_REACH) + 1)
+        possible = similarity > 0
+        if not possible.any():
+            continue
+        for joint in _contested(possible):
+            # annotated persons first: ties go as in the released evaluator
+            gt_rows, pred_rows = linear_sum_assignment(-similarity[...,
+                                                                   joint].T)
+            made = np.zeros(possible.shape[:2], dtype=bool)
+            made[pred_rows, gt_rows] = True
+            possible[..., joint] &= made
+        rows, columns, joints = np.nonzero(possible)
+        found.append((rows + pred.start, columns + gt.start, joints,
+                      similarity[rows, columns, joints]))
+    if not found:
+        return tuple(np.zeros(0, dtype=t) for t in (int, int, int, float))
+    return tuple(np.concatenate(parts) for parts in zip(*found))
+
+
+def _association(
+        pairs: Tuple[np.ndarray, ...], gt_counts: np.ndarray,
+        pred_counts: np.ndarray, gt_tracks: np.ndarray,
+        pred_tracks: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """TP, LocA and AssA of a video, (A, J) each, of its pairs, the joints of
+    each track, (G, J) and (T, J), and the persons' tracks, (N, ) and (M, )."""
+    pred, gt, joint, similarity = pairs
+    num_joints = gt_counts.shape[1]
+    gt_track, pred_track = gt_tracks[gt], pred_tracks[pred]
+    # pairs of the same two tracks and joint have the same number
+    combination = (gt_track * max(len(pred_counts), 1) +
+                   pred_track) * num_joints + joint
+    _, first, number = np.unique(
+        combination, return_index=True, return_inverse=True)
+    joints = joint[first]
+    total = (
+        gt_counts[gt_track[first], joints] +
+        pred_counts[pred_track[first], joints])
+    tp, loc_a, ass_a = np.zeros((3, len(ALPHAS), num_joints))
+    for a, alpha in enumerate(ALPHAS):
+        found = similarity >= alpha - np.finfo(float).eps
+        tp[a] = np.bincount(joint[found], minlength=num_joints)
+        loc_a[a] = np.bincount(
+            joint[found], weights=similarity[found], minlength=num_joints)
+        together = np.bincount(number[found], minlength=len(first))
+        ass_a[a] = np.bincount(
+            joints,
+            weights=together**2 / np.maximum(1, total - together),
+            minlength=num_joints)
+    loc_a = np.maximum(1e-10, loc_a) / np.maximum(1e-10, tp)
+    return tp, loc_a, ass_a / np.maximum(1, tp)
+
+
+def _joints_per_track(present: np.ndarray, tracks: np.ndarray) -> np.ndarray:
+    """How often each track has each joint, (tracks, J)."""
+    counts = np.zeros((int(tracks.max(initial=-1)) + 1, present.shape[1]),
+                      dtype=np.int64)
+    np.add.at(counts, tracks, present)
+    return counts

@@ -1,0 +1,292 @@
+"""What the metrics keep of a model's outputs, and files of it for the servers.
+
+The files are official per-video json, as poseval and ``read_predictions``
+read them. Besides what the formats ask for, a file says in ``info`` how it
+came about, e.g. whose person boxes were used; poseval does not read it.
+
+Shape shorthand: M predicted persons of a data sample (1 for a top-down model)
+or of a video, K keypoints of the dataset's layout.
+"""
+import warnings
+from pathlib import Path
+from typing import (Any, Callable, Collection, Dict, List, Optional, Sequence,
+                    Tuple, Union)
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MessageHub
+from torch import Tensor
+
+from mmpose_tdmi.utils.files import check_file_name, write_json
+from .functional import NO_TRACK, PredictedSequence, joint_columns
+
+
+class PredictionMetric(BaseMetric):
+    """Keeps predictions and puts them where they belong."""
+    #: What a joint's score is: its heatmap maximum times the box's score, or
+    #: the maximum alone.
+    SCORE_MODES = ('keypoint_bbox', 'keypoint')
+    #: Whether the persons' boxes are kept, too.
+    with_boxes = False
+
+    def __init__(self, ann_file: Optional[str], score_mode: str,
+                 box_source: Optional[str], out_dir: Optional[str],
+                 format_only: bool, collect_device: str, prefix: Optional[str],
+                 collect_dir: Optional[str]) -> None:
+        super().__init__(collect_device, prefix, collect_dir)
+        if score_mode not in self.SCORE_MODES:
+            raise ValueError(f'score_mode must be one of {self.SCORE_MODES}, '
+                             f'got {score_mode!r}')
+        if format_only and out_dir is None:
+            raise ValueError('format_only needs out_dir, the folder for the '
+                             'prediction files')
+        self.ann_file = ann_file
+        self.score_mode = score_mode
+        self.box_source = box_source
+        self.out_dir = out_dir
+        self.format_only = format_only
+        self._loaded: Tuple[Optional[str], Any] = (None, None)
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep what is scored of a batch's predictions.
+
+        Args:
+            data_batch: Not used.
+            data_samples (Sequence[dict]): Outputs of the model with ``id``,
+                ``img_id``, ``pred_instances`` (``keypoints`` (M, K, 2) in
+                pixels of the image, ``keypoint_scores`` (M, K)) and, there or
+                in ``gt_instances``, ``bbox_scores`` (M, ), for HiEve
+                ``bboxes`` (M, 4), x1, y1, x2, y2, and optionally
+                ``track_ids`` (M, ), or ``track_id`` in the sample itself.
+        """
+        self.results += map(self._read, data_samples)
+
+    def _read(self, sample: dict) -> Dict[str, Any]:
+        """What is kept of a sample; nothing of it shares its memory."""
+        where = f'image id {sample["img_id"]}'
+        predicted = sample['pred_instances']
+        keypoints = _to_numpy(predicted['keypoints'])
+        scores = _to_numpy(predicted['keypoint_scores'])
+        if keypoints.shape[:2] != scores.shape or keypoints.shape[2] < 2:
+            raise ValueError(
+                f'{where}: keypoints {keypoints.shape} and their scores '
+                f'{scores.shape} do not fit, expected (M, K, 2), (M, K)')
+        shapes: Dict[str, Tuple[int, ...]] = dict(
+            bbox_scores=(len(scores), ), track_ids=(len(scores), ))
+        if self.with_boxes:
+            shapes['bboxes'] = (len(scores), 4)
+        fields = {}
+        for key, shape in shapes.items():
+            holder = next((name for name in ('pred_instances', 'gt_instances')
+                           if key in sample.get(name, {})), None)
+            if holder is not None:
+                fields[key] = _to_numpy(sample[holder][key])
+                if fields[key].shape != shape:
+                    raise ValueError(f'{where}: {holder}.{key} has shape '
+                                     f'{fields[key].shape}, expected {shape}')
+            elif key != 'track_ids':
+                raise ValueError(f'{where}: the sample has no {key}, neither '
+                                 'in pred_instances nor in gt_instances')
+        track_id = sample.get('track_id')
+        tracks = fields.pop('track_ids', None)
+        if tracks is None:
+            tracks = np.full(
+                len(scores), NO_TRACK if track_id is None else track_id)
+        if self.score_mode == 'keypoint_bbox':
+            scores = scores * fields['bbox_scores'][:, None]
+        values = {
+            name: value.astype(np.float32)
+            for name, value in dict(
+                fields, keypoints=keypoints[..., :2], scores=scores).items()
+        }
+        for name, value in values.items():
+            if not np.isfinite(value).all():
+                raise ValueError(f'{where}: {name} are not finite; the model '
+                                 'has diverged')
+        return dict(
+            values,
+            track_ids=tracks.astype(np.int64),
+            id=int(sample['id']),
+            img_id=int(sample['img_id']))
+
+    def _annotations(self, load: Callable[[str], Any]) -> Tuple[str, Any]:
+        """The annotation file, and what it holds, read when first needed."""
+        path = self.ann_file
+        if path is None:
+            name = self._meta('dataset_name')
+            path = MessageHub.get_current_instance().get_info(
+                f'{name}_ann_file', None)
+            if path is None:
+                raise ValueError(f'{type(self).__name__} was given no ann_file'
+                                 f' and the dataset {name!r} did not name its '
+                                 'own')
+        if self._loaded[0] != path:
+            self._loaded = (path, load(path))
+        return path, self._loaded[1]
+
+    @staticmethod
+    def _by_image(results: Sequence[dict], image_ids: Collection[int],
+                  path: str) -> Dict[int, List[dict]]:
+        """Predictions per image, ordered by sample id, each id once: samples
+        repeated to even out several processes share it."""
+        if not results:
+            raise ValueError('there are no predictions to score: the dataset '
+                             f'gave no sample ({path})')
+        unknown = {r['img_id'] for r in results}.difference(image_ids)
+        if unknown:
+            raise ValueError(
+                f'{path}: {len(unknown)} image ids of the predictions are not '
+                f'in {Path(path).name}: {sorted(unknown)[:5]}; it lists ids '
+                f'like {list(image_ids)[:3]}. Is it that of the evaluated '
+                'dataset?')
+        found: Dict[int, Dict[int, dict]] = {}
+        for result in sorted(results, key=lambda r: r['id']):
+            found.setdefault(result['img_id'],
+                             {}).setdefault(result['id'], result)
+        return {image: list(found[image].values()) for image in found}
+
+    def _stack(self, results: Sequence[dict],
+               num_keypoints: int) -> Dict[str, np.ndarray]:
+        """The persons of several results; without any, arrays of none."""
+        shapes: Dict[str, Tuple[int, ...]] = dict(
+            keypoints=(num_keypoints, 2),
+            scores=(num_keypoints, ),
+            bbox_scores=(),
+            track_ids=())
+        if self.with_boxes:
+            shapes['bboxes'] = (4, )
+        persons = {
+            key:
+            np.concatenate([np.zeros((0, *shape))] +
+                           [result[key] for result in results])
+            for key, shape in shapes.items()
+        }
+        persons['track_ids'] = persons['track_ids'].astype(np.int64)
+        # all joints of a person but of one that is made up
+        persons['present'] = np.concatenate(
+            [np.ones((0, num_keypoints), dtype=bool)] + [
+                result.get('present', np.ones(result['scores'].shape, bool))
+                for result in results
+            ])
+        return persons
+
+    def _box_source(self) -> str:
+        if self.box_source is not None:
+            return self.box_source
+        return str((self.dataset_meta or {}).get('box_source', 'not stated'))
+
+    def _keypoint_names(self) -> List[str]:
+        return [n for _, n in sorted(self._meta('keypoint_id2name').items())]
+
+    def _meta(self, key: str) -> Any:
+        if self.dataset_meta is None or key not in self.dataset_meta:
+            raise ValueError(f'{type(self).__name__} needs {key!r} of the '
+                             f'dataset\'s metainfo, got {self.dataset_meta}')
+        return self.dataset_meta[key]
+
+
+def _to_numpy(value: Any) -> np.ndarray:
+    if isinstance(value, Tensor):
+        value = value.detach().cpu().numpy()
+    return np.asarray(value)
+
+
+#: The formats: PoseTrack18's (also PoseTrack21's) and PoseTrack17's annolist.
+OUT_FORMATS = ('posetrack18', 'posetrack17')
+#: poseval refuses track ids from here on.
+MAX_TRACK_ID = 10_000
+
+
+def write_predictions(folder: Union[str, Path], predicted: PredictedSequence,
+                      person_scores: np.ndarray, keypoint_names: Sequence[str],
+                      out_format: str, info: Dict[str, Any]) -> Path:
+    """Write a video's predictions, all its frames listed, to
+    ``<folder>/<video>.json``.
+
+    They are of all K keypoints, the persons' scores (M, ). Persons without a
+    track are numbered within their frame, because the toolkit demands ids
+    that are unique in a frame. ``out_format`` is one of :data:`OUT_FORMATS`.
+    """
+    if out_format not in OUT_FORMATS:
+        raise ValueError(f'out_format must be one of {OUT_FORMATS}, got '
+                         f'{out_format!r}')
+    check_file_name(predicted.name, 'the video name')
+    # persons are numbered within their frame
+    numbers = np.arange(predicted.num_persons) - np.searchsorted(
+        predicted.frame_index, predicted.frame_index)
+    tracks = predicted.track_ids
+    if (tracks == NO_TRACK).any():
+        tracks = numbers
+    elif tracks.max(initial=0) >= MAX_TRACK_ID:
+        warnings.warn(f'{predicted.name}: there is a track_id {tracks.max()}, '
+                      f'but poseval refuses ids of {MAX_TRACK_ID} and more')
+    if out_format == 'posetrack17':
+        content = _annolist(predicted, person_scores, keypoint_names, tracks)
+    else:
+        content = _coco(predicted, person_scores, keypoint_names, tracks,
+                        numbers)
+    path = Path(folder) / f'{predicted.name}.json'
+    write_json(path, dict(content, info=info))
+    return path
+
+
+def _coco(predicted: PredictedSequence, person_scores: np.ndarray,
+          keypoint_names: Sequence[str], tracks: np.ndarray,
+          numbers: np.ndarray) -> Dict[str, Any]:
+    image_ids = predicted.frame_ids[predicted.frame_index]
+    # v is 1 for a joint that is there and 0 for one that is not
+    keypoints = np.concatenate(
+        [predicted.keypoints, predicted.present[..., None]], axis=-1)
+    keypoints[~predicted.present] = 0
+    images = [
+        dict(id=image_id, file_name=name)
+        for image_id, name in zip(predicted.frame_ids, predicted.frame_names)
+    ]
+    annotations = [
+        dict(
+            id=int(image_ids[i]) * 100 + int(numbers[i]),
+            image_id=image_ids[i],
+            category_id=1,
+            track_id=tracks[i],
+            keypoints=keypoints[i].ravel(),
+            scores=predicted.scores[i],
+            score=person_scores[i]) for i in range(predicted.num_persons)
+    ]
+    # the toolkit knows the neck by this name only
+    names = ['head_bottom' if n == 'neck' else n for n in keypoint_names]
+    category = dict(
+        id=1, name='person', supercategory='person', keypoints=names)
+    return dict(images=images, annotations=annotations, categories=[category])
+
+
+def _annolist(predicted: PredictedSequence, person_scores: np.ndarray,
+              keypoint_names: Sequence[str],
+              tracks: np.ndarray) -> Dict[str, Any]:
+    columns = joint_columns(keypoint_names, 'dataset metainfo')
+    keypoints = predicted.keypoints[:, columns].tolist()
+    present = predicted.present[:, columns].tolist()
+    scores = predicted.scores[:, columns].tolist()
+    frames: List[Dict[str, Any]] = [
+        dict(image=[dict(name=name)], imgnum=[i + 1], annorect=[])
+        for i, name in enumerate(predicted.frame_names)
+    ]
+    for i, frame in enumerate(predicted.frame_index):
+        points = [
+            dict(id=[j], x=[x], y=[y], score=[score])
+            for j, (
+                (x, y), there,
+                score) in enumerate(zip(keypoints[i], present[i], scores[i]))
+            if there
+        ]
+        # the format's box is the head's; of predictions nobody reads it
+        xs, ys = ([point[key][0] for point in points] for key in 'xy')
+        frames[frame]['annorect'].append(
+            dict(
+                x1=[min(xs)],
+                y1=[min(ys)],
+                x2=[max(xs)],
+                y2=[max(ys)],
+                score=[float(person_scores[i])],
+                track_id=[int(tracks[i])],
+                annopoints=[dict(point=points)]))
+    return dict(annolist=frames)
