@@ -19,11 +19,9 @@ __all__ = ['__version__']
 def _runs_doctor() -> bool:
     """Whether this import is the first step of ``-m mmpose_tdmi.doctor``.
 
-    Python imports a module's package before the module itself, and the doctor
-    must run on a broken stack, too. While the package is being imported for
-    ``-m``, Python keeps ``sys.argv[0]`` at ``'-m'``. Which module was asked
-    for is known since Python 3.10; before, any module of this package run
-    with ``-m`` is taken for the doctor.
+    The doctor must run on a broken stack, too. While a package is imported for
+    ``-m``, ``sys.argv[0]`` is ``'-m'``. Which module was asked for is known
+    since Python 3.10; before, any one is taken for the doctor.
     """
     if getattr(sys, 'argv', [''])[:1] != ['-m']:
         return False
@@ -32,11 +30,7 @@ def _runs_doctor() -> bool:
 
 
 def _register() -> None:
-    """Make everything known to the host, if the host works.
-
-    Raises:
-        BrokenStackError: If the installed packages cannot work together.
-    """
+    """Make everything known to the host, if the host works."""
     from . import stack
     stack.require()
 

@@ -1,8 +1,6 @@
-"""Says what is installed, what is wrong, and how to mend it.
+"""Says what is installed, what is wrong (exit status 1), and how to mend it.
 
-Usage: ``python -m mmpose_tdmi.doctor``. The exit status is 1 if anything is
-wrong. It works on an installation on which the package itself cannot be
-imported.
+``python -m mmpose_tdmi.doctor`` works where the package cannot be imported.
 """
 import argparse
 import platform
@@ -40,11 +38,9 @@ def _import_problems() -> List[stack.Problem]:
     try:
         mmpose_tdmi._register()
     except Exception:
-        return [
-            stack.Problem(
-                f'import mmpose_tdmi fails:\n{traceback.format_exc(limit=-5)}',
-                'scripts/setup.sh  (makes a fresh environment in .venv)')
-        ]
+        what = f'import mmpose_tdmi fails:\n{traceback.format_exc(limit=-5)}'
+        mend = 'scripts/setup.sh  (makes a fresh environment in .venv)'
+        return [stack.Problem(what, mend)]
     return []
 
 

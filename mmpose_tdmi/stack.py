@@ -1,10 +1,9 @@
 """What the package needs of the packages below it, and how to mend it.
 
 The host's stack breaks in ways that surface far from their cause: an
-operator missing in mmcv, a numpy too new for xtcocotools. Each check here
-looks for one such cause and names the command that removes it. The checks
-read a table of facts (:class:`Stack`) and import nothing, so that they run on
-a stack that cannot be imported at all.
+operator missing in mmcv, a numpy too new for xtcocotools. Each check looks
+for one such cause and names the command that removes it. It reads a table of
+facts (:class:`Stack`) and imports nothing, as nothing may be importable.
 """
 import importlib.util
 import re
@@ -41,6 +40,7 @@ DISTRIBUTIONS = (*REQUIRED, 'mmcv', 'mmcv-lite', 'mmdet', *OPENCV,
                  'setuptools', 'openmim', 'mmpose-tdmi')
 MEND_MMCV = ('python scripts/build_mmcv.py  (from the source tree; with a '
              'GPU also: mim install mmcv==2.1.0)')
+MEND_MMCV_OPS = f'pip uninstall -y mmcv && {MEND_MMCV}'
 MEND_MMDET = "pip install 'mmdet>=3.2.0,<3.4.0'"
 
 
@@ -59,21 +59,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Stack:
-    """Facts about the installation.
-
-    Args:
-        versions (Dict[str, str]): Version of each installed distribution.
-        has_pkg_resources (bool): Whether ``pkg_resources`` is there.
-        has_mmcv_ops (bool): Whether mmcv's compiled operators are there.
-        has_mim_files (bool): Whether mim finds this package's tools.
-        mmpose_needs_mmdet (bool): Whether MMPose imports MMDetection itself,
-            as all releases from 1.3.0 to 1.3.2 do (for RTMO).
-    """
-    versions: Dict[str, str]
+    """Facts about the installation."""
+    versions: Dict[str, str]  # of each installed distribution
     has_pkg_resources: bool = True
-    has_mmcv_ops: bool = True
-    has_mim_files: bool = True
-    mmpose_needs_mmdet: bool = True
+    has_mmcv_ops: bool = True  # compiled
+    has_mim_files: bool = True  # this package's tools, where mim looks
+    mmpose_needs_mmdet: bool = True  # 1.3.0 to 1.3.2 import it, for RTMO
 
     def release(self, name: str) -> Optional[Tuple[int, int]]:
         """Major and minor version of a distribution, None if missing."""
@@ -153,15 +144,14 @@ def find_problems(stack: Stack) -> List[Problem]:
             f'mmcv {versions["mmcv"]} is outside 2.0 to 2.1, which mmdet 3.x '
             'accepts', MEND_MMCV)
     elif not stack.has_mmcv_ops:
-        add('mmcv was installed without its compiled operators',
-            f'pip uninstall -y mmcv && {MEND_MMCV}')
+        add('mmcv was installed without its compiled operators', MEND_MMCV_OPS)
 
     if 'mmdet' not in versions:
         # this package needs it for detectors alone
-        reason = 'the installed mmpose imports it' if (
-            stack.mmpose_needs_mmdet) else 'no detector can be built'
-        add(f'mmdet is not installed: {reason}', MEND_MMDET,
-            stack.mmpose_needs_mmdet)
+        fatal = stack.mmpose_needs_mmdet
+        reason = ('the installed mmpose imports it'
+                  if fatal else 'no detector can be built')
+        add(f'mmdet is not installed: {reason}', MEND_MMDET, fatal)
 
     if 'openmim' not in versions:
         add('openmim is not installed: no mim train, mim test, mim run',
@@ -178,11 +168,7 @@ def find_problems(stack: Stack) -> List[Problem]:
 
 
 def require() -> None:
-    """Refuse a stack on which the package cannot work.
-
-    Raises:
-        BrokenStackError: With each problem and the command that mends it.
-    """
+    """Refuse a stack on which the package cannot work."""
     problems = [p for p in find_problems(probe()) if p.fatal]
     problems = problems or load_problems()
     if problems:
@@ -192,11 +178,7 @@ def require() -> None:
 
 
 def require_mmdet() -> None:
-    """Refuse to build a detector where MMDetection is missing.
-
-    Raises:
-        BrokenStackError: With the command that installs it.
-    """
+    """Refuse to build a detector where MMDetection is missing."""
     if importlib.util.find_spec('mmdet') is None:
         raise BrokenStackError('a detector needs MMDetection, which is not '
                                f'installed: {MEND_MMDET}')
@@ -208,18 +190,15 @@ def load_problems() -> List[Problem]:
         import torch  # noqa: F401
         import torchvision  # noqa: F401
     except Exception as error:
-        return [
-            Problem(f'torch or torchvision cannot be imported: {error!r}',
-                    'pip install --force-reinstall torch torchvision')
-        ]
+        what = f'torch or torchvision cannot be imported: {error!r}'
+        mend = 'pip install --force-reinstall torch torchvision'
+        return [Problem(what, mend)]
     try:
         import mmcv.ops  # noqa: F401
     except Exception as error:
-        return [
-            Problem(
-                'mmcv\'s operators cannot be imported (built for another '
-                f'torch?): {error!r}', f'pip uninstall -y mmcv && {MEND_MMCV}')
-        ]
+        what = ("mmcv's operators cannot be imported (built for another "
+                f'torch?): {error!r}')
+        return [Problem(what, MEND_MMCV_OPS)]
     return []
 
 

@@ -1,9 +1,7 @@
 """The frame contract: how a clip is laid out, wherever it appears.
 
-Shape shorthand: B clips, T frames of a clip, C channels, H x W pixels (or
-feature cells).
-
-1. A clip is ``(T, C, H, W)``, a batch of clips ``(B, T, C, H, W)``.
+1. A clip of T frames is ``(T, C, H, W)``, a batch of B ``(B, T, C, H, W)``,
+   with H x W pixels or feature cells.
 2. Time ascends along T: frame 0 is the earliest.
 3. ``offsets`` are frame offsets from the key frame, strictly ascending,
    with the 0 of the key frame among them: ``(-2, -1, 0, 1, 2)`` is the
@@ -37,15 +35,8 @@ CLIP_META_KEYS = ('frame_paths', 'frame_indices', 'frame_offsets',
 
 @dataclass(frozen=True)
 class FrameWindow:
-    """The frames of a clip, as offsets from its key frame.
-
-    Args:
-        offsets (Sequence[int]): Strictly ascending frame offsets, 0 included.
-
-    Raises:
-        ValueError: If the offsets are empty, not integers, not strictly
-            ascending, or lack the key frame's 0.
-    """
+    """The frames of a clip, as offsets from its key frame: integers, strictly
+    ascending, 0 included."""
     offsets: Tuple[int, ...]
 
     def __post_init__(self) -> None:
@@ -67,19 +58,8 @@ class FrameWindow:
     def from_config(cls,
                     delta: Optional[int] = None,
                     offsets: Optional[Sequence[int]] = None) -> 'FrameWindow':
-        """Build a window from a config's ``delta`` or ``offsets``.
-
-        Args:
-            delta (int, optional): The paper's temporal span: the window is
-                ``-delta ... delta``, T = 2 * delta + 1 frames.
-            offsets (Sequence[int], optional): Explicit offsets.
-
-        Returns:
-            FrameWindow: The window.
-
-        Raises:
-            ValueError: If both or neither are given, or either is invalid.
-        """
+        """The window of a config's ``delta``, the paper's temporal span
+        (``-delta ... delta``, T = 2 * delta + 1 frames), or ``offsets``."""
         if (delta is None) == (offsets is None):
             raise ValueError('give exactly one of delta and offsets, got '
                              f'delta={delta!r}, offsets={offsets!r}')
@@ -92,11 +72,7 @@ class FrameWindow:
 
     @classmethod
     def centred(cls, num_frames: int) -> 'FrameWindow':
-        """The symmetric window of an odd number of consecutive frames.
-
-        Raises:
-            ValueError: If the number is even or not positive.
-        """
+        """The symmetric window of an odd number of consecutive frames."""
         if num_frames < 1 or num_frames % 2 == 0:
             raise ValueError(
                 'a clip without explicit offsets needs an odd number of '
@@ -106,12 +82,12 @@ class FrameWindow:
 
     @property
     def num_frames(self) -> int:
-        """int: T, the number of frames."""
+        """T, the number of frames."""
         return len(self.offsets)
 
     @property
     def key(self) -> int:
-        """int: The key frame's place in the clip, 0 <= key < T."""
+        """The key frame's place in the clip, 0 <= key < T."""
         return self.offsets.index(0)
 
     def check_sequence(self, sequence: Tensor) -> None:
@@ -129,11 +105,7 @@ def fold_time(clips: Tensor) -> Tensor:
 
 
 def unfold_time(frames: Tensor, num_frames: int) -> Tensor:
-    """(B * T, ...) -> (B, T, ...), the inverse of :func:`fold_time`.
-
-    Raises:
-        ValueError: If the first axis is not a multiple of T, ``num_frames``.
-    """
+    """(B * T, ...) -> (B, T, ...), the inverse of :func:`fold_time`."""
     if frames.shape[0] % num_frames:
         raise ValueError(
             f'expected clips of T = {num_frames} frames folded into the '

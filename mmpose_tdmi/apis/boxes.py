@@ -28,9 +28,10 @@ from mmpose_tdmi.video.tracking import PersonTracker
 from .models import require_file
 
 PathLike = Union[str, Path]
-#: ``boxes(index, frame)`` -> the persons of frame ``index``: with ids, or
-#: without, x1, y1, x2, y2, score, (n, 5).
-BoxSource = Callable[[int, np.ndarray], Union[List[TrackedBox], np.ndarray]]
+#: A frame's persons: with ids, or without, x1, y1, x2, y2, score, (n, 5).
+FoundBoxes = Union[List[TrackedBox], np.ndarray]
+#: ``boxes(index, frame)`` -> the persons of frame ``index``.
+BoxSource = Callable[[int, np.ndarray], FoundBoxes]
 #: Boxes as a caller gives them, see :func:`open_boxes`.
 Boxes = Union[str, Path, Callable, Sequence, Mapping]
 #: ``detect(images)`` -> per image its boxes (n, 5), x1, y1, x2, y2, score.
@@ -47,31 +48,16 @@ class FileBoxes:
 
     ``tools/detect_persons.py`` writes the first of these forms, a json list
     of ``dict(image_id, category_id, bbox=[x, y, w, h], score)``. Entries may
-    carry a ``track_id``, all or none of them. Which frame an entry belongs to
-    is told by
+    carry a ``track_id``, all or none of them; their frame is told by
 
     1. ``ann_file``, if given: its ``images`` say which file an ``image_id``
-       is. Entries of other videos are passed over. Frames of a video file
-       are those of the images in a folder that is called as the file is,
-       numbered from 0;
+       is; a video file's are in a folder called as the file is, numbered from
+       0. Entries of other videos are passed over;
     2. the entries' own file names, if all have one and the frames are image
        files, or if entries have no ``image_id``;
     3. ``image_id`` as the 0-based index of the frame.
 
-    Args:
-        path (str | Path): The file.
-        frames (VideoSource): The video.
-        score_thr (float, optional): The lowest score kept. Defaults to None,
-            any.
-        ann_file (str | Path, optional): COCO-style annotation file.
-
-    Attributes:
-        is_tracked (bool): Whether the boxes have ids.
-
-    Raises:
-        FileNotFoundError: If a file does not exist.
-        ValueError: If the file is malformed, or names frames that the video
-            does not have.
+    Boxes below ``score_thr`` are left out. ``is_tracked``: they have ids.
     """
 
     def __init__(self,
@@ -114,8 +100,7 @@ class FileBoxes:
         print_log(f'{path}: {num_used} of {len(entries)} boxes are used',
                   'current', logging.INFO)
 
-    def __call__(self, index: int,
-                 frame: np.ndarray) -> Union[List[TrackedBox], np.ndarray]:
+    def __call__(self, index: int, frame: np.ndarray) -> FoundBoxes:
         """The boxes in a frame, as ordered in the file."""
         rows = self._boxes.get(index, [])
         if self.is_tracked:
@@ -131,18 +116,15 @@ class FileBoxes:
         """The frames that an annotation file has for the boxes' images."""
         records = read_annotation_records(ann_file)
         find = _frame_finder(frames)
-        known = {
-            image_id: find(image['file_name'])
-            for image_id, image in records.images.items()
-        }
+        known = {i: find(x['file_name']) for i, x in records.images.items()}
         self._image_ids = {
             index: image_id
             for image_id, index in known.items() if index is not None
         }
         images = FrameIndex(records.images)
         found = [
-            entry.image_id if entry.image_id in known else images.find(entry)
-            for entry in entries
+            e.image_id if e.image_id in known else images.find(e)
+            for e in entries
         ]
         unknown = [
             entry.image_id if entry.file_name is None else entry.file_name
@@ -160,10 +142,7 @@ class FileBoxes:
         """The boxes' own file names."""
         find = _frame_finder(frames)
         indices = [find(entry.file_name or '') for entry in entries]
-        unknown = [
-            entry.file_name for entry, index in zip(entries, indices)
-            if index is None
-        ]
+        unknown = [e.file_name for e, i in zip(entries, indices) if i is None]
         if unknown:
             like = '000000.jpg' if frames.paths is None else frames.paths[0]
             raise ValueError(
@@ -176,9 +155,9 @@ class FileBoxes:
                   num_frames: Optional[int]) -> List[Optional[int]]:
         """``image_id`` as the frame's index."""
         indices = [entry.image_id for entry in entries]
+        limit = np.inf if num_frames is None else num_frames
         unknown = [
-            i for i in indices if not isinstance(i, int) or i < 0
-            or num_frames is not None and i >= num_frames
+            i for i in indices if not (isinstance(i, int) and 0 <= i < limit)
         ]
         if unknown:
             last = '...' if num_frames is None else num_frames - 1
@@ -234,23 +213,16 @@ def open_boxes(boxes: Boxes,
             - a mapping from frame indices, numbers or their texts as json
               has them, to entries; frames without one have no persons.
 
-            What a function returns and what the entries are is an array
-            x1, y1, x2, y2 or x1, y1, x2, y2, score, (n, 4) or (n, 5), in
-            pixels of the frame, or a list of :class:`TrackedBox`.
-        source (VideoSource): The video.
-        score_thr (float, optional): The lowest score kept. Defaults to None,
-            any.
-        ann_file (str | Path, optional): Explains the image ids of a file.
-
-    Returns:
-        Callable: ``boxes(index, frame)``, a list of :class:`TrackedBox` or
-        an array (n, 5).
+            Entries are arrays x1, y1, x2, y2 and, perhaps, score, (n, 4) or
+            (n, 5), in pixels of the frame, or lists of :class:`TrackedBox`.
+        source: The video.
+        score_thr: The lowest score kept.
+        ann_file: Explains the image ids of a file.
 
     Raises:
         FileNotFoundError: If a file does not exist.
         ValueError: If a file or an entry is malformed, or there are entries
-            for other frames than the video has; entries are looked at when
-            their frame comes.
+            of other frames than the video's; entries are looked at in turn.
     """
     if isinstance(boxes, (str, Path)):
         return FileBoxes(boxes, source, score_thr, ann_file)
@@ -260,10 +232,8 @@ def open_boxes(boxes: Boxes,
     entries = entries_by_index(boxes)
     num_frames = source.num_frames
     if isinstance(boxes, Mapping):
-        outside = [
-            index for index in entries
-            if index < 0 or num_frames is not None and index >= num_frames
-        ]
+        limit = np.inf if num_frames is None else num_frames
+        outside = [index for index in entries if not 0 <= index < limit]
         if outside:
             last = '...' if num_frames is None else num_frames - 1
             raise ValueError(
@@ -275,8 +245,7 @@ def open_boxes(boxes: Boxes,
             f'{num_frames}; expected an entry for every frame. A mapping by '
             'frame index may leave frames out')
 
-    def find(index: int,
-             frame: np.ndarray) -> Union[List[TrackedBox], np.ndarray]:
+    def find(index: int, frame: np.ndarray) -> FoundBoxes:
         if index not in entries and not isinstance(boxes, Mapping):
             raise ValueError(f'boxes are given for {len(boxes)} frames, but '
                              f'{source.input} has a frame {index}')
@@ -320,11 +289,9 @@ def boxes_digest(boxes: Any) -> str:
     return digest.hexdigest()
 
 
-def _checked(
-        found: Any,
-        index: int,
-        score_thr: Optional[float] = None
-) -> Union[List[TrackedBox], np.ndarray]:
+def _checked(found: Any,
+             index: int,
+             score_thr: Optional[float] = None) -> FoundBoxes:
     """A frame's boxes from a caller, if they are what they should be."""
     lowest = -np.inf if score_thr is None else score_thr
     is_tracked = len(found) and all(
@@ -351,21 +318,16 @@ def _checked(
 
 
 class DetectorError(RuntimeError):
-    """A detector that fails, or whose memory one frame after the other is
-    too large for."""
+    """A detector fails, or lacks memory for one frame after the other."""
 
 
 class FrameFailure(RuntimeError):
-    """A frame that a detector's memory is not enough for."""
+    """A detector's memory is not enough for a frame."""
 
 
 def _ask(detect: Callable[[], Any], what: str) -> Any:
-    """What a detector finds.
-
-    Only a lack of memory is an affair of the frame, which others may not
-    share: a :class:`FrameFailure`. All else is a fault of the detector or its
-    input: a :class:`DetectorError`.
-    """
+    """What a detector finds. A lack of memory, which other frames may not
+    share, is a :class:`FrameFailure`, all else a :class:`DetectorError`."""
     try:
         return detect()
     except FrameFailure:
@@ -404,20 +366,14 @@ class FramesAhead:
 class DetectionAhead:
     """Asks a detector about frames in batches, some before their turn.
 
-    A detector that gets one image at a time leaves most of a GPU idle. What
-    is found waits for its frame's turn, so that all that follows, the tracker
-    first, sees the same as frame by frame.
+    What is found waits for its frame's turn: the tracker sees the same as
+    frame by frame.
 
     A batch holds the frame at hand and those that will be detected on after
     it, of the same size and at most :data:`MAX_AHEAD` frames on. If memory is
     not enough for a batch, its frames are looked at one by one, so that a
     failure is that of its frame alone; if then none fails, batches are
-    halved.
-
-    Args:
-        detect (Callable): The detector, which takes several images.
-        batch_size (int): Images of a batch. Defaults to 1.
-        first (int): Frames before it are not looked at here. Defaults to 0.
+    halved. Frames before ``first`` are not looked at here.
     """
 
     def __init__(self,
@@ -492,28 +448,22 @@ class DetectionAhead:
 class PersonFinder:
     """Turns decoded frames into frames with tracked persons.
 
-    A frame that a detector's memory is not enough for does not end a video:
-    it is taken as one without detection, the tracker carries the boxes, and
-    the next frame is detected on. After :data:`MAX_FAILURES` in a row it
-    does, and so does any other failure at once.
+    Where a detector's memory is not enough for a frame, the tracker carries
+    the boxes, and the next frame is detected on. :data:`MAX_FAILURES` in a row
+    end the video, as does any other failure at once.
 
     A frame of another size than the one before is always detected on. Boxes
     that do not overlap the frame are left out.
 
     Args:
-        boxes (Callable): ``boxes(index, frame)`` gives a list of
-            :class:`TrackedBox` or an array (n, 5).
-        tracker (PersonTracker): What gives ids to boxes without.
-        det_interval (int): Every how many frames ``boxes`` is asked.
-            Defaults to 1.
-        is_detector (bool): Whether ``boxes`` is a detector rather than the
-            caller's own. Defaults to ``False``.
-        ahead (DetectionAhead, optional): The detector, where it is to look at
-            several frames at once; ``boxes`` is then asked about the frames
-            only before those that it looks at. Defaults to ``None``.
+        boxes: What gives a frame's boxes.
+        tracker: What gives ids to boxes without.
+        det_interval: Every how many frames ``boxes`` is asked.
+        is_detector: Whether ``boxes`` is a detector, not the caller's own.
+        ahead: The detector, where it is to look at several frames at once;
+            ``boxes`` is then asked only about the frames before.
 
-    Attributes:
-        num_failures (int): Frames that the detector failed on.
+    ``num_failures`` counts frames that the detector failed on.
     """
 
     def __init__(self,
@@ -534,8 +484,7 @@ class PersonFinder:
 
     def iterate(self,
                 frames: Iterable[TrackedFrame]) -> Iterator[TrackedFrame]:
-        """Find the persons of all frames, which are read one by one, or as
-        far ahead as a batch of detections reaches."""
+        """Find persons; reads ahead as far as a batch of detections."""
         self._tracker.reset()
         wait, size, in_a_row = 0, None, 0
         frames = FramesAhead(frames)
@@ -569,9 +518,8 @@ class PersonFinder:
                     f'the last one frame {frame.index}: {failure}'
                 ) from failure
             print_log(
-                f'the detector failed on frame {frame.index}, where boxes '
-                f'are carried on instead: {failure}', 'current',
-                logging.WARNING)
+                f'the detector failed on frame {frame.index}, where boxes are '
+                f'carried on instead: {failure}', 'current', logging.WARNING)
             return None
 
     def _track(self, frame: TrackedFrame, found: Any) -> List[TrackedBox]:
@@ -588,8 +536,7 @@ class PersonFinder:
         return [replace(box, source='given') for box in persons]
 
 
-def _inside(persons: List[TrackedBox], shape: Tuple[int,
-                                                    ...]) -> List[TrackedBox]:
+def _inside(persons: List[TrackedBox], shape: tuple) -> List[TrackedBox]:
     """The boxes that overlap a frame of shape (H, W, 3)."""
     height, width = shape[:2]
     return [

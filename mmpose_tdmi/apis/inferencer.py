@@ -1,11 +1,9 @@
 """From a video to poses, in one object: the entry point for users.
 
-Frames are decoded once, in order, in the background; persons are detected and
-tracked, or come from the caller; their poses are estimated with each frame of
-a person going through the backbone once; poses are smoothed where asked for,
-written, and given out frame by frame. Each step pulls the one before and
-holds the frames that it must see beforehand: everything is lazy and nothing
-grows with the video.
+Frames are decoded in the background; persons are detected and tracked, or come
+from the caller; poses are estimated, smoothed, written, and given out frame by
+frame. Each step pulls the one before and holds the frames that it must see
+beforehand: everything is lazy and nothing grows with the video.
 
 Shapes: H x W pixels of a frame.
 """
@@ -32,7 +30,7 @@ from mmpose_tdmi.video.structures import FramePoses, TrackedBox
 from mmpose_tdmi.video.tracking import (PersonTracker, PoseTracker,
                                         build_tracker)
 from mmpose_tdmi.visualization import VideoDrawer
-from .boxes import (BoxSource, DetectionAhead, FileBoxes, FrameFailure,
+from .boxes import (BoxSource, DetectionAhead, FoundBoxes, FrameFailure,
                     PersonFinder, open_boxes)
 from .models import PersonDetector, find_config, init_pose_model
 from .settings import InferenceSettings, ModelSettings, config_name
@@ -48,11 +46,9 @@ WHOLE_IMAGE = 'whole_image'
 class FrameResult:
     """A frame of a video with its poses.
 
-    Args:
-        video (str): The video's name.
-        poses (FramePoses): Index, time stamp, image and persons.
-        visualization (np.ndarray, optional): The drawn frame, (H, W, 3),
-            uint8, BGR, where asked for.
+    ``video`` is the video's name, ``poses`` index, time stamp, image and
+    persons, ``visualization`` the drawn frame, (H, W, 3), uint8, BGR, where
+    asked for.
     """
     video: str
     poses: FramePoses
@@ -76,9 +72,8 @@ class FrameResult:
     @property
     def predictions(self) -> List[dict]:
         """list[dict]: The persons as plain values, in the form of
-        ``MMPoseInferencer``'s predictions for an image: ``keypoints``,
-        ``keypoint_scores``, ``bbox`` (a tuple of one list x1, y1, x2, y2) and
-        ``bbox_score``, and with them ``track_id`` and ``bbox_source``."""
+        ``MMPoseInferencer``'s predictions for an image (``bbox`` is a tuple of
+        one list x1, y1, x2, y2), and ``track_id`` and ``bbox_source``."""
         return [
             dict(
                 keypoints=person.keypoints.tolist(),
@@ -92,23 +87,14 @@ class FrameResult:
 
 @dataclass
 class VideoSummary:
-    """What became of a video.
-
-    Args:
-        name (str): What its results are called.
-        input (str): What was opened.
-        num_frames (int): Frames given out so far.
-        num_persons (int): Poses in them.
-        num_skipped (int): Frames that did not decode.
-        num_detector_failures (int): Frames that the detector failed on.
-        outputs (list[str]): The files written, once the video is finished.
-    """
-    name: str
-    input: str
-    num_frames: int = 0
-    num_persons: int = 0
-    num_skipped: int = 0
-    num_detector_failures: int = 0
+    """What became of a video."""
+    name: str  #: What its results are called.
+    input: str  #: What was opened.
+    num_frames: int = 0  #: Frames given out so far.
+    num_persons: int = 0  #: Poses in them.
+    num_skipped: int = 0  #: Frames that did not decode.
+    num_detector_failures: int = 0  #: Frames that the detector failed on.
+    #: The files written, once the video is finished.
     outputs: List[str] = field(default_factory=list)
 
 
@@ -124,35 +110,30 @@ class VideoPoseInferencer:
             print(result.index, result.predictions)
 
     Args:
-        pose2d (str | Path | Config): The pose model's config: a path, the
-            name of one of this package's, or the config itself.
-        pose2d_weights (str | Path): Its checkpoint, file or URL.
-        device (str, optional): Where the models run. Defaults to ``None``:
-            the first GPU if there is one, else the CPU.
-        det_model (str | Path | Config, optional): The config of a detector of
-            MMDetection: a path, a name such as
-            ``'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'``, or the config.
-            ``'whole_image'`` takes each frame for one person's box. Defaults
-            to ``None``: each call brings its boxes.
-        det_weights (str | Path, optional): Its checkpoint, file or URL.
-        det_cat_ids (int | Sequence[int], optional): Indices of the person's
-            classes among the detector's. Defaults to ``None``, the class
-            ``'person'``.
-        show_progress (bool): Whether to show a bar. Defaults to ``False``.
-        cfg_options (dict, optional): Changes to the pose model's config.
-        fold_batch_norm (bool): Whether the pose model's batch normalisations
-            are folded into its convolutions: faster, with poses equal up to
-            rounding. Defaults to ``True``.
+        pose2d: The pose model's config: a path, the name of one of this
+            package's, or the config itself.
+        pose2d_weights: Its checkpoint, file or URL.
+        device: Where the models run. Defaults to ``None``: the first GPU if
+            there is one, else the CPU.
+        det_model: The config of a detector of MMDetection: a path, a name such
+            as ``'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'``, or the
+            config. ``'whole_image'`` takes each frame for one person's box.
+            Defaults to ``None``: each call brings its boxes.
+        det_weights: Its checkpoint, file or URL.
+        det_cat_ids: Indices of its classes; None is the class ``'person'``.
+        show_progress: Whether to show a bar.
+        cfg_options: Changes to the pose model's config.
+        fold_batch_norm: Whether batch normalisations are folded into
+            convolutions: faster, with poses equal up to rounding.
 
     Attributes:
-        model (nn.Module): The pose model.
-        detector (PersonDetector, optional): The detector.
-        summary (VideoSummary, optional): Of the last or present video.
+        model: The pose model.
+        detector: The :class:`PersonDetector`, if any.
+        summary: The :class:`VideoSummary` of the last or present video.
 
     Raises:
         FileNotFoundError: If a config or checkpoint does not exist.
-        ValueError: If a checkpoint is not the model's, or ``det_weights`` are
-            missing.
+        ValueError: If a checkpoint is not the model's.
     """
 
     def __init__(self,
@@ -202,17 +183,13 @@ class VideoPoseInferencer:
             **kwargs: See :class:`InferenceSettings`.
 
         Returns:
-            Iterator[FrameResult]: The frames in order, of one video after
-            the other. Closing it early stops everything and publishes
-            nothing of the video under way.
+            The frames, video after video. Closing it early stops everything
+            and publishes nothing of the video under way.
         """
         return self._iterate(*self._check(inputs, kwargs), [])
 
     def run(self, inputs: Any, **kwargs) -> List[VideoSummary]:
-        """Infer on a video or several, to the end.
-
-        Arguments are those of :meth:`__call__`.
-        """
+        """As :meth:`__call__`, to the end."""
         summaries: List[VideoSummary] = []
         for _ in self._iterate(*self._check(inputs, kwargs), summaries):
             pass
@@ -282,6 +259,7 @@ class VideoPoseInferencer:
                 settings.det_interval if is_asked else 1, is_detecting,
                 self._look_ahead(source, settings, resumption.start))
             draw = self._drawing(settings, writer)
+            image_id = getattr(boxes, 'image_id', lambda index: None)
             frames = stack.enter_context(read_ahead(source, READ_AHEAD))
             tracked = (
                 frame for frame in finder.iterate(frames)
@@ -290,18 +268,12 @@ class VideoPoseInferencer:
             results = smoother.iterate(map(tracker.observe, estimated))
             if self.show_progress:
                 results = tqdm(
-                    results,
-                    desc=summary.name,
-                    unit='frame',
-                    total=source.num_frames)
+                    results, summary.name, source.num_frames, unit='frame')
             for poses in results:
                 if poses.index < resumption.first:
                     continue
                 if writer is not None:
-                    writer.write(
-                        poses,
-                        boxes.image_id(poses.index) if isinstance(
-                            boxes, FileBoxes) else None)
+                    writer.write(poses, image_id(poses.index))
                 summary.num_frames += 1
                 summary.num_persons += len(poses.persons)
                 summary.num_skipped = source.num_skipped
@@ -336,7 +308,6 @@ class VideoPoseInferencer:
 
     def _open_boxes(self, source: VideoSource,
                     settings: InferenceSettings) -> BoxSource:
-        """Where the persons' boxes come from."""
         if settings.boxes is not None:
             return open_boxes(settings.boxes, source, settings.bbox_thr,
                               settings.ann_file)
@@ -388,10 +359,9 @@ class Resumption:
     """How far an interrupted run got.
 
     The frames that are stored are decoded again, which is cheap, but not
-    detected on: their boxes are taken from what is stored, so that the
-    tracker gets where it was. The model starts at frame ``start``, ``past``
-    frames before the ``first`` one that is missing, so that its window, and
-    smoothing, have their past; with -1 all is computed again.
+    detected on: the tracker gets their stored boxes. The model starts at
+    frame ``start``, ``past`` frames before the ``first`` one that is missing,
+    for its window and smoothing; with -1 all is computed again.
     """
 
     def __init__(self, writer: Optional[VideoResultWriter], past: int) -> None:
@@ -403,8 +373,7 @@ class Resumption:
     def replay(self, detect: BoxSource) -> BoxSource:
         """A detector that is not asked about frames before :attr:`start`."""
 
-        def find(index: int,
-                 frame: np.ndarray) -> Union[List[TrackedBox], np.ndarray]:
+        def find(index: int, frame: np.ndarray) -> FoundBoxes:
             if index >= self.start:
                 return detect(index, frame)
             for record in self._stored:

@@ -1,9 +1,8 @@
 """Many videos: processes that take one after the other, ranks that share.
 
-On one machine each device has processes of its own. Over machines the videos
-are dealt out by the rank that torchrun or SLURM gives: they have nothing to
-do with each other, so that nothing needs to be exchanged. What became of each
-video is in a file per video beside the results.
+On one machine each device has processes of its own; over machines the rank
+that torchrun or SLURM gives deals the videos out, and nothing is exchanged.
+What became of each video is in a file per video beside the results.
 """
 import glob
 import json
@@ -116,12 +115,11 @@ def run_pool(tasks: Sequence[Any],
              start_method: str = 'spawn') -> None:
     """Run tasks in processes, one per device, which may die.
 
-    Where ``concurrent.futures`` gives all tasks up when a process is killed,
-    e.g. for its memory, here only the task at hand has failed, and another
-    process takes its place. A task that failed is tried again after the
-    others, unless its error is one of :data:`LASTING_ERRORS`. ``make_run``
-    gives what runs a task, once in each process; ``report`` gets the last
-    try at each task.
+    Unlike with ``concurrent.futures``, when a process is killed only the task
+    at hand has failed, and another process takes its place. A task that
+    failed is tried again after the others, unless its error is one of
+    :data:`LASTING_ERRORS`. ``make_run`` gives what runs a task, once in each
+    process; ``report`` gets the last try at each task.
     """
     context: Any = multiprocessing.get_context(start_method)
     waiting: Deque[Tuple[Any, int]] = deque((task, 1) for task in tasks)
@@ -261,10 +259,10 @@ def infer_videos(jobs: Sequence[VideoJob],
     """Infer on the videos that are not finished; how many of them fail.
     ``folder`` gets a status for each, ``<name>.json``."""
     prints = worker.fingerprints(jobs)
+    status = {job.name: folder / f'{job.name}.json' for job in jobs}
     left = [
         job for job in jobs
-        if redo or not is_finished(folder /
-                                   f'{job.name}.json', prints[job.name])
+        if redo or not is_finished(status[job.name], prints[job.name])
     ]
     if len(left) < len(jobs):
         print(f'already finished: {len(jobs) - len(left)}')
@@ -275,7 +273,7 @@ def infer_videos(jobs: Sequence[VideoJob],
         seconds = time.monotonic() - attempt.started
         ended[job.name] = error is None
         write_json(
-            folder / f'{job.name}.json',
+            status[job.name],
             dict(
                 **job._asdict(),
                 fingerprint=prints[job.name],

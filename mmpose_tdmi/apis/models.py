@@ -1,9 +1,8 @@
 """Models by a config's path or name, with all of their weights.
 
-The hosts' loaders are lenient: weights that a checkpoint lacks keep their
-random values, and a line in the log is all that tells. Who writes boxes or
-poses must not go on with those. A checkpoint's file is read once: its content
-gives the weights and the SHA-256 that tells runs apart.
+Weights that a checkpoint lacks keep their random values in the hosts' loaders,
+which only log it; here that is an error. A checkpoint's file is read once: its
+content gives the weights and the SHA-256 that tells runs apart.
 
 Shape letters: n boxes of an image, H x W its pixels.
 """
@@ -40,16 +39,9 @@ ConfigLike = Union[str, Path, Config]
 def find_config(model: ConfigLike, what: str) -> Config:
     """A config by path, by its name in this package, or in a package.
 
-    Args:
-        model (str | Path | Config): A path; the name of one of this
-            package's configs, e.g. ``'tdmi_hrnet-w48_posetrack17-384x288'``;
-            a config of an OpenMMLab package, e.g.
-            ``'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'``; or a config.
-        what (str): What messages call it.
-
-    Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If a name is not unique.
+    The name is e.g. ``'tdmi_hrnet-w48_posetrack17-384x288'``, or
+    ``'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'`` of another OpenMMLab
+    package; messages call the config ``what``.
     """
     if isinstance(model, Config):
         return model
@@ -113,19 +105,9 @@ def read_checkpoint(path: PathLike) -> Dict[str, Any]:
 def require_weights(model: nn.Module,
                     checkpoint: Union[PathLike, Dict[str, Any]],
                     where: Optional[PathLike] = None) -> Dict[str, Any]:
-    """Check that a checkpoint has all parameters and buffers of a model.
-
-    Args:
-        model (nn.Module): The model.
-        checkpoint (str | Path | dict): The file or URL, or its content, which
-            messages call ``where``.
-
-    Returns:
-        dict: The weights by the model's names.
-
-    Raises:
-        ValueError: If some are missing or of another shape.
-    """
+    """The weights of a checkpoint, file or URL or its content, which messages
+    call ``where``, by the model's names; a ValueError if parameters or buffers
+    are missing or of another shape."""
     if not isinstance(checkpoint, dict):
         where, checkpoint = checkpoint, read_checkpoint(checkpoint)
     stored = checkpoint.get('state_dict', checkpoint)
@@ -168,19 +150,11 @@ def init_pose_model(config: ConfigLike,
                     cfg_options: Optional[dict] = None) -> nn.Module:
     """Build a pose model and load its weights, all of them.
 
-    As :func:`mmpose.apis.init_model`, which accepts a checkpoint that lacks
-    weights, or none, and changes the default scope for good; this one does
-    neither.
-
-    Args:
-        config (str | Path | Config): The model's config.
-        checkpoint (str | Path): Its weights.
-        device (str): Where it goes. Defaults to ``'cpu'``.
-        cfg_options (dict, optional): Changes to the config.
+    Unlike :func:`mmpose.apis.init_model`, it accepts no checkpoint that lacks
+    weights, and leaves the default scope as it is.
 
     Returns:
-        nn.Module: The model in evaluation mode, with ``cfg`` and
-        ``dataset_meta``.
+        The model in evaluation mode, with ``cfg`` and ``dataset_meta``.
 
     Raises:
         FileNotFoundError: If the config or the checkpoint does not exist.
@@ -216,21 +190,12 @@ class PersonDetector:
     model works; MMPose's scope is as before at all other times.
 
     Args:
-        config (str | Path | Config): The detector's config.
-        checkpoint (str | Path): Its weights.
-        category (str | int | Sequence[int]): The category's name among the
-            model's classes, its index, or the indices of several. Defaults
-            to ``'person'``.
-        score_thr (float): The lowest score kept. Defaults to 0.
-        nms_thr (float, optional): Suppress boxes that overlap a better one
-            by more than this IoU, after the model's own suppression. Not
-            done by default.
-        device (str): Where the model runs. Defaults to ``'cpu'``.
-
-    Raises:
-        FileNotFoundError: If config or checkpoint do not exist.
-        ValueError: If the checkpoint lacks weights of the model, or the model
-            has no such category.
+        config, checkpoint, device: The model, its weights, where it runs.
+        category: The category's name among the model's classes, its index, or
+            the indices of several.
+        score_thr: The lowest score kept.
+        nms_thr: Suppress boxes that overlap a better one by more than this
+            IoU, after the model's own suppression. Not done by default.
     """
 
     def __init__(self,
@@ -264,18 +229,13 @@ class PersonDetector:
                  images: Sequence[np.ndarray],
                  score_thr: Optional[float] = None,
                  nms_thr: Optional[float] = None) -> List[np.ndarray]:
-        """Detect in a batch of images.
-
-        Args:
-            images (Sequence[np.ndarray]): Images (H, W, 3), uint8, BGR; they
-                may differ in size.
-            score_thr (float, optional): In place of the detector's own.
-            nms_thr (float, optional): In place of the detector's own.
+        """Detect in a batch of images (H, W, 3), uint8, BGR, of any sizes;
+        ``score_thr`` and ``nms_thr`` are in place of the detector's own.
 
         Returns:
-            list[np.ndarray]: Per image its boxes by falling score, (n, 5):
-            x1, y1, x2, y2 in the image's pixels, clipped to it, and the score
-            in [0, 1]. Boxes without area are left out.
+            Per image its boxes by falling score, (n, 5): x1, y1, x2, y2 in the
+            image's pixels, clipped to it, and the score in [0, 1]. Boxes
+            without area are left out.
         """
         score_thr = self.score_thr if score_thr is None else score_thr
         nms_thr = self.nms_thr if nms_thr is None else nms_thr

@@ -47,7 +47,6 @@ class ModelSettings:
     det_cat_ids: Union[int, Sequence[int], None] = people(
         None,
         "indices among the detector's classes (default: its class 'person')",
-        '--det-cat-ids',
         nargs='+')
 
     def contents(self) -> Dict[str, Any]:
@@ -75,14 +74,12 @@ class InferenceSettings(OutputSettings):
         None,
         "boxes in place of the detector's: a COCO-style detection json, in "
         'Python also a function, or a sequence or mapping with an entry per '
-        'frame, see mmpose_tdmi.apis.open_boxes. Boxes with ids keep them',
-        '--boxes')
+        'frame, see mmpose_tdmi.apis.open_boxes. Boxes with ids keep them')
     ann_file: Optional[PathLike] = people(
         None,
         'annotation json that tells which file an image_id in --boxes is; by '
-        'default that is a file_name there or the frame index', '--ann-file')
-    bbox_thr: float = people(.3, 'lowest score of boxes used (default 0.3)',
-                             '--bbox-thr')
+        'default that is a file_name there or the frame index')
+    bbox_thr: float = people(.3, 'lowest score of boxes used (default 0.3)')
     nms_thr: Optional[float] = people(
         None, "IoU above which the detector's boxes suppress each other, in "
         "addition to the detector's own suppression", '--det-nms-thr')
@@ -90,18 +87,15 @@ class InferenceSettings(OutputSettings):
         1,
         'detect, or ask a function, on every N-th frame, carry boxes between '
         '(default 1)',
-        '--det-interval',
         metavar='N')
     det_batch_size: Optional[int] = people(
         None,
         'frames per batch of the detector, which looks at most 16 frames '
-        'ahead (default: 4 on a CPU, 8 on a GPU; 1 online and with a camera)',
-        '--det-batch-size')
+        'ahead (default: 4 on a CPU, 8 on a GPU; 1 online and with a camera)')
     tracker: Union[str, dict, None] = people(
         'iou',
         'how people are recognised from frame to frame (default iou), see '
         'mmpose_tdmi.video.tracking.build_tracker',
-        '--tracker',
         choices=TRACKERS)
     mode: str = poses(
         'offline',
@@ -109,22 +103,18 @@ class InferenceSettings(OutputSettings):
         'frames of lookahead (default); online: no lookahead, for models '
         'whose window has no future; naive: a crop per box, as in tests on '
         'data sets',
-        '--mode',
         choices=MODES)
     smoothing: Union[str, dict, None] = poses(
         None,
         'default none, see mmpose_tdmi.video.smoothing.build_smoother',
-        '--smoothing',
         choices=SMOOTHERS,
         default='none')
     batch_size: Optional[int] = poses(
-        None, 'crops per batch (default: 4 on a CPU, 16 elsewhere)',
-        '--batch-size')
+        None, 'crops per batch (default: 4 on a CPU, 16 elsewhere)')
     precision: str = poses(
         'float32',
         'number format of the pose model: bfloat16 pays on CPUs with AMX or '
         'AVX512-BF16 and on newer GPUs, float16 on GPUs (default float32)',
-        '--precision',
         choices=PRECISIONS)
     flip_test: Optional[bool] = option(
         None, 'whether a flipped copy is averaged in (default: what the '
@@ -132,13 +122,11 @@ class InferenceSettings(OutputSettings):
     crop_policy: Optional[CropPolicy] = option(
         None, "how long crops are kept (default: the policy's own defaults)")
     fps: Optional[float] = reading(None,
-                                   'of image files and arrays (default 25)',
-                                   '--fps')
+                                   'of image files and arrays (default 25)')
     on_corrupt: str = reading(
         'skip',
         'what is done about frames that do not decode (default: leave them '
         'out)',
-        '--on-corrupt',
         choices=ON_CORRUPT)
     out_dir: Optional[PathLike] = option(
         None, 'where visualizations and predictions go (default: nothing is '
@@ -176,10 +164,8 @@ class InferenceSettings(OutputSettings):
 
     def output_settings(self) -> Optional[OutputSettings]:
         """Where and how results are written; None if they are not."""
-        values = {
-            f.name: getattr(self, f.name)
-            for f in fields(OutputSettings)
-        }
+        names = [field.name for field in fields(OutputSettings)]
+        values = {name: getattr(self, name) for name in names}
         for key, folder in (('pred_out_dir', 'predictions'),
                             ('vis_out_dir', 'visualizations')):
             if values[key] is None and self.out_dir is not None:
@@ -270,7 +256,7 @@ def add_options(parser: argparse.ArgumentParser,
                 without: Sequence[str] = (),
                 **changes: Dict[str, Any]) -> None:
     """Add the options of settings to a tool, in their groups, ``without``
-    some fields and with other arguments for argparse for others."""
+    some fields and with changed arguments of argparse for others."""
     groups: Dict[str, Any] = {'': parser}
     for field in [field for kind in kinds for field in fields(kind)]:
         flag, kwargs = _command_line(field)
@@ -279,10 +265,8 @@ def add_options(parser: argparse.ArgumentParser,
         group = field.metadata['group']
         if group not in groups:
             groups[group] = parser.add_argument_group(group)
-        groups[group].add_argument(flag, **{
-            **kwargs,
-            **changes.get(field.name, {})
-        })
+        kwargs.update(changes.get(field.name, {}))
+        groups[group].add_argument(flag, **kwargs)
 
 
 def read_options(args: argparse.Namespace, kind: type) -> Dict[str, Any]:
@@ -301,8 +285,9 @@ def read_options(args: argparse.Namespace, kind: type) -> Dict[str, Any]:
 def _command_line(field: dataclasses.Field) -> Tuple[str, Dict[str, Any]]:
     """A field's flag, or '', and the arguments for argparse."""
     metadata = field.metadata
-    if not metadata.get('flag'):
+    if not (metadata.get('flag') or metadata.get('group')):
         return '', {}
+    flag, = metadata['flag'] or [f'--{field.name.replace("_", "-")}']
     kwargs = dict(default=field.default, help=metadata['help'])
     if isinstance(field.default, bool):
         kwargs.update(default=False, action='store_true')
@@ -310,7 +295,7 @@ def _command_line(field: dataclasses.Field) -> Tuple[str, Dict[str, Any]]:
         # declared as the number, or as an optional one, or several
         if number in (field.type, *get_args(field.type)):
             kwargs.update(type=number)
-    return metadata['flag'][0], dict(kwargs, **metadata['kwargs'])
+    return flag, dict(kwargs, **metadata['kwargs'])
 
 
 def check_people(parser: argparse.ArgumentParser,

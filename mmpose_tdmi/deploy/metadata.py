@@ -63,12 +63,7 @@ class GraphMetadata:
 
     @classmethod
     def from_props(cls, props: Mapping[str, str]) -> 'GraphMetadata':
-        """Read a graph's ``metadata_props``; others than ours are passed
-        over.
-
-        Raises:
-            ValueError: If a field is missing.
-        """
+        """Read a graph's ``metadata_props``; others' are passed over."""
         names = [field.name for field in fields(cls)]
         missing = [name for name in names if name not in props]
         if missing:
@@ -78,17 +73,9 @@ class GraphMetadata:
 
 
 def describe_model(model: nn.Module, deform_conv: str) -> GraphMetadata:
-    """The metadata of a model's graphs.
-
-    Args:
-        model (nn.Module): The estimator with ``cfg`` and ``dataset_meta``, as
-            :func:`mmpose_tdmi.apis.init_pose_model` gives it.
-        deform_conv (str): The form of deformable convolution.
-
-    Raises:
-        ValueError: If the config makes samples or decodes heatmaps in a way
-            that the metadata has no words for.
-    """
+    """The metadata of the graphs of a model of
+    :func:`mmpose_tdmi.apis.init_pose_model`; a ValueError if it has no words
+    for how the config makes samples or decodes heatmaps."""
     settings = ClipSettings(model.cfg, model.dataset_meta)
     decoder = model.head.decoder
     codec = _describe_codec(decoder)
@@ -138,8 +125,7 @@ def describe_model(model: nn.Module, deform_conv: str) -> GraphMetadata:
 
 
 def _describe_codec(decoder) -> Dict[str, Any]:
-    if (isinstance(decoder, UDPHeatmap)
-            and decoder.heatmap_type == 'gaussian'):
+    if isinstance(decoder, UDPHeatmap) and decoder.heatmap_type == 'gaussian':
         return dict(
             type='UDPHeatmap', blur_kernel_size=int(decoder.blur_kernel_size))
     if isinstance(decoder, MSRAHeatmap):

@@ -1,7 +1,6 @@
 """Models as ONNX graphs, by way of ``torch.export`` programs.
 
-Three graphs of one model, whose two phases are those of
-:mod:`mmpose_tdmi.video.phases`:
+Three graphs of a model, with the phases of :mod:`mmpose_tdmi.video.phases`:
 
 - ``frame``: ``frames`` (N, 3, H, W) to ``map_0``, ``map_1`` ...;
 - ``window``: these maps of a window's frames, (B, T, C_j, h_j, w_j) each, to
@@ -84,12 +83,8 @@ class ClipPhase(nn.Module):
 
 
 def check_exportable(model: nn.Module) -> None:
-    """Check that a model consists of parts that can be exported.
-
-    Raises:
-        ValueError: If it is in training mode, or preprocessor, backbone, neck
-            or head is of a kind that cannot; the message names it.
-    """
+    """Raise a ValueError if a model is in training mode or one of its parts,
+    which the message names, cannot be exported."""
     check_preprocessor(model)
     preprocessor = model.data_preprocessor
     if preprocessor.pad_size_divisor != 1:
@@ -138,21 +133,15 @@ def export_programs(
     """Export the phases of a model.
 
     Args:
-        model (nn.Module): The estimator, on the CPU, in evaluation mode. It
-            is left as it is.
-        num_frames (int): T.
-        input_size (tuple[int, int]): Width and height of a crop in pixels.
-        deform_conv (str): A form of :data:`DEFORM_CONVS`. Defaults to
-            ``'operator'``.
-        phases (Sequence[str]): Which. Defaults to both.
+        model: The estimator, on the CPU, in evaluation mode; left as it is.
+        num_frames: T.
+        input_size: Width and height of a crop in pixels.
+        deform_conv: A form of :data:`DEFORM_CONVS`.
+        phases: Which. Defaults to both.
 
     Returns:
-        dict[str, ExportedProgram]: By phase, from :class:`FramePhase` and
-        :class:`WindowPhase`, with N and B free.
-
-    Raises:
-        ValueError: If the model cannot be exported, or an argument is none
-            of those described.
+        By phase, from :class:`FramePhase` and :class:`WindowPhase`, with N and
+        B free.
     """
     if deform_conv not in DEFORM_CONVS:
         raise ValueError(f'deform_conv must be one of {tuple(DEFORM_CONVS)}, '
@@ -205,25 +194,19 @@ def export_onnx(model: nn.Module,
     """Write a model as ONNX graphs.
 
     Args:
-        model (nn.Module): The estimator, on the CPU, in evaluation mode, with
-            ``cfg`` and ``dataset_meta``, as
-            :func:`mmpose_tdmi.apis.init_pose_model` gives it.
-        out_dir (str | Path): Where ``<graph>.onnx`` go; replaced as whole
-            files.
-        graphs (Sequence[str]): Of :data:`GRAPHS`. Defaults to all.
-        deform_conv (str): ``'operator'``, ONNX's ``DeformConv``, or
-            ``'grid_sample'``, for runtimes without it. Defaults to
-            ``'operator'``.
-        opset (int): ONNX operator set, at least 19. Defaults to 20.
-        optimize (bool): Whether the exporter folds constants and merges
-            operators. A runtime does so too when it loads a graph. Defaults
-            to ``True``.
-        save_programs (bool): Whether to write the ``torch.export`` programs
-            too, as ``<phase>.pt2``. Defaults to ``False``.
+        model: What :func:`mmpose_tdmi.apis.init_pose_model` gives, on the CPU.
+        out_dir: Where ``<graph>.onnx`` go; replaced as whole files.
+        graphs: Of :data:`GRAPHS`. Defaults to all.
+        deform_conv: ``'operator'``, ONNX's ``DeformConv``, or
+            ``'grid_sample'``, for runtimes without it.
+        opset: ONNX operator set, at least 19.
+        optimize: Whether the exporter folds constants and merges operators,
+            as a runtime does when it loads a graph.
+        save_programs: Whether to write ``torch.export``'s ``<phase>.pt2`` too.
 
     Returns:
-        dict[str, Path]: The files, by graph (``'frame'``) or, programs, by
-        file name (``'frame.pt2'``).
+        The files, by graph (``'frame'``) or, programs, by file name
+        (``'frame.pt2'``).
 
     Raises:
         ImportError: If onnx or onnxscript is not installed.

@@ -24,18 +24,11 @@ class ParityError(ValueError):
 
 @dataclass(frozen=True)
 class Parity:
-    """How far heatmaps are from those of PyTorch.
-
-    Args:
-        max_difference (float): The largest absolute difference.
-        same_peaks (float): The share of joints with the same argmax.
-        num_joints (int): Joints that were compared.
-        largest (float): The largest absolute value of PyTorch's.
-    """
-    max_difference: float
-    same_peaks: float
-    num_joints: int
-    largest: float
+    """How far heatmaps are from those of PyTorch."""
+    max_difference: float  #: The largest absolute difference.
+    same_peaks: float  #: The share of joints with the same argmax.
+    num_joints: int  #: Joints that were compared.
+    largest: float  #: The largest absolute value of PyTorch's.
 
     @property
     def is_good(self) -> bool:
@@ -45,11 +38,8 @@ class Parity:
 
 
 def compare_heatmaps(expected: np.ndarray, found: np.ndarray) -> Parity:
-    """Compare PyTorch's heatmaps, (B, K, h, w), with a graph's.
-
-    Raises:
-        ParityError: If the shapes differ.
-    """
+    """Compare PyTorch's heatmaps, (B, K, h, w), with a graph's; a ParityError
+    if the shapes differ."""
     if expected.shape != found.shape:
         raise ParityError('the graph gives heatmaps of the shape '
                           f'{found.shape}, the model {expected.shape}')
@@ -93,20 +83,10 @@ def measure_parity(model: nn.Module,
                    threads: int = 0) -> Dict[str, Parity]:
     """Compare exported graphs with their model on random clips.
 
-    Args:
-        model (nn.Module): The model as it was exported.
-        paths (Mapping[str, str | Path]): Graphs: ``frame`` and ``window``,
-            which are compared together, ``clip``, or all.
-        batch_sizes (Sequence[int]): B of each pass. Defaults to ``(1, 3)``.
-        seed (int): Of the random clips. Defaults to 0.
-        threads (int): ONNX Runtime's. Defaults to 0, its own choice.
-
-    Returns:
-        dict[str, Parity]: ``'frame+window'`` and ``'clip'``, as far as their
-        graphs are there, over all passes.
-
-    Raises:
-        ValueError: If there is nothing to compare.
+    ``paths`` has ``frame`` and ``window``, which are compared together,
+    ``clip``, or all; ``batch_sizes`` has B of each pass; ``threads`` of 0 are
+    ONNX Runtime's own choice. The answer has ``'frame+window'`` and
+    ``'clip'``, as far as their graphs are there.
     """
     sessions = {
         graph: open_session(paths[graph], threads)

@@ -21,13 +21,9 @@ class CpuAmpOptimWrapper(OptimWrapper):
     than float32, and shows that a config trains under mixed precision.
 
     Args:
-        loss_scale (str): Only ``'dynamic'``, what the host's training tool
-            sets with ``--amp``; bfloat16 has float32's range, needs no
-            scaling and gets none.
+        loss_scale: Only ``'dynamic'``, what the host's training tool sets with
+            ``--amp``; bfloat16 has float32's range, and gets no scaling.
         **kwargs: Those of MMEngine's ``OptimWrapper``.
-
-    Raises:
-        ValueError: If a loss scale is asked for.
     """
 
     def __init__(self, loss_scale: str = 'dynamic', **kwargs) -> None:

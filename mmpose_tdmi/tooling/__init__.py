@@ -1,7 +1,6 @@
 """What the command-line tools are made of.
 
-Here: the host's tools under this package's names, and what they lack on
-machines without accelerators.
+Here: the host's tools, and what they lack on machines without accelerators.
 """
 import os
 import runpy
@@ -23,22 +22,20 @@ def run_host_tool(name: str) -> None:
     a process group on CUDA devices only, but uses one that is already there.
     The model wrapper must then be told that there is no device, too:
     ``model_wrapper_cfg=dict(type='MMDistributedDataParallel',
-    device_ids=None)``.
-
-    Args:
-        name (str): The tool relative to MMPose's tools folder, e.g.
-            ``'train.py'``.
-
-    Raises:
-        FileNotFoundError: If MMPose was installed without its tools.
+    device_ids=None)``. ``name`` is relative to MMPose's tools folder.
     """
-    spec = find_spec('mmpose')
-    tool = Path(spec.origin).parent / '.mim' / 'tools' / name
+    package = Path(find_spec('mmpose').origin).parent
+    tool = package / '.mim' / 'tools' / name
     if not tool.is_file():
         raise FileNotFoundError(
             f'mmpose was installed without its tools: expected {tool}')
     if get_device() == 'cpu':
-        _init_process_group(sys.argv)
+        launched = '--launcher=pytorch' in sys.argv or (
+            '--launcher', 'pytorch') in zip(sys.argv, sys.argv[1:])
+        if launched and 'RANK' in os.environ:
+            notice = 'no accelerator: processes talk through gloo'
+            print(notice, file=sys.stderr)
+            torch.distributed.init_process_group('gloo')
         sys.argv = cpu_amp_arguments(sys.argv)
     runpy.run_path(str(tool), run_name='__main__')
 
@@ -53,19 +50,9 @@ def cpu_amp_arguments(arguments: Sequence[str]) -> List[str]:
     arguments = list(arguments)
     if '--amp' not in arguments:
         return arguments
-    print(
-        'no accelerator: --amp is bfloat16 autocast on the CPU',
-        file=sys.stderr)
+    notice = 'no accelerator: --amp is bfloat16 autocast on the CPU'
+    print(notice, file=sys.stderr)
     if '--cfg-options' not in arguments:
         return [*arguments, '--cfg-options', _CPU_AMP]
     place = arguments.index('--cfg-options') + 1
     return [*arguments[:place], _CPU_AMP, *arguments[place:]]
-
-
-def _init_process_group(arguments: Sequence[str]) -> None:
-    """Start gloo if this process was launched as one of several."""
-    is_launched = '--launcher=pytorch' in arguments or (
-        '--launcher', 'pytorch') in zip(arguments, arguments[1:])
-    if is_launched and 'RANK' in os.environ:
-        print('no accelerator: processes talk through gloo', file=sys.stderr)
-        torch.distributed.init_process_group('gloo')

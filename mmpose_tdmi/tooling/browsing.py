@@ -1,7 +1,4 @@
-"""Pictures of a dataset's samples: as loaded, as packed, step by step.
-
-Shape shorthand: T frames of a clip, K keypoints, H x W pixels of a frame.
-"""
+"""Pictures of a dataset's samples: as loaded, as packed, step by step."""
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
@@ -43,15 +40,7 @@ class DatasetBrowser:
     ``transformed`` the packed clip and its targets; ``pipeline`` what each
     transform makes of the sample, one below the other.
 
-    Args:
-        dataset (BaseDataset): A dataset of clips.
-        mode (str): One of :data:`MODES`. Defaults to ``'transformed'``.
-        height (int): Height of a frame in the pictures, pixels. Defaults to
-            192.
-
-    Raises:
-        ValueError: If the pipeline does not begin with
-            :class:`LoadFrameSequence`.
+    ``height`` is that of a frame in the pictures, pixels.
     """
 
     def __init__(self,
@@ -75,12 +64,7 @@ class DatasetBrowser:
                     mode: str,
                     cfg_options: Optional[dict] = None,
                     height: int = 192) -> 'DatasetBrowser':
-        """A browser of the ``'train'``, ``'val'`` or ``'test'`` dataset.
-
-        Raises:
-            ValueError: If the config has no such dataset, or it is a
-                combination, which has no single pipeline.
-        """
+        """A browser of the ``'train'``, ``'val'`` or ``'test'`` dataset."""
         config = Config.fromfile(str(path))
         if cfg_options is not None:
             config.merge_from_dict(deepcopy(ConfigDict(cfg_options)))
@@ -96,11 +80,7 @@ class DatasetBrowser:
         return cls(dataset, mode, height)
 
     def draw(self, index: int) -> BrowsedSample:
-        """Draw a sample.
-
-        Raises:
-            ValueError: If a transform drops it.
-        """
+        """Draw a sample; it is an error if a transform drops it."""
         results = dict(self.dataset.get_data_info(index))
         path = Path(results['img_path'])
         steps = self.steps[:1] if self.mode == 'original' else self.steps
@@ -169,20 +149,18 @@ def crop_corners(step: TopdownAffine, results: dict) -> np.ndarray:
     # the host's matrices turn opposite ways with and without UDP: see where
     # the step itself takes three points
     points = np.array([[(0, 0), (100, 0), (0, 100)]], np.float32)
-    probe = deepcopy({
-        key: value
-        for key, value in results.items() if key.startswith('bbox')
-    })
-    probe.update(
+    probe = dict(
         img=np.zeros((2, 2, 3), np.uint8),
         keypoints=points,
         keypoints_visible=np.ones(points.shape[:2], np.float32))
+    for key in results:
+        if key.startswith('bbox'):
+            probe[key] = deepcopy(results[key])
     taken = step(probe)['transformed_keypoints'][0].astype(np.float32)
     back = cv2.getAffineTransform(taken, points[0])
     right, bottom = np.array(step.input_size) - 1
-    corners = np.array([(0, 0, 1), (right, 0, 1), (right, bottom, 1),
-                        (0, bottom, 1)])
-    return corners @ back.T
+    corners = box_corners(np.array([0, 0, right, bottom]))
+    return np.column_stack((corners, np.ones(4))) @ back.T
 
 
 def write_sample(folder: Path,

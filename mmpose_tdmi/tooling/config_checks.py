@@ -3,8 +3,6 @@
 Each rule looks at one thing that people get wrong and that shows late, as an
 odd error or as an AP of 0. Rules read the config and nothing else;
 :func:`check_data` and :func:`check_model` try out data and model.
-
-Shape shorthand: T frames of a clip, K keypoints, H x W pixels of a crop.
 """
 import re
 from functools import partial
@@ -57,12 +55,6 @@ def loaders(config: Config) -> Iterator[Tuple[str, Any]]:
         loader = config.get(f'{phase}_dataloader')
         if loader and loader.get('dataset'):
             yield phase, loader
-
-
-def find_step(pipeline: Optional[List[dict]], name: str) -> Optional[dict]:
-    """The first step of that type in a pipeline."""
-    return next((step for step in pipeline or [] if step.get('type') == name),
-                None)
 
 
 def check_imports(config: Config) -> Iterator[Finding]:
@@ -156,8 +148,8 @@ def check_pipelines(config: Config) -> Iterator[Finding]:
     """Steps that fail on clips, or do not belong into a test."""
     for phase, loader in loaders(config):
         key = f'{phase}_dataloader.dataset.pipeline'
-        names = [step.get('type') for step in loader.dataset.get('pipeline')
-                 or []]  # yapf: disable
+        steps = loader.dataset.get('pipeline') or []
+        names = [step.get('type') for step in steps]
         for name in names:
             if name in SINGLE_IMAGE:
                 yield error(
@@ -192,10 +184,10 @@ def check_codec(config: Config) -> Iterator[Finding]:
     is_udp = decoder['type'] == 'UDPHeatmap'
     for phase, loader in loaders(config):
         key = f'{phase}_dataloader.dataset.pipeline'
-        target, crop = (
-            find_step(loader.dataset.get('pipeline'), name)
-            for name in ('GenerateTarget', 'TopdownAffine'))
-        encoder = (target or {}).get('encoder')
+        pipeline = loader.dataset.get('pipeline') or []
+        steps = {step.get('type'): step for step in reversed(pipeline)}
+        crop = steps.get('TopdownAffine')
+        encoder = steps.get('GenerateTarget', {}).get('encoder')
         if isinstance(encoder, dict) and _plain(encoder) != _plain(decoder):
             yield error(
                 f'{key}.GenerateTarget.encoder',
@@ -223,7 +215,7 @@ def check_codec(config: Config) -> Iterator[Finding]:
 
 
 def _plain(codec: Any) -> dict:
-    """A codec without what changes nothing."""
+    """A codec with tuples for lists."""
     return {
         key: tuple(value) if isinstance(value, (list, tuple)) else value
         for key, value in dict(codec).items()
@@ -311,13 +303,15 @@ def check_name(config: Config) -> Iterator[Finding]:
     if named is None:
         return
     processes, batch, epochs = map(int, named.groups())
-    for key, expected, words in (('train_dataloader.batch_size', batch, batch),
-                                 ('train_cfg.max_epochs', epochs,
-                                  epochs), ('auto_scale_lr.base_batch_size',
-                                            processes * batch,
-                                            f'{processes} x {batch}')):
-        part, _, last = key.partition('.')
-        value = part_of(config, part).get(last)
+    expectations = {
+        'train_dataloader.batch_size': (batch, batch),
+        'train_cfg.max_epochs': (epochs, epochs),
+        'auto_scale_lr.base_batch_size':
+        (processes * batch, f'{processes} x {batch}')
+    }
+    for key, (expected, words) in expectations.items():
+        part, name = key.split('.')
+        value = part_of(config, part).get(name)
         if value != expected and (part != 'auto_scale_lr'
                                   or value is not None):
             yield warning(key, f'{value}, the name says {words}')
@@ -329,36 +323,32 @@ RULES = (check_imports, check_windows, check_preprocessor, check_pipelines,
 
 
 def check_config(config: Config) -> List[Finding]:
-    """Apply every rule that needs neither files nor the model; errors come
-    first."""
+    """Apply every rule; errors come first."""
     found = [finding for rule in RULES for finding in rule(config)]
     return sorted(found, key=lambda finding: finding.level != ERROR)
 
 
 def check_data(config: Config) -> Iterator[Finding]:
-    """Look for the files that a config names, and load a sample of each
-    phase."""
+    """Look for a config's files, and load a sample of each phase."""
     init_default_scope(config.get('default_scope', 'mmpose'))
     for phase, loader in loaders(config):
         dataset, key = loader.dataset, f'{phase}_dataloader.dataset'
         root = Path(dataset.get('data_root') or '')
-        missing = next(
-            ((name, path)
-             for name, path in (('data_root', root),
-                                ('ann_file', root /
-                                 (dataset.get('ann_file') or '')),
-                                ('bbox_file', dataset.get('bbox_file')))
-             if path and not Path(path).exists()), None)
+        paths = dict(
+            data_root=root,
+            ann_file=root / (dataset.get('ann_file') or ''),
+            bbox_file=dataset.get('bbox_file'))
+        missing = [k for k, p in paths.items() if p and not Path(p).exists()]
         if missing:
-            yield error(f'{key}.{missing[0]}', f'{missing[1]} does not exist')
+            name = missing[0]
+            yield error(f'{key}.{name}', f'{paths[name]} does not exist')
             continue
         try:
             DATASETS.build(dataset)[0]
         except (KeyError, OSError, TypeError, ValueError) as reason:
             yield error(key, f'no sample can be loaded: {reason}')
-    checkpoints = [('load_from', config.get('load_from')),
-                   *_checkpoints('model', config.get('model'))]
-    for key, path in checkpoints:
+    for key, path in (('load_from', config.get('load_from')),
+                      *_checkpoints('model', config.get('model'))):
         if path and '://' not in path and not Path(path).is_file():
             yield error(key, f'{path} does not exist')
 

@@ -6,10 +6,9 @@ history (``HistoryBuffer`` and references to its methods), and numpy arrays
 and scalars in there and in ``dataset_meta``. Exactly these are added to the
 list; none of them can run code from the file.
 
-A training's checkpoint holds the optimiser, its schedulers and the log
-besides the weights. What is published has the weights and what loading them
-needs, and its name ends in the first eight digits of its SHA-256, which
-torch's and MMEngine's downloads check.
+What is published has the weights and what loading them needs, and its name
+ends in eight digits of its SHA-256, which torch's and MMEngine's downloads
+check.
 """
 import hashlib
 import io
@@ -37,12 +36,9 @@ META_KEYS = ('dataset_meta', 'mmengine_version', 'epoch', 'iter')
 
 
 def allow_runner_checkpoints() -> None:
-    """Extend torch's allow-list; harmless to call twice.
-
-    Torch before 2.6 loads everything by default and needs no list.
-    """
+    """Extend torch's allow-list; harmless to call twice."""
     version = tuple(int(n) for n in torch.__version__.split('.')[:2])
-    if version < (2, 6):
+    if version < (2, 6):  # loads everything by default
         return
     # numpy < 1.25 has no public np.dtypes, so the classes are taken from
     # dtypes themselves; likewise the functions that rebuild an array and a
@@ -58,13 +54,8 @@ def allow_runner_checkpoints() -> None:
 
 
 def _statistics_method(owner: Any, name: str) -> Callable:
-    """Stand in for ``getattr``, by which a method is pickled.
-
-    Raises:
-        pickle.UnpicklingError: If anything but a statistic of
-            ``HistoryBuffer`` is asked for; the real ``getattr`` would open a
-            door to everything.
-    """
+    """Stand in for ``getattr``, by which a method is pickled; the real one
+    would open a door to everything."""
     if owner is HistoryBuffer and name in _STATISTICS:
         return getattr(owner, name)
     raise pickle.UnpicklingError(
@@ -75,24 +66,12 @@ def _statistics_method(owner: Any, name: str) -> Callable:
 def publish(path: Union[str, Path],
             out: Union[str, Path],
             drop: Sequence[str] = ()) -> Path:
-    """Write what of a checkpoint is to be published.
+    """Write what of a checkpoint, or of a bare state dict, is to be published.
 
-    The weights of a training with an exponential moving average are the
-    averaged ones: MMEngine's hook stores them as ``state_dict``.
-
-    Args:
-        path (str | Path): The training's checkpoint, or a bare state dict.
-        out (str | Path): The published file, with or without ``.pth``.
-        drop (Sequence[str]): Weights whose names begin so are left out.
-            Defaults to none.
-
-    Returns:
-        Path: The file, ``<out>-<hash>_<date>.pth``.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds no weights, something to drop is not there, or
-            a weight is not finite: the training has diverged.
+    Gives the file, ``<out>-<hash>_<date>.pth``. Weights whose names begin
+    with one of ``drop`` are left out; none may be infinite or NaN. Those of a
+    training with an exponential moving average are the averaged ones:
+    MMEngine's hook stores them as ``state_dict``.
     """
     path, out = Path(path), Path(out)
     if not path.is_file():
@@ -118,14 +97,11 @@ def publish(path: Union[str, Path],
             raise ValueError(f'{path}: {name} has {bad} values that are not '
                              'finite')
     meta = content.get('meta', {})
-    published = dict(
-        meta={key: meta[key]
-              for key in META_KEYS if key in meta},
-        state_dict=weights)
+    meta = {key: meta[key] for key in META_KEYS if key in meta}
     # through memory: the name, which depends on the content, is not known
     # before, and torch stores the name of a file that it writes itself
     buffer = io.BytesIO()
-    torch.save(published, buffer)
+    torch.save(dict(meta=meta, state_dict=weights), buffer)
     digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
     # what is published already has an ending
     stem = re.sub(r'-[0-9a-f]{8}_\d{8}$', '',

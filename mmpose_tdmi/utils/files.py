@@ -25,16 +25,9 @@ MAX_JSON_BYTES = 2**30
 def atomic_path(path: Union[str, Path]) -> Iterator[Path]:
     """A temporary path beside ``path`` that replaces it on success.
 
-    The temporary name keeps the suffix, which tells writers such as video
-    encoders their format. If the block raises, the temporary file is removed
-    and what was at ``path`` before stays as it was.
-
-    Args:
-        path (str | Path): Where the finished file goes. Missing parent
-            folders are made.
-
-    Yields:
-        Path: Where to write.
+    It keeps the suffix, which tells video encoders their format. If the block
+    raises, it is removed, and what was at ``path`` before stays as it was.
+    Missing parent folders are made.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,10 +49,8 @@ def atomic_path(path: Union[str, Path]) -> Iterator[Path]:
 def write_json(path: Union[str, Path], content: Any, **kwargs: Any) -> None:
     """Write ``content`` as json, whole or not at all.
 
-    Numpy scalars and arrays are written as numbers and lists. NaN is refused
-    (it is not json): write None.
-
-    ``kwargs`` go to :func:`json.dumps`.
+    Numpy scalars and arrays are written as numbers and lists. NaN, which is
+    not json, is refused: write None. ``kwargs`` go to :func:`json.dumps`.
     """
     with atomic_path(path) as temporary:
         with temporary.open('w', encoding='utf-8') as file:
@@ -77,15 +68,8 @@ def _plain(value: Any) -> Any:
 
 
 def check_json_size(path: Union[str, Path], size: int = -1) -> None:
-    """Refuse a file that is too large to be what it should be.
-
-    Its size, bytes, is by default that of the local file.
-
-    Raises:
-        FileNotFoundError: If there is no such local file.
-        ValueError: If it is too large, or the bound of the environment
-            variable is no positive integer.
-    """
+    """Refuse a file that is too large to be what it should be; its size,
+    bytes, is by default that of the local file."""
     if size < 0:
         size = os.stat(path).st_size
     text = os.environ.get(VARIABLE, str(MAX_JSON_BYTES))
@@ -99,15 +83,11 @@ def check_json_size(path: Union[str, Path], size: int = -1) -> None:
 
 
 def check_inner_path(path: str, where: str) -> str:
-    """Refuse a path that leads out of its root.
+    """Refuse a path that leads out of its root: absolute, with ``..`` as a
+    part, a scheme (``http://``), or a NUL; give it back.
 
     Links that lie in the data root are the user's own, and are followed.
-
-    ``where`` is what it is called in messages; the path is given back.
-
-    Raises:
-        ValueError: If it is absolute, has ``..`` as a part, a scheme
-            (``http://``), or a NUL.
+    ``where`` is what it is called in messages.
     """
     if path[:1] not in '/\\' and not ('..' in path or ':' in path
                                       or '\0' in path):
@@ -123,12 +103,7 @@ def check_inner_path(path: str, where: str) -> str:
 
 
 def check_file_name(name: str, where: str) -> str:
-    """Refuse a name that would be a file of another folder; give it back.
-
-    Raises:
-        ValueError: If it is empty, too long, ``.`` or ``..``, or has a
-            separator or a NUL.
-    """
+    """Refuse a name that would be a file of another folder; give it back."""
     if (not name or name in ('.', '..') or len(name.encode()) > 200
             or any(c in name for c in '/\\\0')):
         raise ValueError(f'{where} {name!r:.200} cannot be a file name: '

@@ -15,21 +15,16 @@ def run_tasks(function: Callable[[Any], Any],
               unit: str = 'task',
               progress: bool = False,
               num_done: int = 0) -> Iterator[Any]:
-    """Apply a function to tasks, in order.
+    """Apply a function to tasks, in order; with one worker, in this process.
 
     OpenCV computes in one thread meanwhile, so that each process takes one
     core. Processes are no copies of this one: a lock that another thread
     holds while a copy is made stays locked in it for ever. A script that asks
-    for several has to do so below ``if __name__ == '__main__':``.
+    for several has to do so below ``if __name__ == '__main__':``. When the
+    function raises, tasks not begun are dropped.
 
-    With one worker, the function runs in this process. ``name``, ``unit`` and
-    ``num_done`` are the progress bar's: title, what is counted, and where it
-    starts.
-
-    Raises:
-        ValueError: If there is to be no worker. What the function raises
-            comes through, and tasks not begun are dropped.
-        RuntimeError: If a process dies.
+    ``name``, ``unit`` and ``num_done`` are the progress bar's: title, what is
+    counted, and where it starts.
     """
     if workers < 1:
         raise ValueError(f'workers must be at least 1, got {workers}')

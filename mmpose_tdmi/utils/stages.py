@@ -23,18 +23,9 @@ def stage(name: str) -> ContextManager:
 class StageTimes:
     """Adds up the time of all stages, of any thread, while it is entered.
 
-    Args:
-        clock (Callable): Seconds. Defaults to :func:`time.perf_counter`.
-        wait (Callable, optional): Called at a stage's ends, e.g.
-            :func:`torch.cuda.synchronize`, without which the time of kernels
-            is counted where they are waited for. Defaults to ``None``.
-
-    Attributes:
-        seconds (dict[str, float]): By stage, without stages inside of it.
-        calls (dict[str, int]): By stage.
-
-    Raises:
-        RuntimeError: When it is entered while another one is.
+    ``wait`` is called at a stage's ends, e.g. :func:`torch.cuda.synchronize`,
+    without which the time of kernels is counted where they are waited for.
+    ``seconds`` and ``calls`` are by stage, without stages inside of it.
     """
 
     def __init__(self,

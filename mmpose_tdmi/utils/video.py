@@ -25,9 +25,8 @@ __all__ = [
     'upright_image'
 ]
 
-#: How colours are converted, both ways. Without the flag they come out up to
-#: four levels too dark. Known to PyAV since its flags can be combined; older
-#: ones cannot be told.
+#: How colours are converted, both ways. Without the flag, which old versions
+#: of PyAV cannot be told, they come out up to four levels too dark.
 SCALING = Interpolation.BILINEAR | getattr(Interpolation, 'ACCURATE_RND', 0)
 #: Threads that convert colours, and how many pictures may be with them.
 CONVERTERS, MAX_CONVERTED = 2, 4
@@ -55,16 +54,13 @@ def _refuse(what: str, num_frames: int) -> None:
 class VideoDecoder:
     """The frames of a file, once and to its end whatever is wrong inside.
 
-    The codec works in one thread: with more, it depends on their timing
-    whether a damaged frame is marked as such and what is shown in its place.
-    Colours, which take about as long, are converted in threads of their own.
+    The codec works in one thread: with more, what becomes of damaged frames
+    depends on their timing. Colours, which take about as long, are converted
+    in threads of their own.
 
     ``lost(what, number)`` is called about frames that cannot be decoded; by
-    default they are an error.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        VideoReadError: If it is no video or tells no frame rate.
+    default they are a :class:`VideoReadError`, as is a file that is no video
+    or tells no frame rate.
     """
 
     def __init__(self,
@@ -105,9 +101,8 @@ class VideoDecoder:
         return container
 
     def __iter__(self) -> Iterator[Tuple[int, float, np.ndarray]]:
-        """A pass over the file: the frames' indices, ascending with a hole
-        where a frame is lost, times in seconds since the first, and pixels.
-        """
+        """A pass over the file: the frames' indices, with a hole where one is
+        lost, times in seconds since the first, and pixels."""
         converted: Deque[Tuple[int, float, Any]] = deque()
         error: Optional[Exception] = None
         with self.open() as container, \
@@ -120,9 +115,8 @@ class VideoDecoder:
                     found, error = None, damage
                 if found is None:
                     break
-                index, seconds, picture = found
-                image = converters.submit(upright_image, picture)
-                converted.append((index, seconds, image))
+                image = converters.submit(upright_image, found[2])
+                converted.append((*found[:2], image))
                 if len(converted) > MAX_CONVERTED:
                     yield _finished(*converted.popleft())
             while converted:
@@ -140,11 +134,10 @@ def _finished(index: int, seconds: float,
 class _Pass:
     """A pass over a file.
 
-    The time stamps of the packets that went into the decoder tell which
-    frames there must be: what does not come out of it, with an error or
-    silently, is known and leaves a hole. AVI has no such time stamps: there
-    the errors are counted, and a hole may be some frames late, by as many as
-    the codec reorders.
+    The packets' time stamps tell which frames there must be: what does not
+    come out of the decoder, with an error or silently, leaves a hole. AVI has
+    no such time stamps: there the errors are counted, and a hole may be late
+    by as many frames as the codec reorders.
 
     Recordings that were put together without new time stamps (transport
     streams) begin again in their midst: where the time of decoding goes back,
@@ -276,11 +269,10 @@ class VideoWriter:
     yuv420p needs even ones.
 
     Args:
-        path (str | Path): The file; its suffix names the container, .mp4.
-        fps (Fraction | float): Frames per second, e.g. of the source.
-        crf (int): x264's quality, 0 (lossless) to 51. Defaults to 20.
-        options (dict[str, str], optional): Further options of x264, such as
-            ``preset`` or ``g``, the distance of seek points.
+        path: The file; its suffix names the container, .mp4.
+        fps: Frames per second, e.g. of the source.
+        crf: x264's quality, 0 (lossless) to 51.
+        options: More of x264's, such as ``g``, the distance of seek points.
 
     Raises:
         ValueError: On a frame of another type or size than the first one's,
@@ -344,9 +336,9 @@ class VideoWriter:
         tick = self._next_tick if time is None else round(time * self._ticks)
         duration = int(self._ticks / self.fps)
         if tick <= self._next_tick - duration:
+            last = (self._next_tick - duration) / self._ticks
             raise ValueError(f'{self.path}: a frame at {float(time)} s came '
-                             'after one at '
-                             f'{(self._next_tick - duration) / self._ticks} s')
+                             f'after one at {last} s')
         self._next_tick = tick + duration
         return tick
 
@@ -381,12 +373,10 @@ class VideoWriter:
 def join_videos(pieces: Sequence[Tuple[Union[str, Path], Fraction]],
                 path: Union[str, Path]) -> None:
     """Join videos, each with its start in seconds, whole or not at all and
-    without encoding them anew.
+    without encoding them anew; the index comes first, for players to start.
 
-    The index comes first in the file, so that players can start at once.
-    :class:`VideoWriter` wrote the pieces with the same settings and the
-    option ``bf='0'``: were frames stored in another order than they are
-    shown, pieces could overlap in the file.
+    :class:`VideoWriter` wrote the pieces with the same settings and
+    ``bf='0'``: with reordered frames, pieces could overlap in the file.
     """
     with atomic_path(path) as temporary, av.open(
             str(temporary), 'w', options=dict(movflags='faststart')) as joined:

@@ -1,15 +1,12 @@
 """What of a frame a model looks at: a person's crop, and how long it serves.
 
-Every box asks for a crop: its centre and size, enlarged and brought to the
-input's ratio of sides as the config's pipeline does it. The crop in use is
-kept for a frame as far as :class:`CropPolicy` has it, or else becomes the one
-that the frame's box asks for. A renewal costs no pass of the backbone: other
-frames of a window that were seen through another crop have their features
-moved into the window's (:class:`CropWarp`), and the crop of a key frame can
-be as near to its box as one likes.
+Every box asks for a crop, enlarged and brought to the input's ratio of sides
+as the config's pipeline does it. The crop in use is kept as far as
+:class:`CropPolicy` has it. A renewal costs no pass of the backbone: a window's
+frames that were seen through another crop have their features moved into the
+window's (:class:`CropWarp`).
 
-Shape shorthand: T frames of a clip, C channels, h x w cells, H x W pixels of
-a frame or crop.
+Shapes: T frames of a clip, C channels, h x w cells, H x W pixels.
 """
 import math
 from dataclasses import dataclass
@@ -40,21 +37,8 @@ class ClipSettings:
 
     So a video gives what the same frames and boxes give in a test. A shared
     crop goes through the same pipeline as any box: it is put in as the box
-    that asks for it.
-
-    Args:
-        config (Config): A config of this package.
-        dataset_meta (dict): The model's, which samples carry.
-
-    Attributes:
-        window (FrameWindow): The T offsets.
-        padding (str): What stands in for frames that do not exist.
-        input_size (tuple[int, int]): Width and height of a crop's pixels.
-        use_udp (bool): Whether crops are cut out by UDP.
-
-    Raises:
-        ValueError: If the test dataset names no window, or its pipeline does
-            not cut out one crop per box.
+    that asks for it. ``dataset_meta`` is the model's, ``padding`` what stands
+    in for frames that do not exist, ``input_size`` width and height of a crop.
     """
 
     def __init__(self, config: Config, dataset_meta: dict) -> None:
@@ -87,11 +71,7 @@ class ClipSettings:
         return found[0]
 
     def crop(self, bbox: Sequence[float]) -> Crop:
-        """The crop that the pipeline cuts out for a box x1, y1, x2, y2.
-
-        Raises:
-            ValueError: If the box has no area or is not finite.
-        """
+        """The crop that the pipeline cuts out for a box x1, y1, x2, y2."""
         x1, y1, x2, y2 = map(float, bbox)
         if not (np.isfinite([x1, y1, x2, y2]).all() and x1 < x2 and y1 < y2):
             raise ValueError('a person\'s bbox must be x1 < x2 and y1 < y2 in '
@@ -115,16 +95,10 @@ class ClipSettings:
              crop: Optional[Crop] = None) -> dict:
         """A sample of one person, through the config's pipeline.
 
-        Args:
-            images (Sequence[np.ndarray]): The window's frames, (H, W, 3), or
-                a single frame.
-            numbers (Sequence[int]): Their numbers.
-            box (TrackedBox): The person's box in the key frame.
-            crop (Crop, optional): What is cut out. Defaults to ``None``,
-                what the box asks for.
-
-        Returns:
-            dict: ``inputs``, (T, 3, h, w) uint8, and ``data_samples``.
+        ``images`` are the window's frames, (H, W, 3), or a single one, ``box``
+        the person's in the key frame, ``crop`` what is cut out if not what the
+        box asks for. A sample has ``inputs``, (T, 3, h, w) uint8, and
+        ``data_samples``.
         """
         window = self.window if len(images) > 1 else FrameWindow((0, ))
         bbox = np.array(box.bbox,
@@ -152,15 +126,10 @@ class CropPolicy:
     """Decides how long a person's crop is kept.
 
     Args:
-        max_shift (float): How far the wanted crop's centre may be from the
-            crop's, as a share of the crop's width (horizontally) and height
-            (vertically). With the usual padding of 1.25 a box reaches the
-            crop's border at 0.1. Defaults to 0.01.
-        max_scale (float): How much larger or smaller the wanted crop may be,
-            at least 1. Defaults to 1.02.
-
-    Raises:
-        ValueError: If an argument is out of its range.
+        max_shift: How far the wanted crop's centre may be off, as a share of
+            the crop's width and height. With the usual padding of 1.25 a box
+            reaches the crop's border at 0.1.
+        max_scale: How much larger or smaller it may be, at least 1.
     """
     max_shift: float = 0.01
     max_scale: float = 1.02
@@ -190,13 +159,11 @@ Axis = Tuple[float, float]
 class CropWarp:
     """Moves features between crops.
 
-    Crops differ in place and size only: a cell of the target reads the
-    source, bilinearly, at the same place of the frame; outside of the source
-    its border is continued. That is not what the backbone would give for the
-    target crop (strides are larger than a cell's shift, and its layers see
-    the crop's borders), which is why only the other frames of a window are
-    moved, never its key frame. Crops that are cut out by UDP are width - 1
-    pixel steps wide, others width.
+    A cell of the target reads the source, bilinearly, at the same place of
+    the frame; outside of the source its border is continued. The backbone
+    would give something else for the target crop: only the other frames of a
+    window are moved, never its key frame. Crops that are cut out by UDP are
+    width - 1 pixel steps wide, others width.
     """
 
     def __init__(self, input_size: Tuple[int, int], use_udp: bool) -> None:
@@ -209,8 +176,7 @@ class CropWarp:
         target; the same object if the crops are equal."""
         if source == target:
             return features
-        horizontal, vertical = (
-            self._axis(source, target, side) for side in (0, 1))
+        horizontal, vertical = (self._axis(source, target, i) for i in (0, 1))
         flipped = features.flipped
         if flipped is not None:
             # the mirror image counts its columns from the other side
@@ -223,27 +189,22 @@ class CropWarp:
 
     def _axis(self, source: Crop, target: Crop, side: int) -> Axis:
         """How input pixels correspond along one side."""
-        borders = [
+        first, second = (
             crop.center[side] - crop.scale[side] / 2
-            for crop in (source, target)
-        ]
+            for crop in (source, target))
         return (target.scale[side] / source.scale[side],
-                (borders[1] - borders[0]) * self._steps[side] /
-                source.scale[side])
+                (second - first) * self._steps[side] / source.scale[side])
 
     def _warp(self, maps: Maps, axes: Tuple[Axis, Axis]) -> Maps:
         """Maps, (1, C, h, w) each, in their types and memory formats."""
         warped = []
         for x in maps:
+            grid = self._grid(x, axes)
             moved = F.grid_sample(
-                x.float(),
-                self._grid(x, axes),
-                padding_mode='border',
-                align_corners=True).to(x.dtype)
+                x.float(), grid, padding_mode='border', align_corners=True)
             is_last = x.is_contiguous(memory_format=torch.channels_last)
-            warped.append(
-                moved.contiguous(memory_format=torch.channels_last
-                                 if is_last else torch.contiguous_format))
+            order = torch.channels_last if is_last else torch.contiguous_format
+            warped.append(moved.to(x.dtype).contiguous(memory_format=order))
         return tuple(warped)
 
     def _grid(self, x: Tensor, axes: Tuple[Axis, Axis]) -> Tensor:

@@ -62,26 +62,21 @@ class VideoSource(ABC):
     Iterate over it once, or again where the kind of video allows it.
 
     Args:
-        name (str): What outputs are called.
-        input (str): What was opened, as text, for messages and results.
-        fps (Fraction): Frames per second; the average where they vary.
-        on_corrupt (str): What is done about a frame that does not decode:
-            ``'skip'``, leave it out, or ``'raise'``. Defaults to ``'skip'``.
-
-    Attributes:
-        frame_step (int): Difference of the numbers of consecutive frames.
-        paths (list[str], optional): The files of a video of image files.
-        is_live (bool): Whether frames come at their own time, so that a slow
-            reader must miss some.
-        num_skipped (int): Frames left out since the iteration began.
-
-    Raises:
-        ValueError: If ``on_corrupt`` or ``fps`` is none.
+        name: What outputs are called.
+        input: What was opened, as text, for messages and results.
+        fps: Frames per second; the average where they vary.
+        on_corrupt: What is done about a frame that does not decode:
+            ``'skip'``, leave it out, which ``num_skipped`` counts, or
+            ``'raise'``.
     """
 
+    #: Difference of the numbers of consecutive frames.
     frame_step: int = 1
+    #: The files of a video of image files.
     paths: Optional[List[str]] = None
+    #: Whether frames come at their own time, so that a slow reader misses some
     is_live: bool = False
+    _length: Optional[int] = None
 
     def __init__(self,
                  name: str,
@@ -104,7 +99,7 @@ class VideoSource(ABC):
     @property
     def num_frames(self) -> Optional[int]:
         """int: The number of frames, as far as it is known beforehand."""
-        return None
+        return self._length
 
     @property
     def size(self) -> Tuple[int, int]:
@@ -159,13 +154,10 @@ class VideoSource(ABC):
 
 
 class ArrayFrames(VideoSource):
-    """Arrays as a video.
+    """Arrays (H, W, 3), uint8, BGR, upright, as a video.
 
-    Args:
-        frames (Iterable[np.ndarray]): Frames (H, W, 3), uint8, BGR, upright;
-            a generator is read as it is needed, once. ``None`` in place of a
-            frame is one that could not be had.
-        fps, name, on_corrupt: As of :class:`VideoSource`.
+    A generator is read as it is needed, once. ``None`` in place of a frame is
+    one that could not be had.
     """
 
     def __init__(self,
@@ -174,17 +166,11 @@ class ArrayFrames(VideoSource):
                  name: str = 'frames',
                  on_corrupt: str = 'skip') -> None:
         self._arrays = frames
-        self._length: Optional[int] = None
         text = '<generator>'
         if isinstance(frames, (list, tuple, np.ndarray)):
             self._length = len(frames)
             text = f'<{self._length} arrays>'
         super().__init__(name, text, fps, on_corrupt)
-
-    @property
-    def num_frames(self) -> Optional[int]:
-        """int: The number of arrays; None of a generator."""
-        return self._length
 
     def _frames(self) -> Iterator[DecodedFrame]:
         arrays = enumerate(self._arrays)
@@ -213,13 +199,6 @@ class Webcam(VideoSource):
     so that a slow model sees fewer frames, but none that is old. Frames are
     numbered as they arrive, those that nobody sees included; time stamps are
     seconds of the clock.
-
-    Args:
-        device (int): The camera's index. Defaults to 0.
-        on_corrupt: As of :class:`VideoSource`.
-
-    Raises:
-        VideoReadError: If there is no such camera.
     """
 
     is_live = True
@@ -294,13 +273,7 @@ class _ByIndex(ABC):
 
 
 class ImageSequence(_ByIndex):
-    """Image files, read by index; the last ones are kept.
-
-    Args:
-        paths (Sequence[str | Path]): The files, in the order of time.
-        fps (float): Frames per second. Defaults to 25.
-        keep (int): How many of the last frames to keep. Defaults to 8.
-    """
+    """Image files in the order of time, by index; the last ones are kept."""
 
     def __init__(self,
                  paths: Sequence[PathLike],
@@ -324,15 +297,8 @@ class ImageSequence(_ByIndex):
 class ImageFiles(VideoSource):
     """Image files as a video.
 
-    They are numbered by the last number in their names, with the same meaning
-    as in the datasets: a gap in the numbers is a gap in time.
-
-    Args:
-        paths (Sequence[str | Path]): The files, in the order of time.
-        name, input, fps, on_corrupt: As of :class:`VideoSource`.
-
-    Raises:
-        ValueError: If there are none, or they are not frames of one video.
+    In order of time, numbered by the last number in their names, as in the
+    datasets: a gap in the numbers is a gap in time.
     """
 
     def __init__(self,
@@ -344,14 +310,10 @@ class ImageFiles(VideoSource):
         self._files = ImageSequence(paths, fps, keep=1)
         super().__init__(name, input, self._files.fps, on_corrupt)
         self.paths = self._files.paths
+        self._length = len(self.paths)
         self._numbered = number_images(self.paths)
         self.frame_step = self._numbered.step
         self._names = relative_names(self.paths)
-
-    @property
-    def num_frames(self) -> int:
-        """int: The number of files."""
-        return len(self.paths)
 
     def _frames(self) -> Iterator[DecodedFrame]:
         numbers = self._numbered.numbers
@@ -364,22 +326,13 @@ class ImageFiles(VideoSource):
                            f'({error})')
                 continue
             steps = (number - int(numbers[0])) // self.frame_step
-            yield DecodedFrame(
-                index,
-                float(steps / self.fps),
-                image,
-                number=number,
-                file_name=self._names[index])
+            yield DecodedFrame(index, float(steps / self.fps), image, [],
+                               number, self._names[index])
 
 
 def find_images(source: PathLike) -> List[Path]:
     """The image files of a folder or glob, ordered by the numbers in names;
-    an image by itself; none for any other file.
-
-    Raises:
-        FileNotFoundError: If there is no such file, or no image in the folder
-            or among what the glob matches.
-    """
+    an image by itself; none for any other file."""
     path = Path(source)
     if path.is_file():
         return [path] if path.suffix.lower() in IMAGE_SUFFIXES else []
@@ -410,12 +363,8 @@ def relative_names(paths: Sequence[PathLike]) -> List[str]:
 
 
 def number_images(paths: Sequence[PathLike]) -> VideoFrames:
-    """Number image files by the last number in their names.
-
-    Raises:
-        ValueError: If files have no numbers, are of several videos, or are
-            not in the order of their numbers.
-    """
+    """Number image files of one video by the last number in their names, in
+    whose order they must be."""
     files = [str(path) for path in paths]
     if len(files) == 1:
         return VideoFrames(files[0], np.zeros(1), files)
@@ -436,13 +385,6 @@ class VideoFile(VideoSource):
     Indices count the file's frames in the order of display. Time stamps are
     those of the file, so that they are right where the frame rate varies.
     Rotation that the file asks for is applied to each frame.
-
-    Args:
-        path (str | Path): The file.
-        on_corrupt: As of :class:`VideoSource`.
-
-    Raises:
-        VideoReadError: If it is no video or tells no frame rate.
     """
 
     def __init__(self, path: PathLike, on_corrupt: str = 'skip') -> None:
@@ -464,9 +406,8 @@ class VideoFile(VideoSource):
 class VideoSequence(_ByIndex):
     """A video file's frames by index; the last ones are kept.
 
-    Reading onwards goes on where it was, a step back beyond the frames that
-    are kept starts at the beginning. A frame that does not decode is an
-    error, for all frames behind it as well.
+    A step back beyond the frames that are kept starts at the beginning. A
+    frame that does not decode is an error, for all frames behind it as well.
     """
 
     def __init__(self, path: PathLike, keep: int = 8) -> None:
@@ -494,15 +435,8 @@ FrameSource = Union[ImageSequence, VideoSequence]
 
 
 def open_frames(source: PathLike, keep: int = 8) -> FrameSource:
-    """Open a video file, a folder of frames, a glob or a single image.
-
-    For jobs that ask for frames by index, of which the last ``keep`` are
-    kept. What goes through a video once, in order, uses :func:`open_video`.
-
-    Raises:
-        FileNotFoundError: If there is nothing to open.
-        ValueError: If it cannot be read.
-    """
+    """Open a video file, a folder of frames, a glob or a single image for jobs
+    that ask for frames by index, of which the last ``keep`` are kept."""
     images = find_images(source)
     return ImageSequence(
         images, keep=keep) if images else VideoSequence(source, keep)
@@ -526,14 +460,8 @@ def open_video(input: Any,
               arrays such as a generator, uint8 and BGR;
             - a camera: its index, ``'webcam'`` or ``'webcam:1'``;
             - a :class:`VideoSource`, which is given back.
-        fps (float, optional): Frames per second of images and arrays.
-            Defaults to ``None``: 25.
-        on_corrupt (str): What is done about frames that do not decode:
-            ``'skip'``, leave them out, or ``'raise'``. Defaults to
-            ``'skip'``.
-
-    Returns:
-        VideoSource: The frames.
+        fps: Frames per second of images and arrays. Defaults to ``None``: 25.
+        on_corrupt: See :class:`VideoSource`.
 
     Raises:
         FileNotFoundError: If there is nothing to open.
@@ -615,10 +543,6 @@ class ReadAhead:
     live source it keeps the newest frame only: the indices of the others are
     holes. What goes wrong in the thread is raised where the frame is asked
     for.
-
-    Args:
-        source (VideoSource): The frames.
-        max_frames (int): How many decoded frames may wait. Defaults to 8.
     """
 
     def __init__(self, source: VideoSource, max_frames: int = 8) -> None:

@@ -1,19 +1,16 @@
 """A model in two phases: frames to the backbone, windows to the rest.
 
-The host's estimator sends every frame of every clip through its backbone.
-Here the first phase takes single crops, from any persons and frames, and the
-second windows of what the first gave, so that a frame that many windows share
-is done once. Nothing of the model is changed or replaced: preprocessor,
-backbone, neck, head, flip test and decoding are the model's own, called in
-the host's order.
+The first phase takes single crops, from any persons and frames, and the
+second windows of what the first gave: a frame that many windows share is done
+once. All parts are the model's own, called in the host's order.
 
 What is kept between the phases are the backbone's maps, or, where the neck
 treats frames one by one before it compares them (it then has
 ``encode_frames`` and ``encode_windows``, whose composition is ``forward``),
 what that gives.
 
-Shape shorthand: N crops, B windows, T frames of a window, C channels, K
-keypoints, H x W pixels of a crop, h x w cells.
+Shapes: N crops, B windows, T frames of a window, C channels, K keypoints,
+H x W pixels of a crop, h x w cells.
 """
 import copy
 from contextlib import nullcontext
@@ -68,14 +65,8 @@ class WindowPhase(nn.Module):
         return maps if self.neck is None else self.neck(maps)
 
     def forward(self, *maps: Tensor) -> Tensor:
-        """Heatmaps as they are decoded.
-
-        Args:
-            *maps (Tensor): What the frame phase gives, (B, T, C_j, h_j, w_j)
-                each, frames in order of time.
-
-        Returns:
-            Tensor: (B, K, h, w), activated where the head does so.
+        """Heatmaps as they are decoded, (B, K, h, w), activated where the head
+        does so, of the first phase's (B, T, C_j, h_j, w_j) in order of time.
         """
         feats = self.features(tuple(fold_time(x) for x in maps))
         heatmaps = self.head.forward(feats)
@@ -92,17 +83,10 @@ PRECISIONS = ('float32', 'bfloat16', 'float16')
 class Precision:
     """A number format for predictions.
 
-    Half precision is autocast, as in the host's training with ``--amp``:
-    weights stay as they are, convolutions and matrix products are done in 16
-    bits, and what needs more (sampling, deformable convolution, decoding) in
-    32. Frames are laid out channels last where convolutions are fastest so:
-    on CPUs, and in half precision on any device.
-
-    Args:
-        name (str): Of :data:`PRECISIONS`.
-
-    Raises:
-        ValueError: If the name is not one of these.
+    Half precision is autocast, as in the host's training with ``--amp``: what
+    needs more (sampling, deformable convolution, decoding) is done in 32 bits.
+    Frames are laid out channels last where convolutions are fastest so: on
+    CPUs, and in half precision on any device.
     """
 
     def __init__(self, name: str = 'float32') -> None:
@@ -126,51 +110,30 @@ class Precision:
 
 
 class FrameFeatures(NamedTuple):
-    """What the first phase makes of a crop.
-
-    Attributes:
-        maps (tuple[Tensor]): (1, C, h, w) each.
-        flipped (tuple[Tensor], optional): Those of the flipped crop, with
-            flip test.
-        sample (PoseDataSample): The crop's data sample.
-    """
-    maps: Maps
-    flipped: Optional[Maps]
-    sample: PoseDataSample
+    """What the first phase makes of a crop."""
+    maps: Maps  #: (1, C, h, w) each.
+    flipped: Optional[Maps]  #: Those of the flipped crop, with flip test.
+    sample: PoseDataSample  #: The crop's data sample.
 
 
 class WindowPose(NamedTuple):
-    """What the second phase makes of a window.
-
-    Attributes:
-        keypoints (np.ndarray): x, y in pixels of the frame, (K, 2).
-        scores (np.ndarray): (K, ).
-        heatmaps (np.ndarray, optional): (K, h, w), where asked for.
-        motion (np.ndarray, optional): (C, h, w), where asked for.
-    """
-    keypoints: np.ndarray
-    scores: np.ndarray
-    heatmaps: Optional[np.ndarray]
-    motion: Optional[np.ndarray]
+    """What the second phase makes of a window."""
+    keypoints: np.ndarray  #: x, y in pixels of the frame, (K, 2).
+    scores: np.ndarray  #: (K, ).
+    heatmaps: Optional[np.ndarray]  #: (K, h, w), where asked for.
+    motion: Optional[np.ndarray]  #: (C, h, w), where asked for.
 
 
 class WindowModel:
     """A top-down estimator of this package, from samples to poses.
 
     Args:
-        model (nn.Module): The estimator, in evaluation mode.
-        key (int): The key frame's place in a window.
-        flip_test (bool, optional): Whether a flipped copy is averaged in.
-            Defaults to ``None``, what the model's ``test_cfg`` says.
-        output_heatmaps (bool): Whether to give heatmaps. Defaults to
-            ``False``.
-        output_motion (bool): Whether to give the neck's ``motion``. Defaults
-            to ``False``.
-        precision (str): See :class:`Precision`. Defaults to ``'float32'``.
-
-    Raises:
-        ValueError: If the model's preprocessor is not one for clips, or there
-            is no such precision.
+        model: The estimator, in evaluation mode.
+        key: The key frame's place in a window.
+        flip_test: Whether a flipped copy is averaged in. Defaults to ``None``,
+            what the model's ``test_cfg`` says.
+        output_heatmaps, output_motion: What is given besides poses.
+        precision: See :class:`Precision`.
     """
 
     def __init__(self,
@@ -215,8 +178,7 @@ class WindowModel:
 
         return [
             FrameFeatures(
-                single(maps, i),
-                None if flipped is None else single(flipped, i), sample)
+                single(maps, i), flipped and single(flipped, i), sample)
             for i, sample in enumerate(data['data_samples'])
         ]
 

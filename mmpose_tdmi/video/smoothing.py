@@ -3,10 +3,8 @@
 Smoothing moves keypoints and nothing else. It runs along one track at a time;
 where a track pauses, be it for one frame, it starts again.
 
-Shape shorthand: K keypoints, n frames of a track around the one that is
-smoothed.
+Shapes: K keypoints, n frames of a track around the one that is smoothed.
 """
-import inspect
 import math
 from abc import ABC, abstractmethod
 from collections import deque
@@ -18,7 +16,7 @@ from typing import (Any, Callable, Deque, Dict, Iterable, Iterator, List,
 import numpy as np
 from scipy.signal import savgol_coeffs
 
-from .structures import FramePoses, PersonPose
+from .structures import FramePoses, PersonPose, named_choice
 
 __all__ = [
     'SMOOTHERS', 'NoSmoother', 'OneEuroSmoother', 'PoseSmoother',
@@ -27,32 +25,22 @@ __all__ = [
 
 
 class PoseSmoother(ABC):
-    """Smooths the keypoints of a video's poses.
+    """Smooths the keypoints of a video's poses."""
 
-    Attributes:
-        lookahead (int): Frames that are held back: a frame comes out when
-            that many more have come in, or there are no more.
-    """
-
+    #: A frame comes out when that many more have come in, or there are none.
     lookahead: int = 0
 
     @abstractmethod
     def iterate(self, frames: Iterable[FramePoses]) -> Iterator[FramePoses]:
-        """Smooth a video.
-
-        All that is remembered belongs to this call, so that a smoother serves
-        many videos.
+        """Smooth a video; a smoother serves many, also at the same time.
 
         Args:
-            frames (Iterable[FramePoses]): Frames in order of time, indices
-                ascending by one where none was left out.
+            frames: Frames in order of time, indices ascending by one where
+                none was left out.
 
         Returns:
-            Iterator[FramePoses]: The same frames in the same order, the
-            persons with smoothed keypoints; what was put in is left as it is.
-
-        Raises:
-            ValueError: While iterating, if frames do not ascend.
+            The same frames in the same order, the persons with smoothed
+            keypoints; what was put in is left as it is.
         """
 
 
@@ -60,7 +48,6 @@ class NoSmoother(PoseSmoother):
     """Passes frames through."""
 
     def iterate(self, frames: Iterable[FramePoses]) -> Iterator[FramePoses]:
-        """The frames as they are."""
         return iter(frames)
 
 
@@ -103,32 +90,21 @@ class OneEuroSmoother(PoseSmoother):
 
     An exponential mean whose cutoff frequency rises with speed, so that a
     joint that rests does not tremble and one that moves does not lag (Casiez
-    et al., CHI 2012). It is written out because its authors' library filters
-    one number at a time: for a pose, the speed of a joint is one of two
-    coordinates together, a joint may be unreliable while others are not, and
-    34 filters a person are replaced by one array operation. Both agree where
-    they can be compared, which a test does.
+    et al., CHI 2012). Its authors' library, with which it agrees, filters one
+    number at a time; here a joint's speed is that of both coordinates, and
+    single joints may be unreliable.
 
     The cutoff frequency is ``min_cutoff + beta * speed``, with the speed in
     person sizes per second, a person's size being the square root of the
     box's area, so that settings fit near and far people alike. A keypoint
     whose score is below ``score_thr`` is followed proportionally less.
 
-    Time is that of the frames' timestamps; a video in which a frame has none
-    is timed by ``fps``.
-
     Args:
-        min_cutoff (float): Hertz; lower is smoother at rest. Defaults to 2.
-        beta (float): Hertz per person size per second; higher lags less in
-            motion. Defaults to 8.
-        d_cutoff (float): Cutoff of the speed, in Hertz. Defaults to 2.
-        score_thr (float): From this score on a keypoint is fully followed; 0
-            heeds no scores. Defaults to 0.2.
-        fps (float): Frames per second where there are no timestamps. Defaults
-            to 25.
-
-    Raises:
-        ValueError: If an argument is out of its range.
+        min_cutoff: Hertz; lower is smoother at rest.
+        beta: Hertz per person size per second; higher lags less in motion.
+        d_cutoff: Cutoff of the speed, in Hertz.
+        score_thr: Lowest score fully followed; 0 heeds no scores.
+        fps: Frames per second where there are no timestamps.
     """
 
     def __init__(self,
@@ -148,12 +124,6 @@ class OneEuroSmoother(PoseSmoother):
         self.score_thr, self.fps = score_thr, fps
 
     def iterate(self, frames: Iterable[FramePoses]) -> Iterator[FramePoses]:
-        """As :meth:`PoseSmoother.iterate`; each frame comes out at once.
-
-        Raises:
-            ValueError: While iterating, if frames or timestamps do not
-                ascend.
-        """
         states: Dict[int, _State] = {}
         before: Optional[FramePoses] = None
         for frame in frames:
@@ -161,14 +131,13 @@ class OneEuroSmoother(PoseSmoother):
                 states = {}
             step = 0. if before is None else self._step(before, frame)
             states = {
-                person.box.track_id:
-                self._filter(states.get(person.box.track_id), person, step)
-                for person in frame.persons
+                p.box.track_id:
+                self._filter(states.get(p.box.track_id), p, step)
+                for p in frame.persons
             }
             before = frame
-            yield _with_keypoints(
-                frame,
-                [states[p.box.track_id].position for p in frame.persons])
+            found = [states[p.box.track_id].position for p in frame.persons]
+            yield _with_keypoints(frame, found)
 
     def _step(self, before: FramePoses, after: FramePoses) -> float:
         """Seconds between two frames."""
@@ -219,20 +188,12 @@ def _towards(old: np.ndarray, new: np.ndarray,
 class SavitzkyGolaySmoother(PoseSmoother):
     """Fits a polynomial to each coordinate around each frame.
 
-    It needs ``window // 2`` frames to come; near the ends of a track there
-    are fewer on one side. Weights are SciPy's; applied here frame by frame,
-    as a video's tracks are not known as a whole. Keypoints whose scores are
-    below ``score_thr`` are put on the line between their reliable neighbours
-    first; where a window has none, they stay.
-
-    Args:
-        window (int): Frames that it is fitted to, odd. Defaults to 9.
-        polyorder (int): The polynomial's order, below ``window``. Defaults to
-            2.
-        score_thr (float): See above; 0 heeds no scores. Defaults to 0.2.
-
-    Raises:
-        ValueError: If an argument is out of its range.
+    It needs ``window // 2`` frames to come, where ``window``, odd, is how many
+    the polynomial of order ``polyorder`` is fitted to; near the ends of a
+    track there are fewer on one side. Weights are SciPy's; applied here frame
+    by frame, as a video's tracks are not known as a whole. Keypoints whose
+    scores are below ``score_thr`` are put on the line between their reliable
+    neighbours first; where a window has none, they stay. 0 heeds no scores.
     """
 
     def __init__(self,
@@ -253,7 +214,6 @@ class SavitzkyGolaySmoother(PoseSmoother):
         self.score_thr = score_thr
 
     def iterate(self, frames: Iterable[FramePoses]) -> Iterator[FramePoses]:
-        """As :meth:`PoseSmoother.iterate`."""
         # frames that tracks can go on through, the one to give out at `place`
         around: Deque[FramePoses] = deque()
         place = 0
@@ -277,9 +237,9 @@ class SavitzkyGolaySmoother(PoseSmoother):
         yield from finish(0)
 
     def _smooth(self, around: Deque[FramePoses], place: int) -> FramePoses:
-        by_track: List[Dict[int, PersonPose]] = [{
-            person.box.track_id: person
-            for person in frame.persons
+        by_track = [{
+            p.box.track_id: p
+            for p in frame.persons
         } for frame in around]
         last = min(place + self.lookahead, len(around) - 1)
         smoothed = []
@@ -291,11 +251,9 @@ class SavitzkyGolaySmoother(PoseSmoother):
             while stop < last and track_id in by_track[stop + 1]:
                 stop += 1
             track = [by_track[i][track_id] for i in range(start, stop + 1)]
-            trust = _reliability(
-                np.array([p.scores for p in track]), self.score_thr)
-            x = _bridge(
-                np.array([p.keypoints for p in track], dtype=np.float64), trust
-                >= 1)
+            scores = np.array([p.scores for p in track])
+            x = np.array([p.keypoints for p in track], dtype=np.float64)
+            x = _bridge(x, _reliability(scores, self.score_thr) >= 1)
             weights = _savgol_weights(len(x), self.polyorder, place - start)
             smoothed.append(np.tensordot(weights, x, axes=1))
         return _with_keypoints(around[place], smoothed)
@@ -330,32 +288,7 @@ SMOOTHERS = tuple(_CLASSES)
 
 
 def build_smoother(smoother: Union[str, dict, None] = None) -> PoseSmoother:
-    """A smoother from its name or its settings.
-
-    Args:
-        smoother (str | dict, optional): One of :data:`SMOOTHERS`, or a dict
-            with such a ``type`` and the smoother's options. Defaults to
-            ``None``, which is ``'none'``.
-
-    Returns:
-        PoseSmoother: The smoother.
-
-    Raises:
-        ValueError: If there is no such smoother or option, or a value is out
-            of its range.
-    """
-    options = dict(smoother) if isinstance(smoother, dict) else {
-        'type': 'none' if smoother is None else smoother
-    }
-    name = options.pop('type', None)
-    if name not in _CLASSES:
-        raise ValueError(f'unknown smoother {name!r}, expected one of '
-                         f'{", ".join(SMOOTHERS)}')
-    known = [] if name == 'none' else list(
-        inspect.signature(_CLASSES[name]).parameters)
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise ValueError(f'smoother {name!r} has no option '
-                         f'{", ".join(unknown)}, expected some of '
-                         f'{", ".join(known) or "none"}')
+    """A smoother from its name, of :data:`SMOOTHERS`, or from a dict with such
+    a ``type`` and the smoother's options; None is ``'none'``."""
+    name, options = named_choice('smoother', smoother, _CLASSES)
     return _CLASSES[name](**options)

@@ -1,26 +1,20 @@
 """Poses along a video at one backbone pass per person and frame.
 
-Along a track, windows that follow each other share all frames but one. The
-backbone sees each frame of a person once, through the crop that the frame's
-box asks for (:mod:`.crops`), and its features are kept for the windows that
-see the frame (:mod:`.phases`); where a window's crop is another than the
-frame's, they are moved. A frame in which the person has no box is seen
-through the crop of the first window that has it.
+The backbone sees each frame of a person once, through the crop that its box
+asks for (:mod:`.crops`), or, where it has none, the first window's that sees
+it. The features are kept for all windows that see the frame (:mod:`.phases`);
+where their crop is another, they are moved. Modes are
 
-Three modes:
-
-- ``'offline'``: a frame's poses come when its window is there, a few frames
-  late.
-- ``'online'``: a frame's poses come before the next frame is asked for. The
-  model must be one for it: its window must not reach into the future.
+- ``'offline'``: a frame's poses come when its window is there, a bit late;
+- ``'online'``: they come before the next frame is asked for; the model's
+  window must not reach into the future;
 - ``'naive'``: a crop for every box and T backbone passes for each, as a test
   on a dataset does it: the reference.
 
-Memory is bounded, whatever the video's length: frames of the window's span
-and a batch, and features of these. A change of the frames' size ends a video
-and starts another: no window crosses it.
+Memory is bounded by the window's span and a batch. A change of the frames'
+size ends a video and starts another: no window crosses it.
 
-Shape shorthand: T frames of a window, H x W pixels of a frame.
+Shapes: T frames of a window, H x W pixels of a frame.
 """
 from collections import deque
 from dataclasses import dataclass, field
@@ -54,27 +48,17 @@ Item = TypeVar('Item')
 
 @dataclass
 class StreamingStats:
-    """Counts of one run along a video.
-
-    Args:
-        frames (int): Frames whose poses were given out.
-        person_frames (int): Poses: persons times the frames with a box.
-        backbone_passes (int): Crops that went through the backbone. A crop
-            and its flipped copy count as one.
-        crops (int): Crops chosen: one per track and one for every renewal.
-    """
-    frames: int = 0
-    person_frames: int = 0
+    """Counts of one run along a video."""
+    frames: int = 0  #: Frames whose poses were given out.
+    person_frames: int = 0  #: Poses: persons times the frames with a box.
+    #: Crops through the backbone; with the flipped copy, they count as one.
     backbone_passes: int = 0
-    crops: int = 0
+    crops: int = 0  #: Crops chosen: one per track and for every renewal.
 
     @property
     def passes_per_person_frame(self) -> float:
-        """float: Backbone passes per pose; 1 at best, T without reuse.
-
-        What is above 1 are frames in which the person has no box, before,
-        after and between those of the track.
-        """
+        """float: Backbone passes per pose: T without reuse; above 1 are frames
+        in which the person has no box."""
         return self.backbone_passes / max(self.person_frames, 1)
 
     @property
@@ -86,13 +70,11 @@ class StreamingStats:
 class FrameBuffer:
     """The last frames by number, and which of them make up a window.
 
-    The streaming counterpart of the datasets' :class:`VideoFrames`: a
-    window's offsets count frame numbers in steps of the video's frame step,
-    and what stands in for a number that does not exist is said by the same
-    padding policies. Only the video's own frames count: where a track starts,
-    ends or pauses, the window has the frames that are there, as in the
-    datasets. Kept are the frames that a window of the frames to come can
-    name: those in its span and, for holes, the last one before.
+    The streaming counterpart of the datasets' :class:`VideoFrames`, with the
+    same offsets, in steps of the video's frame step, and padding policies;
+    where a track starts, ends or pauses, the window has the frames that are
+    there. Kept are the frames that a window of the frames to come can name:
+    those in its span and, for holes, the last one before.
     """
 
     def __init__(self,
@@ -199,37 +181,21 @@ class StreamingPoseEstimator:
     """Estimates the poses of tracked persons along a video.
 
     Args:
-        model (nn.Module): A top-down estimator of this package with ``cfg``
-            and ``dataset_meta``, as :func:`mmpose_tdmi.apis.init_pose_model`
-            gives it. Window, padding and pipeline are those of its config's
-            test dataset.
-        mode (str): ``'offline'``, ``'online'`` or ``'naive'``. Defaults to
-            ``'offline'``.
-        batch_size (int, optional): Crops per pass of the backbone and windows
-            per pass of neck and head, of any persons and frames. Defaults to
-            ``None``: 4 on a CPU, where the maps of more leave the caches, 16
-            elsewhere.
-        crop_policy (CropPolicy, optional): How long crops are kept. Defaults
-            to ``None``, the policy's own defaults. Not used by ``'naive'``.
-        flip_test (bool, optional): Whether a flipped copy is averaged in.
-            Defaults to ``None``, what the model's ``test_cfg`` says.
-        output_heatmaps (bool): Whether poses carry heatmaps. Defaults to
-            ``False``.
-        output_motion (bool): Whether poses carry the neck's motion feature.
-            Defaults to ``False``.
-        precision (str): In which number format the model predicts:
-            ``'float32'``, ``'bfloat16'`` or ``'float16'``, see
-            :class:`Precision`. Defaults to ``'float32'``.
+        model: What :func:`mmpose_tdmi.apis.init_pose_model` gives. Window,
+            padding and pipeline are those of its config's test dataset.
+        mode: ``'offline'``, ``'online'`` or ``'naive'``.
+        batch_size: Crops per pass of the backbone and windows per pass of neck
+            and head, of any persons and frames. Defaults to ``None``: 4 on a
+            CPU, where the maps of more leave the caches, 16 elsewhere.
+        crop_policy: How long crops are kept; not used by ``'naive'``.
+        flip_test: Whether a flipped copy is averaged in. Defaults to ``None``,
+            what the model's ``test_cfg`` says.
+        output_heatmaps: Whether poses carry heatmaps.
+        output_motion: Whether poses carry the neck's motion feature.
+        precision: ``'float32'``, ``'bfloat16'`` or ``'float16'``, see
+            :class:`Precision`.
 
-    Attributes:
-        window (FrameWindow): The model's window.
-        padding (str): What stands in for frames that do not exist.
-        stats (StreamingStats): Counts of the last :meth:`iterate_poses`.
-
-    Raises:
-        ValueError: If an argument is not one of those described, the config
-            does not say how samples are made, or the window does not suit
-            the mode.
+    ``stats`` counts the last :meth:`iterate_poses`.
     """
 
     def __init__(self,
@@ -275,18 +241,11 @@ class StreamingPoseEstimator:
     def iterate_poses(self,
                       tracked_frames: Iterable[TrackedFrame],
                       frame_step: int = 1) -> Iterator[FramePoses]:
-        """Estimate the poses of all frames of a video.
+        """Estimate the poses of all frames of a video, given in order of time.
 
-        Args:
-            tracked_frames (Iterable[TrackedFrame]): The frames in order of
-                time; read as needed, :attr:`lookahead` and at most
-                ``batch_size`` frames ahead of those given out.
-            frame_step (int): Difference of the numbers of frames that follow
-                each other. Defaults to 1.
-
-        Returns:
-            Iterator[FramePoses]: The frames in order, with poses in place of
-            boxes.
+        They are read as needed, :attr:`lookahead` and at most ``batch_size``
+        frames ahead of those given out; ``frame_step`` is the difference of
+        the numbers of frames that follow each other.
 
         Raises:
             ValueError: While iterating, if frames do not ascend or are no
@@ -364,9 +323,9 @@ class StreamingPoseEstimator:
     def _run(self, video: _Video) -> None:
         """Run the model on the queue and forget what is needed no more."""
         if video.queue:
-            predict = (
-                self._predict_naive
-                if self.mode == 'naive' else self._predict_cached)
+            predict = self._predict_cached
+            if self.mode == 'naive':
+                predict = self._predict_naive
             with DefaultScope.overwrite_default_scope(self.settings.scope):
                 poses = predict(video)
             for window, pose in zip(video.queue, poses):
@@ -386,27 +345,27 @@ class StreamingPoseEstimator:
         """Each crop goes through the backbone once, however many windows see
         it."""
         boxes = {
-            (window.box.track_id, number): window.box
-            for window in video.queue
-            for number in window.numbers
+            (w.box.track_id, number): w.box
+            for w in video.queue
+            for number in w.numbers
         }
         for keys in self._batches(video.cache.missing(boxes)):
-            features = self.window_model.encode_frames([
-                self.settings.pack([video.buffer[number].image], [number],
-                                   boxes[track,
-                                         number], video.crops[number][track])
-                for track, number in keys
-            ])
+            samples = [
+                self.settings.pack([video.buffer[i].image], [i],
+                                   boxes[track, i], video.crops[i][track])
+                for track, i in keys
+            ]
+            features = self.window_model.encode_frames(samples)
             video.cache.update(zip(keys, features))
             video.stats.backbone_passes += len(keys)
         poses: List[WindowPose] = []
         for windows in self._batches(video.queue):
             with stage('neck_head'):
                 clips = [[
-                    self._warp(video.cache[window.box.track_id, number],
-                               video.crops[number][window.box.track_id],
-                               window.crop) for number in window.numbers
-                ] for window in windows]
+                    self._warp(video.cache[w.box.track_id, i],
+                               video.crops[i][w.box.track_id], w.crop)
+                    for i in w.numbers
+                ] for w in windows]
             poses += self.window_model.predict_windows(clips)
         return poses
 
@@ -415,13 +374,11 @@ class StreamingPoseEstimator:
         poses: List[WindowPose] = []
         for windows in self._batches(video.queue):
             poses += self.window_model.predict_clips([
-                self.settings.pack(
-                    [video.buffer[number].image
-                     for number in window.numbers], window.numbers, window.box)
-                for window in windows
+                self.settings.pack([video.buffer[i].image
+                                    for i in w.numbers], w.numbers, w.box)
+                for w in windows
             ])
-            video.stats.backbone_passes += sum(
-                len(window.numbers) for window in windows)
+            video.stats.backbone_passes += sum(len(w.numbers) for w in windows)
         return poses
 
     def _batches(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:

@@ -4,11 +4,13 @@ One :class:`Frame` goes all the way: decoded, then with the boxes and ids of
 its persons, then with their poses. Steps make new frames and leave those that
 they were given as they are.
 
-Shape shorthand: K keypoints, C channels, H x W pixels of a frame, h x w cells
-of a crop's maps.
+Shapes: K keypoints, C channels, H x W pixels of a frame, h x w cells of a
+crop's maps.
 """
+import inspect
 from dataclasses import dataclass, field
-from typing import Generic, List, NamedTuple, Optional, Tuple, TypeVar
+from typing import (Any, Callable, Dict, Generic, List, Mapping, NamedTuple,
+                    Optional, Tuple, TypeVar, Union)
 
 import numpy as np
 
@@ -18,13 +20,10 @@ class TrackedBox:
     """A person's box in a frame.
 
     Args:
-        track_id (int): Who it is; the same number in another frame is the
-            same person. Unique within a frame.
-        bbox (tuple[float]): x1, y1, x2, y2 in pixels of the frame.
-        score (float): The box's score.
-        source (str): Where the box comes from, e.g. ``'detected'`` or
-            ``'carried'`` by a tracker; passed through. Defaults to
-            ``'given'``.
+        track_id: Who it is, in all frames; unique within a frame.
+        bbox: x1, y1, x2, y2 in pixels of the frame.
+        score: The box's score.
+        source: Where it comes from, e.g. ``'detected'`` or ``'carried'``.
     """
     track_id: int
     bbox: Tuple[float, float, float, float]
@@ -38,13 +37,8 @@ class TrackedBox:
 
 
 class Crop(NamedTuple):
-    """The part of a frame that a model looks at.
-
-    Attributes:
-        center (tuple[float, float]): x, y in pixels of the frame.
-        scale (tuple[float, float]): Width and height in pixels of the frame,
-            in the ratio of the model's input.
-    """
+    """The part of a frame that a model looks at: x, y, and width and height
+    in the ratio of the model's input, in pixels of the frame."""
     center: Tuple[float, float]
     scale: Tuple[float, float]
 
@@ -54,15 +48,12 @@ class PersonPose:
     """A person's pose in a frame, in pixels of the frame.
 
     Args:
-        box (TrackedBox): The person's box in this frame.
-        keypoints (np.ndarray): x, y, (K, 2).
-        scores (np.ndarray): The keypoints' scores, (K, ).
-        crop (Crop): What the model looked at; it may be shared by several
-            frames.
-        heatmaps (np.ndarray, optional): Over the crop, (K, h, w), float32,
-            where asked for.
-        motion (np.ndarray, optional): The neck's motion feature over the
-            crop, (C, h, w), float32, where asked for.
+        box: The person's box in this frame.
+        keypoints: x, y, (K, 2).
+        scores: The keypoints' scores, (K, ).
+        crop: What the model looked at.
+        heatmaps: Over the crop, (K, h, w), float32, where asked for.
+        motion: The neck's motion feature, likewise, (C, h, w).
     """
     box: TrackedBox
     keypoints: np.ndarray
@@ -81,18 +72,14 @@ class Frame(Generic[Person]):
     """A frame of a video and the persons in it.
 
     Args:
-        index (int): The frame's place in its source, 0-based. Ascending
-            along a video; a frame that was left out leaves a hole.
-        timestamp (float, optional): Seconds since the video's first frame.
-        image (np.ndarray, optional): (H, W, 3), uint8, BGR, upright. It is
-            kept for a while and must not be written to.
-        persons (list[TrackedBox] | list[PersonPose]): Its persons, possibly
-            none: boxes, and poses once they are estimated, in the same order.
-        number (int, optional): The frame's number in the video's own
-            numbering, by which neighbours are found: ``000005.jpg`` has 5.
-            Defaults to ``None``, the index.
-        file_name (str, optional): An image file's name, relative to the
-            folder that the video's images have in common.
+        index: The frame's place in its source, 0-based, ascending; a frame
+            that was left out leaves a hole.
+        timestamp: Seconds since the video's first frame.
+        image: (H, W, 3), uint8, BGR, upright; must not be written to.
+        persons: Boxes, and poses once they are estimated, in the same order.
+        number: By which neighbours are found: ``000005.jpg`` has 5. Defaults
+            to the index.
+        file_name: An image file's, relative to the images' common folder.
     """
     index: int
     timestamp: Optional[float] = None
@@ -114,3 +101,23 @@ class Frame(Generic[Person]):
 #: Frames on their way into the model, and out of it.
 TrackedFrame = Frame[TrackedBox]
 FramePoses = Frame[PersonPose]
+
+
+def named_choice(what: str, given: Union[str, dict, None],
+                 classes: Mapping[str, Callable]) -> Tuple[str, Dict]:
+    """A name among ``classes`` and the options of a name, or a dict of such a
+    ``type`` and options; None is ``'none'``."""
+    options: Dict[str, Any] = dict(given) if isinstance(given, dict) else {
+        'type': 'none' if given is None else given
+    }
+    name = options.pop('type', None)
+    if name not in classes:
+        raise ValueError(f'unknown {what} {name!r}, expected one of '
+                         f'{", ".join(classes)}')
+    known = inspect.signature(classes[name]).parameters
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ValueError(f'{what} {name!r} has no option '
+                         f'{", ".join(unknown)}, expected some of '
+                         f'{", ".join(known) or "none"}')
+    return name, options

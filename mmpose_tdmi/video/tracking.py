@@ -2,22 +2,20 @@
 
 Boxes go in, boxes with identities come out; between the frames that a
 detector looks at, boxes are carried on. Trackers that compare poses and
-motion give the final identities once the poses are known: boxes get
-provisional identities at once, by their overlap, so that a person's crops can
-be kept from frame to frame.
+motion give the final identities once the poses are known: until then boxes
+get provisional ones, by their overlap, for their crops to be kept.
 
-Shape shorthand: A tracks, N persons of a frame, K keypoints, D numbers of a
-motion descriptor.
+Shapes: A tracks, N persons of a frame, K keypoints, D numbers of a motion
+descriptor.
 """
-import inspect
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import (Any, Callable, Dict, Iterable, List, Optional, Sequence,
-                    Tuple, Union)
+from typing import (Callable, Dict, Iterable, List, Optional, Sequence, Tuple,
+                    Union)
 
 import numpy as np
 
-from .structures import FramePoses, PersonPose, TrackedBox
+from .structures import FramePoses, PersonPose, TrackedBox, named_choice
 from .tracks import (BoxMotion, Track, TrackTable, box_iou, cosine,
                      motion_descriptor, pose_oks)
 
@@ -38,12 +36,9 @@ class PersonTracker(ABC):
     whom has to be known before poses are estimated along a person's crops.
     Trackers that associate poses do so afterwards, in :meth:`observe`, which
     may run in another thread and any number of frames behind.
-
-    Attributes:
-        needs_motion (bool): Whether :meth:`observe` looks at
-            :attr:`PersonPose.motion`.
     """
 
+    #: Whether :meth:`observe` looks at :attr:`PersonPose.motion`.
     needs_motion: bool = False
     min_inside: float = 0.
 
@@ -58,20 +53,14 @@ class PersonTracker(ABC):
         """Take in a frame whose persons have been detected.
 
         Args:
-            frame_index (int): The frame's index in its source, larger than
-                that of the frame before; what lies between counts as time.
-            boxes (np.ndarray): x1, y1, x2, y2 in pixels of the frame, (N, 4).
-            scores (np.ndarray): The boxes' scores, (N, ).
-            image (np.ndarray, optional): The frame, (H, W, 3), uint8, BGR.
+            frame_index: In the source, ascending; what is between is time.
+            boxes: x1, y1, x2, y2 in pixels of the frame, (N, 4).
+            scores: The boxes' scores, (N, ).
+            image: The frame, (H, W, 3), uint8, BGR.
 
         Returns:
-            list[TrackedBox]: The boxes with identities, ``source`` being
-            ``'detected'``, in the order given; trackers that leave boxes out
-            say so.
-
-        Raises:
-            ValueError: If the index does not ascend, or boxes and scores are
-                not of these shapes, not finite, or without area.
+            The boxes with identities, ``'detected'``, in the order given;
+            trackers that leave boxes out say so.
         """
         boxes, scores = _check_boxes(boxes, scores, frame_index)
         passed = _passed(frame_index, self._last_index)
@@ -81,12 +70,8 @@ class PersonTracker(ABC):
     def carry(self,
               frame_index: int,
               image: Optional[np.ndarray] = None) -> List[TrackedBox]:
-        """Take in a frame in which nobody was looked for; as :meth:`update`.
-
-        Returns:
-            list[TrackedBox]: Where the persons of the last frame with
-            detections are expected, ``source`` being ``'carried'``.
-        """
+        """Take in a frame in which nobody was looked for: where the persons of
+        the last frame with detections are expected, ``'carried'``."""
         passed = _passed(frame_index, self._last_index)
         self._last_index = frame_index
         return [
@@ -96,12 +81,8 @@ class PersonTracker(ABC):
         ]
 
     def observe(self, frame_poses: FramePoses) -> FramePoses:
-        """Take in the poses of the next frame, and give them their identities.
-
-        Returns:
-            FramePoses: The same persons in the same order with the final
-            track ids; the same object where poses play no part.
-        """
+        """Take in the poses of the next frame: the same persons in the same
+        order with the final ids; the same object where poses play no part."""
         return frame_poses
 
     def reset(self) -> None:
@@ -133,14 +114,12 @@ def _check_boxes(boxes: np.ndarray, scores: np.ndarray,
     scores = np.asarray(scores, dtype=np.float64)
     if not boxes.size:
         boxes = boxes.reshape(0, 4)
-    if boxes.ndim != 2 or boxes.shape[
-            1] != 4 or scores.shape != boxes.shape[:1]:
+    if boxes.shape[1:] != (4, ) or scores.shape != boxes.shape[:1]:
         raise ValueError(
             f'frame {frame_index}: expected boxes (N, 4) and scores (N, ), '
             f'got {boxes.shape} and {scores.shape}')
-    wrong = ~(
-        np.isfinite(boxes).all(axis=1) & np.isfinite(scores) &
-        (boxes[:, 2:] > boxes[:, :2]).all(axis=1))
+    has_area = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    wrong = ~(np.isfinite(boxes).all(axis=1) & np.isfinite(scores) & has_area)
     if wrong.any():
         row = int(np.argmax(wrong))
         raise ValueError(
@@ -173,17 +152,14 @@ def share_inside(bbox: np.ndarray, image: np.ndarray) -> float:
 
 
 class Untracked(PersonTracker):
-    """Gives every box an identity of its own.
-
-    Frames without detections get the last boxes, unmoved.
-    """
+    """Gives every box an identity of its own; frames without detections get
+    the last boxes, unmoved."""
 
     def __init__(self) -> None:
         super().__init__()
         self.reset()
 
     def reset(self) -> None:
-        """As :meth:`PersonTracker.reset`."""
         super().reset()
         self._next_id = 0
         self._boxes, self._scores = np.zeros((0, 4)), np.zeros(0)
@@ -206,26 +182,17 @@ class IoUTracker(PersonTracker):
 
     A track's box is predicted for every frame (:class:`BoxMotion`). Tracks
     that were seen in the last frame with detections choose first, then those
-    that were lost. A track that was not seen in the frame before is looked
-    for where it is predicted and where it was last seen: one who stops behind
-    something reappears there.
-    Boxes without a track start one at once, and a track ends when it has not
-    been seen for ``max_age`` frames. All boxes are given out.
+    that were lost, who are looked for where they are predicted and where they
+    were last seen: one who stops behind something reappears there. Boxes
+    without a track start one at once. All boxes are given out.
 
     Args:
-        iou_thr (float): The smallest overlap of a pair, in (0, 1]. Defaults
-            to 0.3.
-        max_age (int): Frames for which a person who is not seen is
-            remembered. Defaults to 30.
-        predict (bool): Whether boxes are predicted; otherwise they are
-            expected, and carried, where they were last seen. Defaults to
-            ``True``.
-        min_inside (float): Carried boxes of which a smaller share is inside
-            the image are left out, where the image is given: the person has
-            left. Defaults to 0.25.
-
-    Raises:
-        ValueError: If an argument is out of its range.
+        iou_thr: The smallest overlap of a pair, in (0, 1].
+        max_age: Frames for which a person who is not seen is remembered.
+        predict: Whether boxes are predicted; otherwise they are expected, and
+            carried, where they were last seen.
+        min_inside: Carried boxes of which a smaller share is inside the
+            image, if given, are left out: the person has left.
     """
 
     def __init__(self,
@@ -241,7 +208,6 @@ class IoUTracker(PersonTracker):
         self._table = TrackTable(max_age)
 
     def reset(self) -> None:
-        """As :meth:`PersonTracker.reset`."""
         super().reset()
         self._table.reset()
 
@@ -280,19 +246,14 @@ class ByteTracker(PersonTracker):
     (from 0.1) with what is left, so that a half-hidden person's weak box
     keeps the track going. Which boxes start a track is the library's rule:
     those whose score is 0.1 above ``high_score``, in the first frame at once
-    and later when they are seen a second time; other boxes that continue no
-    track are left out. It is shown the frames that have detections; in those
-    between, boxes are carried as :class:`IoUTracker` does it.
+    and later when they are seen a second time; others are left out. Between
+    detections boxes are carried as :class:`IoUTracker` does it.
 
     Args:
-        high_score (float): From here a box is strong. Defaults to 0.6.
-        max_age (int): Frames with detections for which a person who is not
-            seen is remembered. Defaults to 30.
-        min_inside (float): As :class:`IoUTracker`'s. Defaults to 0.25.
-
-    Raises:
-        ImportError: If ``supervision`` is not installed.
-        ValueError: If an argument is out of its range.
+        high_score: From here a box is strong.
+        max_age: Frames with detections for which a person who is not seen is
+            remembered.
+        min_inside: As :class:`IoUTracker`'s.
     """
 
     def __init__(self,
@@ -318,7 +279,6 @@ class ByteTracker(PersonTracker):
         self._seen: Dict[int, Tuple[BoxMotion, float]] = {}
 
     def reset(self) -> None:
-        """As :meth:`PersonTracker.reset`."""
         super().reset()
         self._tracker.reset()
         self._seen = {}
@@ -367,21 +327,13 @@ class PoseTracker(IoUTracker):
     is what all of them share.
 
     Args:
-        oks_weight (float): 0 to 1. Defaults to 0.5.
-        motion_weight (float): 0 or more; 0 leaves motion out. Defaults to 0.
-        similarity_thr (float): The smallest likeness of poses and boxes of a
-            pair, in (0, 1]. Defaults to 0.3.
-        score_thr (float): Keypoints are compared where both scores are above
-            it. Defaults to 0.2.
-        max_age (int): Frames for which a person who is not seen is
-            remembered. Defaults to 30.
-        sigmas (Sequence[float], optional): The keypoints' tolerances for OKS,
-            (K, ). Defaults to ``None``, COCO's, for K = 17.
-        boxes (dict, optional): Options of the :class:`IoUTracker` that boxes
-            get their provisional identities from. Defaults to ``None``.
-
-    Raises:
-        ValueError: If an argument is out of its range.
+        oks_weight: 0 to 1.
+        motion_weight: 0 or more; 0 leaves motion out.
+        similarity_thr: Smallest likeness of a pair's poses and boxes, (0, 1].
+        score_thr: Keypoints are compared where both scores are above it.
+        max_age: Frames for which a person who is not seen is remembered.
+        sigmas: The keypoints' tolerances for OKS, (K, ); None is COCO's.
+        boxes: Options of the :class:`IoUTracker` of the provisional ids.
     """
 
     def __init__(self,
@@ -407,12 +359,6 @@ class PoseTracker(IoUTracker):
         self._mean: Optional[np.ndarray] = None
 
     def observe(self, frame_poses: FramePoses) -> FramePoses:
-        """As :meth:`PersonTracker.observe`.
-
-        Raises:
-            ValueError: If frames do not ascend, or motion features are to be
-                compared and a person has none.
-        """
         index, persons = frame_poses.index, frame_poses.persons
         self._known.predict(_passed(index, self._known.last_index))
         boxes = np.array([p.box.bbox for p in persons]).reshape(-1, 4)
@@ -428,8 +374,9 @@ class PoseTracker(IoUTracker):
             near = self._near(tracks, np.array(poses), boxes)
             values = near
             if self.needs_motion:
+                known = np.array([t.descriptor for t in tracks])
                 values = near + self.motion_weight * cosine(
-                    np.array([t.descriptor for t in tracks]) - self._mean,
+                    known - self._mean,
                     np.array(descriptors) - self._mean)
             return values, near >= self.similarity_thr
 
@@ -445,7 +392,6 @@ class PoseTracker(IoUTracker):
         return frame_poses.with_persons(found)
 
     def reset(self) -> None:
-        """As :meth:`PersonTracker.reset`."""
         super().reset()
         self._known.reset()
         self._mean = None
@@ -490,47 +436,19 @@ _CLASSES: Dict[str, Callable[..., PersonTracker]] = {
     'bytetrack': ByteTracker,
     'none': Untracked
 }
-_DEFAULTS: Dict[str, Dict[str, Any]] = {
-    'motion': dict(motion_weight=0.3),
-}
 #: The names of all trackers.
 TRACKERS = tuple(_CLASSES)
 
 
 def build_tracker(tracker: Union[str, dict, None] = 'iou',
                   sigmas: Optional[Sequence[float]] = None) -> PersonTracker:
-    """A tracker from its name or its settings.
-
-    Args:
-        tracker (str | dict, optional): One of :data:`TRACKERS`, or a dict
-            with such a ``type`` and the tracker's options. None is
-            ``'none'``. Defaults to ``'iou'``.
-        sigmas (Sequence[float], optional): The tolerances of the model's
-            keypoints (``dataset_meta['sigmas']``), for those that compare
-            poses, (K, ). Defaults to ``None``, COCO's.
-
-    Returns:
-        PersonTracker: The tracker.
-
-    Raises:
-        ValueError: If there is no such tracker or option, or a value is out
-            of its range.
-        ImportError: If the tracker needs what is not installed.
-    """
-    options = dict(tracker) if isinstance(tracker, dict) else {
-        'type': 'none' if tracker is None else tracker
-    }
-    name = options.pop('type', None)
-    if name not in _CLASSES:
-        raise ValueError(f'unknown tracker {name!r}, expected one of '
-                         f'{", ".join(TRACKERS)}')
-    known = list(inspect.signature(_CLASSES[name]).parameters)
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise ValueError(f'tracker {name!r} has no option '
-                         f'{", ".join(unknown)}, expected some of '
-                         f'{", ".join(known) or "none"}')
-    options = {**_DEFAULTS.get(name, {}), **options}
-    if 'sigmas' in known:
+    """A tracker from its name, of :data:`TRACKERS`, or from a dict with such a
+    ``type`` and the tracker's options; None is ``'none'``. Those that compare
+    poses get the tolerances of the model's keypoints, by default COCO's:
+    ``dataset_meta['sigmas']``, (K, )."""
+    name, options = named_choice('tracker', tracker, _CLASSES)
+    if name == 'motion':
+        options.setdefault('motion_weight', 0.3)
+    if _CLASSES[name] is PoseTracker:
         options.setdefault('sigmas', sigmas)
     return _CLASSES[name](**options)

@@ -1,7 +1,7 @@
 """What trackers are made of: likeness, expected boxes, remembered persons.
 
-Shape shorthand: A persons known, B persons of the frame, K keypoints, C
-channels, h x w cells of a crop's maps, D numbers of a descriptor.
+Shapes: A persons known, B persons of the frame, K keypoints, C channels,
+h x w cells of a crop's maps, D numbers of a descriptor.
 """
 from dataclasses import dataclass
 from typing import Callable, List, Optional, Tuple
@@ -45,9 +45,8 @@ def pose_oks(first: np.ndarray,
     """Object keypoint similarity of predicted poses, (A, B), in [0, 1].
 
     Poses are x, y and score, (A, K, 3) and (B, K, 3), areas those of the
-    persons' boxes, (A, ) and (B, ), sigmas the keypoints' tolerances, (K, ),
-    by default COCO's. Keypoints count whose scores are above ``score_thr`` in
-    both; where none does, poses are not alike.
+    boxes, (A, ) and (B, ), sigmas, (K, ), by default COCO's. Keypoints count
+    whose scores are above ``score_thr`` in both; without one, it is 0.
     """
     flat = second.reshape(len(second), -1)
     rows = [
@@ -90,11 +89,7 @@ class BoxMotion:
     velocity, and of its width and height, which stay as they are: sizes that
     are extrapolated over several frames run away. Uncertainties are
     proportional to the box's height, with the factors of DeepSORT (Wojke et
-    al., ICIP 2017): a twentieth of it for positions, a 160th per frame for
-    velocities.
-
-    Boxes are x1, y1, x2, y2 in pixels, (4, ), the first one where the person
-    was first seen.
+    al., ICIP 2017). Boxes are x1, y1, x2, y2 in pixels, (4, ).
     """
 
     def __init__(self, bbox: np.ndarray) -> None:
@@ -146,24 +141,14 @@ def _to_state(bbox: np.ndarray) -> np.ndarray:
 
 @dataclass(eq=False)
 class Track:
-    """A person who is remembered.
-
-    Args:
-        track_id (int): Who it is.
-        last_index (int): The frame in which the person was last seen.
-        last_seen (np.ndarray): The box in it, (4, ).
-        motion (BoxMotion): Where the box is expected.
-        score (float): The box's.
-        pose (np.ndarray, optional): x, y and score, (K, 3).
-        descriptor (np.ndarray, optional): Of the motion, (D, ).
-    """
+    """A person who is remembered."""
     track_id: int
-    last_index: int
-    last_seen: np.ndarray
-    motion: BoxMotion
+    last_index: int  # the frame in which the person was last seen
+    last_seen: np.ndarray  # the box in it, (4, )
+    motion: BoxMotion  # where the box is expected
     score: float = 0.
-    pose: Optional[np.ndarray] = None
-    descriptor: Optional[np.ndarray] = None
+    pose: Optional[np.ndarray] = None  # x, y and score, (K, 3)
+    descriptor: Optional[np.ndarray] = None  # of the motion, (D, )
 
 
 #: ``similarity(tracks)`` -> how much alike these and the frame's persons are,
@@ -172,11 +157,8 @@ Similarity = Callable[[List[Track]], Tuple[np.ndarray, np.ndarray]]
 
 
 class TrackTable:
-    """Tracks in the order of their ids.
-
-    Who has not been seen for ``max_age`` frames is forgotten. ``last_index``
-    is the last frame that persons were looked for in.
-    """
+    """Tracks in the order of their ids, forgotten after ``max_age`` frames;
+    ``last_index`` is the last frame that persons were looked for in."""
 
     def __init__(self, max_age: int) -> None:
         if max_age < 1:
@@ -203,16 +185,11 @@ class TrackTable:
 
     def update(self, frame_index: int, boxes: np.ndarray,
                similarity: Similarity) -> List[Track]:
-        """The tracks of a frame's persons, (B, 4), old ones or new ones.
-
-        Those who were seen in the last frame choose first, then those who
-        were lost before.
-        """
+        """The tracks of a frame's persons, (B, 4), old ones or new ones; those
+        who were seen in the last frame choose first."""
         seen = self.seen
-        self.tracks = [
-            t for t in self.tracks
-            if frame_index - t.last_index <= self.max_age
-        ]
+        oldest = frame_index - self.max_age
+        self.tracks = [t for t in self.tracks if t.last_index >= oldest]
         self.last_index = frame_index
         owners: List[Optional[Track]] = [None] * len(boxes)
         for tracks in ([t for t in self.tracks if t in seen],

@@ -1,10 +1,8 @@
 """Pictures of clips: strips of frames, maps laid over a frame, poses.
 
-What the browsing tool and the hooks share. Everything is drawn after
-enlarging, so that small crops stay readable. Pictures are uint8, BGR.
-
-Shape shorthand: T frames of a clip, C channels, K keypoints, H x W pixels of
-a frame or crop, h x w cells of a feature or heatmap.
+Everything is drawn after enlarging, so that small crops stay readable.
+Pictures are uint8, BGR. Shapes: T frames of a clip, C channels, K keypoints,
+H x W pixels of a frame or crop, h x w cells of a feature or heatmap.
 """
 from typing import Dict, List, Mapping, Optional, Sequence
 
@@ -15,6 +13,8 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from .drawers import PoseDrawer
+
+Maps = Mapping[str, np.ndarray]
 
 #: Colours, BGR: the page between pictures, captions, the key frame's border.
 PAGE = (255, 255, 255)
@@ -44,11 +44,8 @@ def resized(image: np.ndarray, height: int) -> np.ndarray:
 def captioned(image: np.ndarray,
               caption: str,
               framed: bool = False) -> np.ndarray:
-    """A picture (H, W, 3) with a line of text above it, (H + 20, W, 3).
-
-    The text is cut where the picture ends; ``framed`` draws the key frame's
-    border.
-    """
+    """A picture (H, W, 3) with a line of text above it, (H + 20, W, 3), cut
+    where the picture ends; ``framed`` draws the key frame's border."""
     image = image.copy()
     if framed:
         cv2.rectangle(image, (0, 0), (image.shape[1] - 1, image.shape[0] - 1),
@@ -62,13 +59,12 @@ def captioned(image: np.ndarray,
 def in_a_row(pictures: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures side by side, aligned at the top."""
     height = max(picture.shape[0] for picture in pictures)
-    last = len(pictures) - 1
-    return np.concatenate([
+    row = np.concatenate([
         np.pad(
-            picture, ((0, height - picture.shape[0]),
-                      (0, _GAP if i < last else 0), (0, 0)),
-            constant_values=PAGE[0]) for i, picture in enumerate(pictures)
+            picture, ((0, height - picture.shape[0]), (0, _GAP), (0, 0)),
+            constant_values=PAGE[0]) for picture in pictures
     ], 1)
+    return np.ascontiguousarray(row[:, :-_GAP])
 
 
 def stacked(pictures: Sequence[np.ndarray]) -> np.ndarray:
@@ -85,11 +81,8 @@ def strip(frames: Sequence[np.ndarray],
           captions: Sequence[str],
           key: int,
           height: int = 192) -> np.ndarray:
-    """A clip as a row of its frames, time running to the right.
-
-    T frames (H, W, 3) and T texts; the key frame gets a border. ``height`` is
-    that of a frame in the picture.
-    """
+    """A clip's T frames (H, W, 3) and T texts in a row, time running to the
+    right, the key frame with a border; ``height`` is a drawn frame's."""
     return in_a_row([
         captioned(resized(frame, height), caption, framed=t == key)
         for t, (frame, caption) in enumerate(zip(frames, captions))
@@ -99,13 +92,8 @@ def strip(frames: Sequence[np.ndarray],
 def overlaid(frame: np.ndarray,
              heat: np.ndarray,
              height: int = 192) -> np.ndarray:
-    """A map (h, w) over a frame (H, W, 3), which it covers whole.
-
-    The brightest place is the map's maximum, the darkest its minimum.
-
-    Raises:
-        ValueError: If the map is not finite.
-    """
+    """A map (h, w) over a whole frame (H, W, 3); the brightest place is the
+    map's maximum, the darkest its minimum."""
     heat = np.asarray(heat, np.float32)
     if heat.ndim != 2 or not np.isfinite(heat).all():
         raise ValueError('expected a finite map (h, w), got shape '
@@ -125,11 +113,8 @@ def overlaid(frame: np.ndarray,
 
 
 class PosePainter:
-    """Draws poses and boxes on enlarged frames.
-
-    ``dataset_meta`` is the layout of the keypoints, as datasets and models of
-    MMPose have it; keypoints of a score below ``kpt_thr`` are not drawn.
-    """
+    """Draws poses and boxes on frames, enlarged to ``height`` pixels; other
+    arguments are :class:`PoseDrawer`'s."""
 
     def __init__(self,
                  dataset_meta: dict,
@@ -180,21 +165,13 @@ def frame_captions(sample: Mapping) -> List[str]:
 @torch.no_grad()
 def clip_maps(model: nn.Module, clip: Tensor, sample: PoseDataSample,
               names: Sequence[str]) -> Dict[str, np.ndarray]:
-    """Run one clip and keep maps of it.
+    """Run one packed clip (T, 3, H, W), uint8, and keep maps of it.
 
-    The model is run in eval mode, once more than for the training or test
-    itself, and is left in the mode it was in.
-
-    Args:
-        model (nn.Module): A top-down pose estimator, not wrapped.
-        clip (Tensor): The packed clip, (T, 3, H, W), uint8.
-        sample (PoseDataSample): Its data sample; it is not changed.
-        names (Sequence[str]): Some of :data:`MAPS`. Those that the model's
-            head does not make are left out.
-
-    Returns:
-        dict[str, np.ndarray]: Name -> (h, w): the largest of the K heatmaps
-        at each cell, and features' root mean square over the C channels.
+    The model, not wrapped, is run in eval mode, once more than for the
+    training or test itself, and is left in the mode it was in; the sample is
+    not changed. Gives name -> (h, w) for the ``names``, of :data:`MAPS`, that
+    the model's head makes: the largest of the K heatmaps at each cell, and
+    features' root mean square over the C channels.
     """
     training = model.training
     model.eval()
@@ -224,11 +201,7 @@ def clip_maps(model: nn.Module, clip: Tensor, sample: PoseDataSample,
 
 
 def clip_frames(clip: Tensor) -> List[np.ndarray]:
-    """The T crops (H, W, 3) of a packed clip, (T, 3, H, W).
-
-    Raises:
-        ValueError: If it is not a clip.
-    """
+    """The T crops (H, W, 3) of a packed clip, (T, 3, H, W)."""
     if clip.dim() != 4 or clip.shape[1] != 3:
         raise ValueError('expected a packed clip (T, 3, H, W), got shape '
                          f'{tuple(clip.shape)}; is it packed by '
@@ -242,36 +215,28 @@ def prediction_picture(image: np.ndarray,
                        clip: Tensor,
                        sample: PoseDataSample,
                        painter: PosePainter,
-                       maps: Mapping[str, np.ndarray],
+                       maps: Maps,
                        truth: Optional[np.ndarray] = None) -> np.ndarray:
-    """A predicted sample: its image, its clip, its maps.
+    """A sample with its ``pred_instances``, drawn in three rows: the key
+    frame's image with the predicted and the annotated pose; the clip; the
+    same poses on the crop, and the maps.
 
-    Args:
-        image (np.ndarray): The key frame's image.
-        clip (Tensor): The packed clip, (T, 3, H, W), uint8.
-        sample (PoseDataSample): It, with ``pred_instances``.
-        painter (PosePainter): What draws.
-        maps (Mapping[str, np.ndarray]): Of :func:`clip_maps`.
-        truth (np.ndarray, optional): Annotated x, y, visibility in the image,
-            (K, 3), to be drawn beside the prediction.
-
-    Returns:
-        np.ndarray: The picture. First row: the image with the predicted pose,
-        and with the annotated one; second: the clip; third: the prediction on
-        the crop, and the maps.
+    The clip is packed, (T, 3, H, W), uint8; ``maps`` are those of
+    :func:`clip_maps`; ``truth`` is the annotated x, y, visibility in the
+    image, (K, 3).
     """
     meta, predicted = sample.metainfo, sample.pred_instances
     frames = clip_frames(clip)
     key = frames[meta['key_frame']]
     center, scale, size = (
-        np.asarray(meta[name])
-        for name in ('input_center', 'input_scale', 'input_size'))
+        np.asarray(meta[f'input_{name}'])
+        for name in ('center', 'scale', 'size'))
+    boxes = [box_corners(box) for box in predicted.bboxes]
     poses = dict(
-        prediction=(predicted.keypoints, predicted.keypoint_scores,
-                    [box_corners(box) for box in predicted.bboxes]))
+        prediction=(predicted.keypoints, predicted.keypoint_scores, boxes))
     if truth is not None:
-        poses['annotation'] = (truth[None, :, :2],
-                               (truth[None, :, 2] > 0) * 1., [])
+        visible = (truth[None, :, 2] > 0) * 1.
+        poses['annotation'] = (truth[None, :, :2], visible, [])
     images, crops = [], []
     for name, (joints, scores, outlines) in poses.items():
         images.append(
@@ -286,9 +251,8 @@ def prediction_picture(image: np.ndarray,
     ])
 
 
-def training_picture(clip: Tensor, sample: PoseDataSample,
-                     maps: Mapping[str,
-                                   np.ndarray], height: int) -> np.ndarray:
+def training_picture(clip: Tensor, sample: PoseDataSample, maps: Maps,
+                     height: int) -> np.ndarray:
     """A training sample: its clip, its targets, its maps; arguments as
     :func:`prediction_picture`'s, targets in ``gt_fields`` where they are
     heatmaps."""
@@ -302,8 +266,7 @@ def training_picture(clip: Tensor, sample: PoseDataSample,
     return stacked(rows + [in_a_row(row)] if row else rows)
 
 
-def _overlays(key: np.ndarray, maps: Mapping[str, np.ndarray],
-              height: int) -> List[np.ndarray]:
+def _overlays(key: np.ndarray, maps: Maps, height: int) -> List[np.ndarray]:
     return [
         captioned(
             overlaid(key, heat, height),

@@ -1,10 +1,8 @@
 """Poses drawn along a video: skeletons, ids, trails and what the model saw.
 
-The drawing of skeletons is MMPose's; what is added are the persons' ids, in
-colours that stay with an id along the video, and maps of their crops.
-
-Shape shorthand: n persons, K keypoints, C channels, H x W pixels of a frame,
-h x w cells of a crop's maps.
+The drawing of skeletons is MMPose's; added are the persons' ids, in colours
+that stay with an id along the video, and maps of their crops. Shapes: n
+persons, K keypoints, C channels, H x W pixels, h x w cells of a crop's maps.
 """
 from collections import deque
 from typing import Deque, Dict, Optional, Sequence, Tuple
@@ -30,12 +28,12 @@ class PoseDrawer:
     """Draws poses on frames of a video.
 
     Args:
-        dataset_meta (dict): The layout of the keypoints with its skeleton and
+        dataset_meta: The layout of the keypoints with its skeleton and
             colours, as a model or dataset of MMPose has it.
-        kpt_thr (float): Keypoints with a lower score are not drawn, nor
-            limbs that end in one. Defaults to 0.3.
-        line_width (int, optional): Width of lines in pixels. Defaults to
-            what suits the height of the frame.
+        kpt_thr: Keypoints with a lower score are not drawn, nor limbs that
+            end in one.
+        line_width: Width of lines in pixels; by default what suits the height
+            of the frame.
     """
 
     def __init__(self,
@@ -56,26 +54,28 @@ class PoseDrawer:
         """Draw the persons of a frame.
 
         Args:
-            frame (np.ndarray): The frame, (H, W, 3), uint8, BGR. It is not
-                changed.
-            keypoints (np.ndarray): x, y in pixels of the frame, (n, K, 2).
-            scores (np.ndarray): Their scores, (n, K).
-            boxes (np.ndarray, optional): x1, y1, x2, y2, (n, 4).
-            ids (Sequence[int], optional): The persons' ids, n; drawn at
-                their boxes.
+            frame: (H, W, 3), uint8, BGR; it is not changed.
+            keypoints: x, y in pixels of the frame, (n, K, 2).
+            scores: Their scores, (n, K).
+            boxes: x1, y1, x2, y2, (n, 4).
+            ids: The persons' ids, n; drawn at their boxes.
 
         Returns:
             np.ndarray: The drawn frame, (H, W, 3), uint8, BGR.
-
-        Raises:
-            ValueError: If ids are given without boxes.
         """
         if ids is not None and boxes is None:
             raise ValueError('ids are drawn at the boxes, give boxes as well')
         # OpenCV swaps channels far faster than numpy's strides are copied
         image = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
         if len(keypoints):
-            image = self._draw_poses(image, keypoints, scores)
+            self._visualizer.line_width = self.width_on(image)
+            self._visualizer.radius = self.width_on(image) + 1
+            sample = PoseDataSample()
+            sample.pred_instances = InstanceData(
+                keypoints=np.asarray(keypoints), keypoints_visible=scores)
+            self._visualizer.add_datasample(
+                'frame', image, sample, draw_gt=False, kpt_thr=self.kpt_thr)
+            image = self._visualizer.get_image()
             if boxes is not None:
                 image = self._draw_boxes(image, np.asarray(boxes), ids)
         return cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
@@ -83,17 +83,6 @@ class PoseDrawer:
     def width_on(self, image: np.ndarray) -> int:
         """Width of lines on a frame, pixels."""
         return self.line_width or max(1, round(image.shape[0] / 360))
-
-    def _draw_poses(self, image: np.ndarray, keypoints: np.ndarray,
-                    scores: np.ndarray) -> np.ndarray:
-        self._visualizer.line_width = self.width_on(image)
-        self._visualizer.radius = self.width_on(image) + 1
-        sample = PoseDataSample()
-        sample.pred_instances = InstanceData(
-            keypoints=np.asarray(keypoints), keypoints_visible=scores)
-        self._visualizer.add_datasample(
-            'frame', image, sample, draw_gt=False, kpt_thr=self.kpt_thr)
-        return self._visualizer.get_image()
 
     def _draw_boxes(self, image: np.ndarray, boxes: np.ndarray,
                     ids: Optional[Sequence[int]]) -> np.ndarray:
@@ -104,25 +93,21 @@ class PoseDrawer:
             self._visualizer.draw_bboxes(
                 box[None], edge_colors=colour, line_widths=width)
             if ids is not None:
+                # what can be read on it
+                is_light = np.dot(colour, (.299, .587, .114)) > 150
                 self._visualizer.draw_texts(
                     str(ids[i]),
                     np.maximum(box[:2], 0),
                     font_sizes=8 * width + 4,
-                    colors=_text_colour(colour),
+                    colors=(0, 0, 0) if is_light else (255, 255, 255),
                     vertical_alignments='top',
                     bboxes=[dict(facecolor=colour)])
         return self._visualizer.get_image()
 
 
 def id_colour(person: int) -> Tuple[int, int, int]:
-    """tuple[int, int, int]: The colour of an id, RGB."""
+    """The colour of an id, RGB."""
     return ID_COLOURS[person % len(ID_COLOURS)]
-
-
-def _text_colour(background: Tuple[int, int, int]) -> Tuple[int, int, int]:
-    """What can be read on a colour, both RGB: white, or black on light."""
-    brightness = np.dot(background, (.299, .587, .114))
-    return (0, 0, 0) if brightness > 150 else (255, 255, 255)
 
 
 def heatmap_strength(heatmaps: np.ndarray) -> np.ndarray:
@@ -138,19 +123,13 @@ def heatmap_strength(heatmaps: np.ndarray) -> np.ndarray:
 
 
 def motion_strength(motion: np.ndarray) -> np.ndarray:
-    """Where a motion feature differs from that of what stands still.
+    """Where a motion feature differs from that of what stands still: (C, h, w)
+    to (h, w), 0 to 1.
 
-    Most of a crop has one feature, that of no motion, which is not zero; the
-    outermost cells see the padding of convolutions instead of the frame.
-
-    Args:
-        motion (np.ndarray): (C, h, w).
-
-    Returns:
-        np.ndarray: (h, w), float32, 0 to 1: the distance of each cell's
-        feature to the cells' median, from the crop's smallest to its largest;
-        0 in the outer two cells, which count for none of these, and
-        everywhere if no cell differs.
+    Most of a crop has one feature, that of no motion, which is not zero. Shown
+    is the distance of each cell's feature to the cells' median, from the
+    crop's smallest to its largest; 0 everywhere if no cell differs. The outer
+    two cells, which see the padding of convolutions, are 0 and left out.
     """
     strength = np.zeros(motion.shape[1:], np.float32)
     inner = (slice(None), *(slice(_BORDER, -_BORDER), ) * 2)
@@ -193,12 +172,10 @@ class VideoDrawer:
 
     Args:
         dataset_meta, kpt_thr, line_width: As :class:`PoseDrawer`'s.
-        trail (int): For how many frames the way of a person, the centre of
-            its box, stays visible; 0 for no trails. Defaults to 30.
-        heatmap (bool): Whether to lay the keypoints' heatmaps over the
-            persons. Defaults to ``False``.
-        motion (bool): Whether to lay the strength of the motion feature over
-            them. Defaults to ``False``.
+        trail: For how many frames the way of a person, the centre of its
+            box, stays visible; 0 for no trails.
+        heatmap: Whether to lay the keypoints' heatmaps over the persons.
+        motion: Whether to lay the motion feature's strength over them.
     """
 
     def __init__(self,
@@ -217,19 +194,8 @@ class VideoDrawer:
         self._trails: Dict[int, Deque[Tuple[int, float, float]]] = {}
 
     def draw(self, poses: FramePoses, image: np.ndarray) -> np.ndarray:
-        """Draw the poses of the next frame.
-
-        Args:
-            poses (FramePoses): The poses.
-            image (np.ndarray): The frame, (H, W, 3), uint8, BGR. It is not
-                changed.
-
-        Returns:
-            np.ndarray: The drawn frame, (H, W, 3), uint8, BGR.
-
-        Raises:
-            ValueError: If maps are to be drawn that a person does not have.
-        """
+        """Draw the poses of the next frame, (H, W, 3), uint8, BGR; the image
+        that is given is not changed."""
         persons = poses.persons
         boxes = [person.box.bbox for person in persons]
         ids = [person.box.track_id for person in persons]
@@ -245,12 +211,9 @@ class VideoDrawer:
                 blend_map(drawn, motion_strength(feature), person.crop,
                           cv2.COLORMAP_VIRIDIS)
         self._draw_trails(drawn, poses.index)
-        return self._poses.draw(
-            drawn,
-            keypoints=np.array([person.keypoints for person in persons]),
-            scores=np.array([person.scores for person in persons]),
-            boxes=np.array(boxes),
-            ids=ids)
+        keypoints = np.array([person.keypoints for person in persons])
+        scores = np.array([person.scores for person in persons])
+        return self._poses.draw(drawn, keypoints, scores, np.array(boxes), ids)
 
     def remember(self, index: int, ids: Sequence[int],
                  boxes: Sequence[Sequence[float]]) -> None:
@@ -272,13 +235,9 @@ class VideoDrawer:
             trail = list(points)
             for (_, *start), (frame, *end) in zip(trail, trail[1:]):
                 age = (index - frame) / max(1, self.trail)
-                cv2.line(
-                    image,
-                    _pixel(start),
-                    _pixel(end),
-                    colour,
-                    max(1, round(2 * width * (1 - age))),
-                    lineType=cv2.LINE_AA)
+                thickness = max(1, round(2 * width * (1 - age)))
+                cv2.line(image, _pixel(start), _pixel(end), colour, thickness,
+                         cv2.LINE_AA)
 
 
 def _required(maps: Optional[np.ndarray], name: str, index: int) -> np.ndarray:

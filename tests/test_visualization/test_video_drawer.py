@@ -150,7 +150,7 @@ def test_a_map_without_signal_is_not_seen(meta, image):
 def test_maps_must_be_there(meta, image, name):
     drawer = VideoDrawer(meta, **{name: True})
     with pytest.raises(ValueError, match=rf'frame 3: .*output_{name}'):
-        drawer.draw(FramePoses(3, [person(20.)]), image)
+        drawer.draw(FramePoses(3, persons=[person(20.)]), image)
 
 
 def test_trail_is_a_length(meta):

@@ -2,7 +2,7 @@
 
 It is to make the useful and the noisy motion feature, Mu and Mn, independent.
 Its own estimate cannot tell whether it does: the hook measures on held-out
-clips, by two estimates that no loss of this package uses.
+clips, by two estimates that no loss uses; the backends group its terms.
 
 - **HSIC** (Gretton et al., "Measuring Statistical Dependence with
   Hilbert-Schmidt Norms", ALT 2005), with Gaussian kernels whose width is the
@@ -13,10 +13,7 @@ clips, by two estimates that no loss of this package uses.
 - **Linear CKA**, the same with the inner product as the kernel: it sees
   linear dependence.
 
-The backends show the objective's terms in groups.
-
-Shape shorthand: n samples, p and q features, B clips, C channels, H x W
-feature cells.
+Shapes: n samples, p and q features, B clips, C channels, H x W cells.
 """
 import json
 from pathlib import Path
@@ -39,15 +36,10 @@ ROUNDING = 1e-24
 
 
 def normalised_hsic(x: Tensor, y: Tensor) -> float:
-    """Normalised HSIC with Gaussian kernels.
+    """Normalised HSIC with Gaussian kernels of x (n, p) and y (n, q), n >= 4.
 
-    Args:
-        x (Tensor): Samples, (n, p), n at least 4.
-        y (Tensor): The same samples' other vectors, (n, q).
-
-    Returns:
-        float: About 0 if independent (the unbiased estimate may be a little
-        below), 1 if equal up to scale; 0 if either is constant.
+    About 0 if independent (the unbiased estimate may be a little below), 1 if
+    equal up to scale; 0 if either is constant.
     """
     return _normalised(_gaussian_kernel(x), _gaussian_kernel(y))
 
@@ -59,11 +51,7 @@ def linear_cka(x: Tensor, y: Tensor) -> float:
 
 
 def unbiased_hsic(kernel_x: Tensor, kernel_y: Tensor) -> Tensor:
-    """Unbiased estimate of HSIC from two kernel matrices, (n, n).
-
-    Raises:
-        ValueError: With fewer than four samples.
-    """
+    """Unbiased estimate of HSIC from two kernel matrices, (n, n)."""
     n = len(kernel_x)
     if n < 4:
         raise ValueError(f'HSIC needs at least 4 samples, got {n}')
@@ -122,18 +110,12 @@ class DependenceHook(Hook):
     is which channels each of them shows.
 
     Args:
-        dataset (dict): Config of the held-out dataset.
-        interval (int): Iterations between two measurements.
-        num_clips (int): Clips, evenly taken from the dataset. Defaults to
-            128.
-        batch_size (int): Clips of a forward pass. Defaults to 16.
-        grid (tuple[int, int]): The grid of the cells, height and width.
-            Defaults to ``(4, 3)``.
-        max_cells (int): At most so many cells are used, evenly taken.
-            Defaults to 768.
-
-    Raises:
-        ValueError: If a number is not positive, or there are too few clips.
+        dataset: Config of the held-out dataset.
+        interval: Iterations between two measurements.
+        num_clips: Clips, evenly taken from the dataset; at least 4.
+        batch_size: Clips of a forward pass.
+        grid: The grid of the cells, height and width.
+        max_cells: At most so many cells are used, evenly taken.
     """
 
     priority = 'NORMAL'
@@ -171,18 +153,7 @@ class DependenceHook(Hook):
 
     @torch.no_grad()
     def measure(self, model: torch.nn.Module) -> Dict[str, float]:
-        """Measure a model.
-
-        Args:
-            model (nn.Module): A pose estimator whose head disentangles.
-
-        Returns:
-            dict[str, float]: ``hsic_clip``, ``hsic_cell``, ``cka_clip`` and
-            ``cka_cell``.
-
-        Raises:
-            ValueError: If the head gives no noisy feature.
-        """
+        """HSIC and CKA of a pose estimator whose head disentangles."""
         training = model.training
         model.eval()
         parts = []
@@ -200,12 +171,11 @@ class DependenceHook(Hook):
         samples = dict(
             clip=(useful.mean(dim=(2, 3)), noisy.mean(dim=(2, 3))),
             cell=(self._cells(useful), self._cells(noisy)))
-        return {
-            f'{name}_{kind}': estimate(*pair)
-            for kind, pair in samples.items()
-            for name, estimate in (('hsic', normalised_hsic), ('cka',
-                                                               linear_cka))
-        }
+        results = {}
+        for kind, pair in samples.items():
+            results[f'hsic_{kind}'] = normalised_hsic(*pair)
+            results[f'cka_{kind}'] = linear_cka(*pair)
+        return results
 
     def _measure(self, runner: Runner, iteration: int) -> None:
         results = self.measure(unwrapped(runner))
@@ -227,9 +197,8 @@ class DependenceHook(Hook):
             if count < 4:
                 raise ValueError('DependenceHook needs at least 4 clips, its '
                                  f'dataset has {len(dataset)}')
-            samples = [
-                dataset[i * len(dataset) // count] for i in range(count)
-            ]
+            places = (i * len(dataset) // count for i in range(count))
+            samples = [dataset[place] for place in places]
             self._batches = [
                 pseudo_collate(samples[i:i + self.batch_size])
                 for i in range(0, count, self.batch_size)
@@ -246,42 +215,31 @@ class DependenceHook(Hook):
 
 #: Beginning of a name in the log, its group, and whether the name goes on
 #: without that beginning; the first that fits counts.
-GROUPS = (('loss_mi_', 'mi_loss', True), ('loss_probe_', 'mi_probe_loss',
-                                          True), ('mi_', 'mi_estimate', True),
-          ('loss', 'loss', False), ('acc', 'accuracy', False))
-#: Whole names -> their group.
-SINGLE = dict(
-    epoch='progress',
-    iter='progress',
-    lr='optimisation',
-    base_lr='optimisation',
-    momentum='optimisation',
-    grad_norm='optimisation',
-    mi_alpha='optimisation',
-    memory='resources',
-    time='resources',
-    data_time='resources')
+PREFIXES = (('loss_mi_', 'mi_loss', True),
+            ('loss_probe_', 'mi_probe_loss', True),
+            ('mi_', 'mi_estimate', True), ('loss', 'loss', False),
+            ('acc', 'accuracy', False))  # yapf: disable
+#: Groups and the whole names in them.
+GROUPS = dict(
+    progress=('epoch', 'iter'),
+    optimisation=('lr', 'base_lr', 'momentum', 'grad_norm', 'mi_alpha'),
+    resources=('memory', 'time', 'data_time'))
 
 
 def grouped_name(name: str) -> str:
-    """A scalar's name with its group.
+    """A scalar's name with its group: ``'mi_loss/noise'`` of
+    ``'loss_mi_noise'``; one with a group, or of none, stays as it is.
 
     TensorBoard and WandB show curves by the part of their names before the
     first slash. The host's names have none, so that the terms of the mutual
     information objective would drown in one flat list.
-
-    Args:
-        name (str): Its name in the log, e.g. ``'loss_mi_noise'``.
-
-    Returns:
-        str: E.g. ``'mi_loss/noise'``; a name that has a group keeps it, and
-        one that belongs to none stays as it is.
     """
     if '/' in name:
         return name
-    if name in SINGLE:
-        return f'{SINGLE[name]}/{name}'
-    for prefix, group, is_cut in GROUPS:
+    for group, names in GROUPS.items():
+        if name in names:
+            return f'{group}/{name}'
+    for prefix, group, is_cut in PREFIXES:
         if name.startswith(prefix):
             return f'{group}/{name[len(prefix):] if is_cut else name}'
     return name
@@ -294,10 +252,7 @@ class GroupedTensorboardVisBackend(TensorboardVisBackend):
     ``vis_backends = [dict(type='LocalVisBackend'),
     dict(type='GroupedTensorboardVisBackend')]`` and the same list in
     ``visualizer``. Pictures of :class:`ClipVisualizationHook` go there, too;
-    ``scalars.json`` keeps the names of the log.
-
-    Args:
-        save_dir (str): As the host's; the Runner gives it.
+    ``scalars.json`` keeps the names of the log. Arguments are the host's.
     """
 
     def add_scalar(self, name: str, value, step: int = 0, **kwargs) -> None:
@@ -310,11 +265,7 @@ class GroupedWandbVisBackend(WandbVisBackend):
     """The host's WandB backend, scalars in groups.
 
     ``init_kwargs=dict(project=..., mode='offline')`` works without an
-    account; ``wandb sync`` uploads later.
-
-    Args:
-        save_dir (str): As the host's; the Runner gives it.
-        **kwargs: The host's: ``init_kwargs``, ``define_metric_cfg`` ...
+    account; ``wandb sync`` uploads later. Arguments are the host's.
     """
 
     def add_scalar(self, name: str, value, step: int = 0, **kwargs) -> None:

@@ -18,6 +18,7 @@ import mmengine.fileio as fileio
 import numpy as np
 import torch
 from mmengine.dist import all_gather_object, is_main_process
+from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
@@ -45,18 +46,18 @@ def _check_maps(maps: Sequence[str]) -> Tuple[str, ...]:
     return tuple(maps)
 
 
+def _folder(hook: Any, runner: Runner) -> Path:
+    return Path(runner.work_dir) / runner.timestamp / hook.out_dir
+
+
 def _sample_name(sample: PoseDataSample) -> str:
     """A sample's name for files: video, frame and the sample's own id."""
     path = Path(sample.metainfo['img_path'])
     return f'{path.parent.name}_{path.stem}_id{sample.metainfo["id"]}'
 
 
-def _picture(hook: Any,
-             runner: Runner,
-             dataset_meta: dict,
-             clip: Tensor,
-             sample: PoseDataSample,
-             truth: Optional[np.ndarray] = None) -> np.ndarray:
+def _picture(hook: Any, runner: Runner, evaluator: Evaluator, clip: Tensor,
+             sample: PoseDataSample, *truth: np.ndarray) -> np.ndarray:
     """What a hook of this module draws of a predicted sample."""
     path = sample.metainfo['img_path']
     image = mmcv.imfrombytes(fileio.get(path, backend_args=hook.backend_args))
@@ -64,8 +65,8 @@ def _picture(hook: Any,
         raise ValueError(f'{path} cannot be decoded as an image')
     return prediction_picture(
         image, clip, sample,
-        PosePainter(dataset_meta, hook.height, hook.kpt_thr),
-        clip_maps(unwrapped(runner), clip, sample, hook.maps), truth)
+        PosePainter(evaluator.dataset_meta, hook.height, hook.kpt_thr),
+        clip_maps(unwrapped(runner), clip, sample, hook.maps), *truth)
 
 
 def _write_picture(path: Path, picture: np.ndarray) -> None:
@@ -90,28 +91,19 @@ class ClipVisualizationHook(PoseVisualizationHook):
     they are those of the unflipped clip.
 
     Args:
-        enable (bool): Whether to draw; ``--show-dir`` sets it. Defaults to
-            ``False``.
-        interval (int): See above. Defaults to 50.
-        kpt_thr (float): Keypoints of a lower score are not drawn. Defaults
-            to 0.3.
-        show (bool): Show pictures in a window. Defaults to ``False``.
-        wait_time (float): For how many seconds. Defaults to 0, until a key.
-        out_dir (str, optional): Folder for a test's pictures, below the
-            run's own folder unless absolute. Their names are
-            ``<video>_<frame>_id<sample>.jpg``.
-        backend_args (dict, optional): File backend of the images.
-        train_interval (int): See above; 0 draws none. Defaults to 0.
-        maps (Sequence[str]): Which maps to draw: ``'heatmap'``, ``'motion'``
-            (M), ``'useful'`` (Mu), ``'noisy'`` (Mn), ``'visual'`` (V),
-            ``'fused'``; those that the model's head does not make are left
-            out. Defaults to ``('heatmap', 'useful', 'noisy')``.
-        height (int): Height of frames in the pictures, pixels. Defaults to
-            192.
-
-    Raises:
-        ValueError: If ``interval``, ``train_interval`` or ``height`` is out
-            of range or a map is unknown.
+        enable: Whether to draw; ``--show-dir`` sets it.
+        interval: See above.
+        kpt_thr: Keypoints of a lower score are not drawn.
+        show: Show pictures in a window.
+        wait_time: For how many seconds; 0 waits for a key.
+        out_dir: Folder for a test's pictures, below the run's own folder
+            unless absolute; ``<video>_<frame>_id<sample>.jpg`` in it.
+        backend_args: File backend of the images.
+        train_interval: See above; 0 draws none.
+        maps: Which to draw: ``'heatmap'``, ``'motion'`` (M), ``'useful'``
+            (Mu), ``'noisy'`` (Mn), ``'visual'`` (V), ``'fused'``; those that
+            the model's head does not make are left out.
+        height: Height of frames in the pictures, pixels.
     """
 
     def __init__(self,
@@ -143,8 +135,7 @@ class ClipVisualizationHook(PoseVisualizationHook):
         if (not self.enable or not self.train_interval
                 or not self.every_n_train_iters(runner, self.train_interval)):
             return
-        clip, sample = (
-            data_batch[key][0] for key in ('inputs', 'data_samples'))
+        clip, sample = data_batch['inputs'][0], data_batch['data_samples'][0]
         maps = clip_maps(unwrapped(runner), clip, sample, self.maps)
         self._give('train_img',
                    training_picture(clip, sample, maps, self.height),
@@ -154,7 +145,7 @@ class ClipVisualizationHook(PoseVisualizationHook):
                        outputs: Sequence[PoseDataSample]) -> None:
         """Draw the first sample of every so many batches."""
         if self.enable and batch_idx % self.interval == 0:
-            picture = _picture(self, runner, runner.val_evaluator.dataset_meta,
+            picture = _picture(self, runner, runner.val_evaluator,
                                data_batch['inputs'][0], outputs[0])
             self._give('val_img', picture, runner.iter + batch_idx)
 
@@ -167,15 +158,13 @@ class ClipVisualizationHook(PoseVisualizationHook):
             self._test_index += 1
             if (self._test_index - 1) % self.interval:
                 continue
-            picture = _picture(self, runner,
-                               runner.test_evaluator.dataset_meta, clip,
+            picture = _picture(self, runner, runner.test_evaluator, clip,
                                sample)
             if self.out_dir is None:
                 self._give('test_img', picture, self._test_index)
                 continue
             name = _sample_name(sample)
-            folder = Path(runner.work_dir) / runner.timestamp / self.out_dir
-            _write_picture(folder / f'{name}.jpg', picture)
+            _write_picture(_folder(self, runner) / f'{name}.jpg', picture)
             if self.show:
                 self._give(name, picture, self._test_index)
 
@@ -202,11 +191,6 @@ def _oks(pose: np.ndarray, joints: np.ndarray, person: dict,
     return float(similarity[0])
 
 
-def _box_size(person: dict) -> float:
-    """The longer side of the person's box."""
-    return max(person['bbox'][2:])
-
-
 def _head_size(person: dict) -> float:
     """PoseTrack's head size."""
     if 'bbox_head' not in person:
@@ -215,11 +199,6 @@ def _head_size(person: dict) -> float:
             "'posetrack' score measures by: use 'oks' or 'pck'")
     x, y, width, height = person['bbox_head']
     return head_sizes(np.array([[x, y, x + width, y + height]], float))[0]
-
-
-#: A joint is right if it is off by at most so much of this size: PCKh@0.5,
-#: and a tenth of the box.
-SHARES = dict(posetrack=(0.5, _head_size), pck=(0.1, _box_size))
 
 
 def score_of(metric: str, pose: np.ndarray, person: dict,
@@ -231,9 +210,10 @@ def score_of(metric: str, pose: np.ndarray, person: dict,
     pose, joints = pose[labelled], joints[labelled, :2]
     if metric == 'oks':
         return _oks(pose, joints, person, sigmas[labelled])
-    share, size_of = SHARES[metric]
-    distances = np.linalg.norm(pose - joints, axis=1)
-    return float((distances <= share * size_of(person)).mean())
+    # PCKh@0.5, or a tenth of the box's longer side
+    limit = 0.5 * _head_size(person) if metric == 'posetrack' else (
+        0.1 * max(person['bbox'][2:]))
+    return float((np.linalg.norm(pose - joints, axis=1) <= limit).mean())
 
 
 def _joints_of(person: dict) -> np.ndarray:
@@ -269,25 +249,17 @@ class ClipBadCaseHook(Hook):
     loss otherwise.
 
     Args:
-        enable (bool): Whether to look; ``--badcase`` sets it. Defaults to
-            ``False``.
+        enable: Whether to look; ``--badcase`` sets it.
         show, wait_time, kpt_thr, backend_args, maps, height: As of
-            :class:`ClipVisualizationHook`, with the same defaults.
-        interval (int): Look at every so many-th person. Defaults to 1.
-        out_dir (str): Folder, below the run's own unless absolute. Defaults
-            to ``'badcase'``.
-        metric (str): ``'posetrack'`` (share of joints within half a head
-            size), ``'oks'`` or ``'pck'`` (share of joints within 0.1 of the
-            box's longer side). Defaults to ``'posetrack'``.
-        badcase_thr (float): In [0, 1]. Defaults to 0.5.
-        max_cases (int): How many are drawn at most, by each process.
-            Defaults to 50.
-        ann_file (str, optional): Annotations for detected persons. Defaults
-            to None, those of the test's evaluator.
-
-    Raises:
-        ValueError: If an option is out of range or unknown; when testing, if
-            a person comes without annotation and no file is known.
+            :class:`ClipVisualizationHook`.
+        interval: Look at every so many-th person.
+        out_dir: Folder, below the run's own unless absolute.
+        metric: ``'posetrack'`` (share of joints within half a head size),
+            ``'oks'``, or ``'pck'`` (within 0.1 of the box's longer side).
+        badcase_thr: In [0, 1].
+        max_cases: How many are drawn at most, by each process.
+        ann_file: Annotations for detected persons; by default those of the
+            test's evaluator.
     """
 
     def __init__(self,
@@ -307,8 +279,7 @@ class ClipBadCaseHook(Hook):
         check_integers(1, interval=interval, max_cases=max_cases)
         if metric not in ('posetrack', 'oks', 'pck'):
             raise ValueError(
-                "metric must be 'posetrack', 'oks' or 'pck', got "
-                f'{metric!r} '
+                f"metric must be 'posetrack', 'oks' or 'pck', got {metric!r} "
                 "(MMPose's test tool fills in the head's loss where the "
                 'config sets none)')
         if not 0 <= badcase_thr <= 1:
@@ -362,10 +333,9 @@ class ClipBadCaseHook(Hook):
         """Draw the worst and write the table."""
         if not self.enable:
             return
-        folder = Path(runner.work_dir) / runner.timestamp / self.out_dir
+        folder = _folder(self, runner)
         for _, _, clip, sample, record, joints in self._worst:
-            picture = _picture(self, runner,
-                               runner.test_evaluator.dataset_meta, clip,
+            picture = _picture(self, runner, runner.test_evaluator, clip,
                                sample, joints)
             path = folder / record['picture']
             _write_picture(path, picture)

@@ -2,12 +2,10 @@
 
 The host restores weights, optimiser, schedules and counters, and seeds each
 worker process once, so that a sample's augmentation depends on what its
-worker drew before. Here the rest is added: the order of the samples, the
-place within an epoch, every random number, gradients that were not yet
-applied, and an evaluation that was cut off. A sample's random numbers are a
-function of the training's seed, the epoch and the sample's place in the epoch
-alone: nothing has to be stored for that, batches can be skipped without being
-loaded, and several processes draw what one would for the same global batch.
+worker drew before. :class:`ExactResumeHook` adds the rest. A sample's random
+numbers are a function of seed, epoch and the sample's place in it alone:
+nothing has to be stored, batches can be skipped without being loaded, and
+several processes draw what one would for the same global batch.
 """
 import json
 import random
@@ -63,11 +61,9 @@ class SeededIndex(int):
 class SeededDataset(Dataset):
     """A dataset that seeds the generators for each sample that it loads.
 
-    A sample is loaded by itself, whether it is asked for alone or, as data
-    loaders do with a dataset that has ``__getitems__``, with its batch. In
-    everything else it is the dataset: attributes are read from and written to
-    the one within, and an index that is no :class:`SeededIndex` gives what it
-    gives there.
+    A sample is loaded by itself, even if asked for with its batch
+    (``__getitems__``). In everything else it is the dataset within: its
+    attributes, and what an index that is no :class:`SeededIndex` gives.
     """
 
     def __init__(self, dataset: Dataset) -> None:
@@ -98,28 +94,21 @@ class SeededDataset(Dataset):
 
 
 class SeededBatches(Sampler):
-    """The batches of a batch sampler, of :class:`SeededIndex`.
-
-    Attributes:
-        epoch (int): The epoch that the next pass is.
-        start (int): How many batches the next pass leaves out at its begin;
-            0 again after that.
-    """
+    """The batches of a batch sampler, of :class:`SeededIndex`."""
 
     def __init__(self, batches: Sampler, seed: int) -> None:
         self.batches = batches
         self.seed = seed
-        self.epoch = 0
-        self.start = 0
+        self.epoch = 0  # that the next pass is
+        self.start = 0  # batches that the next pass alone leaves out
 
     @property
     def sampler(self) -> Sampler:
-        """Sampler: What the batches are made of, where hooks look for it."""
+        """What the batches are made of, where hooks look for it."""
         return getattr(self.batches, 'sampler', self.batches)
 
     @property
     def batch_size(self) -> int:
-        """int: The size of a batch."""
         return self.batches.batch_size
 
     def __len__(self) -> int:
@@ -161,8 +150,7 @@ class ExactResumeHook(Hook):
 
     - The generators of Python, numpy and torch are seeded before each
       iteration from seed, process and iteration, and for each sample from
-      seed, epoch and place in the epoch, however the data loader asks for
-      it: no state has to be stored, whatever the number of workers.
+      seed, epoch and place in the epoch, whatever the number of workers.
     - The sampler's seed is stored, so the order stays even if the config
       fixes no seed.
     - A checkpoint from within an epoch (``by_epoch=False`` of the checkpoint
@@ -175,10 +163,6 @@ class ExactResumeHook(Hook):
     Trainings by iteration (``IterBasedTrainLoop``) keep the host's way: the
     batches before are loaded once more and thrown away. With workers that
     gives the same batches; the model's random numbers are this hook's.
-
-    Raises:
-        ValueError: When resumed within an epoch that now has another number
-            of batches.
     """
 
     priority = 'VERY_HIGH'

@@ -1,9 +1,8 @@
 """What keeps a training from being lost or spoilt.
 
-The host writes checkpoints and ``last_checkpoint`` in place, and removes an
-old checkpoint before the new one is written: a process that is killed in
-between can leave nothing to resume from. And a loss that is not finite goes
-into the weights, and with them into the next checkpoint.
+The host writes checkpoints in place, and removes an old one before the new
+one is written: a process killed in between can leave nothing to resume from.
+And a loss that is not finite goes into the weights and the next checkpoint.
 """
 import math
 import os
@@ -107,13 +106,11 @@ class AtomicCheckpointHook(CheckpointHook):
 
     On local disks a checkpoint is written beside its place, forced to the
     disk and moved there; then ``last_checkpoint`` is replaced, the same way;
-    then old checkpoints are removed. So there may be one checkpoint more than
-    ``max_keep_ckpts`` for a moment. The best checkpoint is likewise removed
-    after its successor is there. Other storage (``out_dir`` with a prefix,
-    ``backend_args``) is written as the host does it, in the same order.
+    then old checkpoints, and the old best one, are removed: there may be one
+    more than ``max_keep_ckpts`` for a moment. Other storage (``out_dir`` with
+    a prefix, ``backend_args``) is written as the host does it, in that order.
 
-    Args:
-        **kwargs: Those of MMEngine's ``CheckpointHook``.
+    Arguments are those of MMEngine's ``CheckpointHook``.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -215,19 +212,16 @@ class NonFiniteGuardHook(Hook):
 
     Losses are looked at between forward and backward pass, gradients between
     backward pass and step: weights, optimiser and the last checkpoint stay
-    as they were. The message names the loss terms, the iteration, the
-    samples of the batch, and which of them came with values that are not
-    finite. The cost is one number more read from the device an iteration,
-    two with ``gradients``.
+    as they were. The :class:`NonFiniteError` names the loss terms, the
+    iteration, and the batch's samples with those that are not finite. The
+    cost is one number read from the device an iteration, two with
+    ``gradients``.
 
     With fp16 and a dynamic loss scale, gradients overflow now and then; the
     scaler leaves such a step out, and this hook does not see it.
 
     Args:
-        gradients (bool): Look at gradients, too. Defaults to True.
-
-    Raises:
-        NonFiniteError: While training, see above.
+        gradients: Look at gradients, too.
     """
 
     priority = 'VERY_LOW'
@@ -245,13 +239,13 @@ class NonFiniteGuardHook(Hook):
         self._handles.append(
             unwrapped(runner).register_forward_hook(self._check_losses))
         if self.gradients:
-            wrappers = [runner.optim_wrapper]
-            if isinstance(runner.optim_wrapper, OptimWrapperDict):
-                wrappers = list(runner.optim_wrapper.values())
-            self._handles += [
-                wrapper.optimizer.register_step_pre_hook(self._check_gradients)
-                for wrapper in wrappers
-            ]
+            wrapper = runner.optim_wrapper
+            wrappers = wrapper.values() if isinstance(
+                wrapper, OptimWrapperDict) else [wrapper]
+            for wrapper in wrappers:
+                self._handles.append(
+                    wrapper.optimizer.register_step_pre_hook(
+                        self._check_gradients))
 
     def before_train_iter(self,
                           runner: Runner,
@@ -281,10 +275,8 @@ class NonFiniteGuardHook(Hook):
             return
         values = {k: float(v) for k, v in terms.items()}
         # where only their sum overflows, all are bad
-        bad = {
-            k: v
-            for k, v in values.items() if not math.isfinite(v)
-        } or values
+        bad = {k: v for k, v in values.items()
+               if not math.isfinite(v)} or values  # yapf: disable
         good = {k: v for k, v in values.items() if k not in bad}
         lines = [f'the loss is not finite: {_shown(bad)}']
         if good:
@@ -318,9 +310,8 @@ class NonFiniteGuardHook(Hook):
         last = runner.message_hub.runtime_info.get('last_ckpt')
         samples = _samples(self._batch)
         if len(samples) > MAX_SAMPLES:
-            samples[MAX_SAMPLES:] = [
-                f'  and {len(samples) - MAX_SAMPLES} more'
-            ]
+            more = len(samples) - MAX_SAMPLES
+            samples[MAX_SAMPLES:] = [f'  and {more} more']
         raise NonFiniteError('\n'.join([
             f'epoch {runner.epoch + 1}, iteration {runner.iter + 1} of '
             f'{runner.max_iters}: {lines[0]}', *lines[1:],

@@ -22,17 +22,9 @@ COORDINATE_DECIMALS, TIME_DECIMALS, SCORE_DECIMALS = 3, 6, 5
 def frame_record(poses: FramePoses,
                  image_id: Optional[int] = None,
                  size: Optional[Tuple[int, int]] = None) -> Dict[str, Any]:
-    """A frame's poses as plain values, as docs/video_results.md has them.
-
-    Args:
-        poses (FramePoses): The poses.
-        image_id (int, optional): What an annotation file calls the frame.
-        size (tuple[int, int], optional): Width and height in pixels, of a
-            frame that differs in size from the first.
-
-    Raises:
-        ValueError: If a number is not finite; it names the frame and person.
-    """
+    """A frame's poses as plain values, as docs/video_results.md has them;
+    ``image_id`` is an annotation file's, ``size`` width and height of a frame
+    that differs in size from the first. Numbers must be finite."""
     record: Dict[str, Any] = dict(frame=int(poses.index), timestamp=None)
     if poses.timestamp is not None:
         record['timestamp'] = round(float(poses.timestamp), TIME_DECIMALS)
@@ -50,12 +42,9 @@ def frame_record(poses: FramePoses,
 
 def _person_record(pose: PersonPose, index: int) -> Dict[str, Any]:
     box = pose.box
-    numbers: Dict[str, Any] = dict(
-        bbox=box.bbox,
-        bbox_score=box.score,
-        keypoints=pose.keypoints,
-        keypoint_scores=pose.scores)
-    for name, values in numbers.items():
+    for name, values in (('bbox', box.bbox), ('bbox_score', box.score),
+                         ('keypoints', pose.keypoints), ('keypoint_scores',
+                                                         pose.scores)):
         if not np.isfinite(values).all():
             raise ValueError(
                 f'frame {index}, person {box.track_id}: "{name}" is '
@@ -103,38 +92,26 @@ def summarize(records: Iterable[Dict[str, Any]]) -> Dict[str, int]:
 def export_json(path: Path, journal: Journal, meta: Dict[str, Any]) -> None:
     """Write the package's own format, docs/video_results.md; ``meta`` is
     ``VideoMeta.as_json()``, here as below."""
-    head = json.dumps(
-        dict(format=FORMAT, format_version=FORMAT_VERSION, meta=meta),
-        ensure_ascii=False,
-        allow_nan=False)
+    head = _compact(
+        dict(format=FORMAT, format_version=FORMAT_VERSION, meta=meta))
     summary = summarize(journal.records())
     with atomic_path(path) as temporary, temporary.open('wb') as file:
-        file.write(head[:-1].encode() + b',\n"frames": [')
+        file.write(head[:-1] + b',\n"frames": [')
         _write_joined(file, journal.lines())
         file.write(b'],\n"summary": ' + json.dumps(summary).encode() + b'}\n')
 
 
 def load_results(path: Path) -> Dict[str, Any]:
-    """Read a file of :func:`export_json` in whole.
-
-    Args:
-        path (Path): The file.
-
-    Returns:
-        dict: ``meta``, ``frames`` and ``summary``.
-
-    Raises:
-        ValueError: If it is no such file, or one of another version.
-    """
+    """``meta``, ``frames`` and ``summary`` of a file of :func:`export_json`,
+    of this version."""
     content = json.loads(Path(path).read_text(encoding='utf-8'))
     found = content.get('format') if isinstance(content, dict) else None
     if found != FORMAT:
-        raise ValueError(f'{path}: "format" is {found!r}, expected '
-                         f'{FORMAT!r}')
-    if content.get('format_version') != FORMAT_VERSION:
-        raise ValueError(
-            f'{path}: "format_version" is {content.get("format_version")!r}, '
-            f'this version of the package reads {FORMAT_VERSION}')
+        raise ValueError(f'{path}: "format" is {found!r}, expected {FORMAT!r}')
+    found = content.get('format_version')
+    if found != FORMAT_VERSION:
+        raise ValueError(f'{path}: "format_version" is {found!r}, this '
+                         f'version of the package reads {FORMAT_VERSION}')
     return content
 
 
@@ -152,13 +129,11 @@ def export_csv(path: Path, journal: Journal, meta: Dict[str, Any]) -> None:
         writer.writerow(header)
         for record in journal.records():
             for person in record['persons']:
-                points = zip(person['keypoints'], person['keypoint_scores'])
                 writer.writerow([
                     record['frame'], record['timestamp'],
                     record.get('file_name'), person['track_id'],
                     person['source'], *person['bbox'], person['bbox_score'],
-                    *(value for (x, y), score in points
-                      for value in (x, y, score))
+                    *_triples(person['keypoints'], person['keypoint_scores'])
                 ])
 
 
@@ -186,8 +161,7 @@ def _coco_entry(image_id: int, person: Dict[str, Any]) -> Dict[str, Any]:
         track_id=person['track_id'])
 
 
-def export_posetrack(path: Path, journal: Journal, meta: Dict[str,
-                                                              Any]) -> None:
+def export_posetrack(path: Path, journal: Journal, meta: dict) -> None:
     """Write predictions in PoseTrack18's format, which evaluators read.
 
     What is written equals ``evaluation.prediction_files`` for the same poses,
@@ -195,17 +169,16 @@ def export_posetrack(path: Path, journal: Journal, meta: Dict[str,
     The file's stem is the video's name to evaluators.
     """
     names = [
-        'head_bottom' if name == 'neck' else name
-        for name in meta['keypoint_names']
+        'head_bottom' if n == 'neck' else n for n in meta['keypoint_names']
     ]
     category = dict(
         id=1, name='person', supercategory='person', keypoints=names)
     info = dict(box_source=_compact(meta['boxes']).decode())
     images = (
         dict(
-            id=_image_id(record),
-            file_name=record.get('file_name', f'{record["frame"]:06d}.jpg'))
-        for record in journal.records())
+            id=_image_id(r),
+            file_name=r.get('file_name', f'{r["frame"]:06d}.jpg'))
+        for r in journal.records())
     persons = (_posetrack_entry(_image_id(record), number, person)
                for record in journal.records()
                for number, person in enumerate(record['persons']))

@@ -1,9 +1,8 @@
 """One self-contained html page to look at a video's poses with.
 
 ``page/`` holds the page's parts; nothing is loaded from a network. The page
-has a copy of the video, which plays in browsers whatever the source is: a
-folder of images, another codec, a rotated or damaged file; and it has exactly
-the frames that have poses.
+has a copy of the video, which plays in browsers whatever the source is, with
+exactly the frames that have poses.
 """
 import base64
 import hashlib
@@ -12,7 +11,7 @@ import os
 import shutil
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional
 from urllib.parse import quote
 
 import cv2
@@ -22,7 +21,7 @@ from jinja2 import Environment
 from mmpose_tdmi.utils.files import atomic_path
 from mmpose_tdmi.visualization.drawers import ID_COLOURS
 from .exports import load_results
-from .resume import Journal, VideoPieces, fit_frame, frame_time
+from .resume import Journal, Seconds, VideoPieces, fit_frame, frame_time
 
 #: Gives the records of the frames, anew at each call.
 Records = Callable[[], Iterator[Dict[str, Any]]]
@@ -82,9 +81,9 @@ def page_data(meta: Dict[str, Any],
         meta=meta, **seen, id_colours=ID_COLOURS, kpt_thr=kpt_thr, step=step)
     yield f'{_safe(head)[:-1]},"frames":['
     for position, record in enumerate(records()):
-        persons = None if position % step else [
-            _person(person) for person in record['persons']
-        ]
+        persons = None
+        if position % step == 0:
+            persons = [_person(person) for person in record['persons']]
         yield f'{"," if position else ""}{_safe(persons)}'
     yield ']}'
 
@@ -108,11 +107,10 @@ def _safe(content: Any) -> str:
 
 def write_page(path: Path, meta: Dict[str, Any], records: Records,
                fps: Fraction, video: Optional[str], kpt_thr: float) -> None:
-    """Write the page, whole or not at all.
+    """Write the page, whole or not at all; ``video`` is the video's URL.
 
-    All text is escaped, and the page forbids the browser by a content
-    security policy to run any other script or to load anything but the video,
-    whose URL ``video`` is.
+    All text is escaped, and by a content security policy the browser runs no
+    other script and loads nothing but the video.
     """
     seen = look_over(records, fps)
     style = _part('page.css')
@@ -176,8 +174,7 @@ class ReportWriter:
         self.pieces = VideoPieces(
             folder, fps, crf=24, options=dict(preset='veryfast', g='24'))
 
-    def write(self, index: int, image: np.ndarray, time: Union[Fraction,
-                                                               float]) -> None:
+    def write(self, index: int, image: np.ndarray, time: Seconds) -> None:
         """Append a frame, shown at a time in seconds."""
         fitted = fit_frame(image, *self._size)
         if self._shown != self._size:
@@ -208,30 +205,21 @@ def write_report(results: Path,
                  path: Path,
                  kpt_thr: float = .3,
                  embed_limit: int = EMBED_LIMIT) -> None:
-    """Write a page from finished results.
+    """Write a page, html, from finished results.
 
     Args:
-        results (Path): Their json.
-        video (Path, optional): The video that they are of, one that browsers
-            can play. None for a page without.
-        path (Path): The html file. A video of more than ``embed_limit`` bytes
-            is linked from it where it is.
-        kpt_thr (float): From which score keypoints are shown at first.
-            Defaults to 0.3.
-        embed_limit (int): Bytes up to which the video is put into the page.
-            Defaults to 24 MiB.
-
-    Raises:
-        FileNotFoundError: If results or video do not exist.
-        ValueError: If the results are none.
+        results: Their json.
+        video: One that browsers can play, or None; if of more than
+            ``embed_limit`` bytes, it is linked, else put into the page.
+        path: The html file.
+        kpt_thr: From which score keypoints are shown at first.
     """
     content = load_results(results)
     url = None
     if video is not None:
-        is_small = Path(video).stat().st_size <= embed_limit
-        url = _data_uri(Path(video)) if is_small else quote(
-            os.path.relpath(video,
-                            Path(path).parent))
+        url = quote(os.path.relpath(video, Path(path).parent))
+        if Path(video).stat().st_size <= embed_limit:
+            url = _data_uri(Path(video))
     meta = content['meta']
     write_page(
         Path(path), meta, lambda: iter(content['frames']),

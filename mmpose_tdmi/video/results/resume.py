@@ -28,15 +28,15 @@ from mmpose_tdmi.utils.files import write_json
 from mmpose_tdmi.utils.video import VideoWriter, join_videos
 from mmpose_tdmi.version import __version__
 
+Seconds = Union[Fraction, float]
 _END = 1 << 20  # bytes looked at at both ends of a file
 
 
 def versions() -> Dict[str, str]:
     """The versions of the packages that poses depend on."""
     packages = ('mmpose', 'mmengine', 'mmcv', 'torch')
-    return dict({name: version(name)
-                 for name in packages},
-                mmpose_tdmi=__version__)
+    found = {name: version(name) for name in packages}
+    return dict(found, mmpose_tdmi=__version__)
 
 
 def digest_of(content: Any) -> str:
@@ -46,13 +46,10 @@ def digest_of(content: Any) -> str:
 
 
 def identify_input(source: str) -> Any:
-    """What tells an input from a changed one of the same name.
-
-    Of a file its size, time of change and the SHA-256 of its first and last
-    megabyte, so that looking at a thousand long videos takes no longer than
-    opening them; of a folder or glob the names, sizes and times of the files;
-    None for anything else.
-    """
+    """What tells an input from a changed one of the same name: of a file its
+    size, time of change and the SHA-256 of its first and last megabyte, which
+    are quickly read; of a folder or glob the names, sizes and times of the
+    files; None for anything else."""
     if os.path.isfile(source):
         state = os.stat(source)
         digest = hashlib.sha256()
@@ -61,10 +58,8 @@ def identify_input(source: str) -> Any:
             if state.st_size > 2 * _END:
                 file.seek(-_END, os.SEEK_END)
             digest.update(file.read())
-        return dict(
-            size=state.st_size,
-            time=state.st_mtime_ns,
-            ends=digest.hexdigest())
+        ends = digest.hexdigest()
+        return dict(size=state.st_size, time=state.st_mtime_ns, ends=ends)
     if os.path.isdir(source):
         paths = [entry.path for entry in os.scandir(source)]
     else:
@@ -74,14 +69,10 @@ def identify_input(source: str) -> Any:
 
 
 def fingerprint(source: str, name: str, run: Dict[str, Any]) -> Optional[str]:
-    """What tells runs apart whose poses differ: the one description of "the
-    same run".
-
-    It is of the video, of what its results are called, of the packages'
-    versions, and of ``run``, all else that poses depend on: SHA-256 of models
-    and boxes, settings. None if the video is nothing that can be looked at
-    again, such as a webcam or frames in memory.
-    """
+    """What tells runs apart whose poses differ: of the video, of what its
+    results are called, of the packages' versions, and of ``run``, all else
+    that poses depend on. None if the video cannot be looked at again, such as
+    a webcam's or frames in memory."""
     content = identify_input(source)
     if content is None:
         return None
@@ -90,11 +81,8 @@ def fingerprint(source: str, name: str, run: Dict[str, Any]) -> Optional[str]:
 
 
 class RunFolder:
-    """A folder that one process at a time works in.
-
-    The operating system gives the lock up when the process ends, however it
-    ends.
-    """
+    """A folder that one process at a time works in; its lock ends with the
+    process, however that ends."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -235,9 +223,9 @@ class _Piece(NamedTuple):
 class VideoPieces:
     """Writes frames to a folder of pieces, then to one file.
 
-    A piece is a video file of its own of ``length`` frames, named by them;
-    what was in a piece that was not finished is lost. In the end they are
-    joined without encoding them anew. ``crf`` and ``options`` are x264's.
+    A piece is a video file of ``length`` frames, named by them; one that was
+    not finished is lost. In the end they are joined without encoding them
+    anew. ``crf`` and ``options`` are x264's.
     """
 
     def __init__(self,
@@ -267,8 +255,7 @@ class VideoPieces:
         while self._pieces and self._pieces[-1].last >= index:
             self._pieces.pop().path.unlink()
 
-    def write(self, index: int, image: np.ndarray, time: Union[Fraction,
-                                                               float]) -> None:
+    def write(self, index: int, image: np.ndarray, time: Seconds) -> None:
         """Append a frame, (H, W, 3), that is shown at a time in seconds; one
         that is not after the last frame's is put right after it."""
         tick = round(time / self._time_base)
@@ -328,13 +315,10 @@ class VideoPieces:
 
 
 def frame_time(index: int, timestamp: Optional[float],
-               fps: Fraction) -> Union[Fraction, float]:
-    """When a frame is shown, in seconds.
-
-    The timestamp, moved to a multiple of the frames' distance if it is as
-    near to one as containers that round to milliseconds bring it; without
-    timestamp what the rate gives.
-    """
+               fps: Fraction) -> Seconds:
+    """When a frame is shown: the timestamp, moved to a multiple of the frames'
+    distance if it is as near to one as containers that round to milliseconds
+    bring it; without timestamp what the rate gives."""
     if timestamp is None:
         return Fraction(index) / fps
     place = round(timestamp * fps)

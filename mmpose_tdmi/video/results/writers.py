@@ -1,11 +1,10 @@
 """Results of a video, written while its frames come in.
 
-Every frame's record goes to a journal at once; the result files are made from
-it when the video is complete. Videos are written in pieces. Both are in a
-hidden folder beside the results, ``.<name>.partial``, that goes when all files
-are in place. Hence the rule for a run that ends early, by whatever means:
-result files are whole or absent, and the next run with ``resume`` goes on
-where journal and pieces end, if it is the same run.
+Every frame's record goes to a journal, of which the result files are made when
+the video is complete; videos are written in pieces. Both are in a hidden
+folder beside the results, ``.<name>.partial``, that goes when all files are in
+place. When a run ends early, by whatever means, result files are whole or
+absent, and the same run with ``resume`` goes on where journal and pieces end.
 
 Shapes: K keypoints, H x W pixels of a frame.
 """
@@ -13,6 +12,7 @@ import logging
 import re
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Union
 
@@ -29,49 +29,26 @@ from .resume import (Journal, RunFolder, VideoPieces, fingerprint, fit_frame,
 
 @dataclass(frozen=True)
 class VideoMeta:
-    """A video and how its poses came about.
-
-    Args:
-        input (str): What was opened: a path, a glob, ``'webcam:0'``.
-        name (str): What the results are called; a file name.
-        width (int): Of the first frame, upright, in pixels.
-        height (int): Likewise.
-        fps (Fraction): Frames per second, the average.
-        num_frames (int, optional): As the header or folder tells.
-        dataset_meta (dict): The layout of the keypoints with its skeleton and
-            colours, as a model of MMPose has it.
-        config (str): The model's config.
-        checkpoint (str): The model's weights.
-        frame_offsets (Sequence[int]): The model's window of frames.
-        padding (str): What the window shows beyond the video's ends.
-        mode (str): How the poses were computed: ``'offline'``, ``'online'``
-            or ``'naive'``.
-        boxes (dict): Where the persons' boxes come from; plain values.
-        settings (dict): All else that the results depend on, such as tracker,
-            smoothing and thresholds; plain values. Defaults to none.
-        run (dict, optional): All that poses depend on beside the video, by
-            its content: see :func:`~mmpose_tdmi.video.results.resume.
-            fingerprint`. Defaults to ``None``: that is not known, and the run
-            is none that can be gone on with.
-
-    Raises:
-        ValueError: If the name is none for a file, or the layout has no
-            keypoints.
-    """
-    input: str
-    name: str
-    width: int
-    height: int
-    fps: Fraction
-    num_frames: Optional[int]
+    """A video and how its poses came about."""
+    input: str  #: What was opened: a path, a glob, ``'webcam:0'``.
+    name: str  #: What the results are called; a file name.
+    width: int  #: Of the first frame, upright, in pixels.
+    height: int  #: Likewise.
+    fps: Fraction  #: Frames per second, the average.
+    num_frames: Optional[int]  #: As the header or folder tells.
+    #: The keypoints with skeleton and colours, as a model of MMPose has them.
     dataset_meta: Dict[str, Any]
-    config: str
-    checkpoint: str
-    frame_offsets: Sequence[int]
-    padding: str
-    mode: str
-    boxes: Dict[str, Any]
+    config: str  #: The model's config.
+    checkpoint: str  #: The model's weights.
+    frame_offsets: Sequence[int]  #: The model's window of frames.
+    padding: str  #: What the window shows beyond the video's ends.
+    mode: str  #: ``'offline'``, ``'online'`` or ``'naive'``.
+    boxes: Dict[str, Any]  #: Where the persons' boxes come from.
+    #: All else that the results depend on, such as tracker and smoothing.
     settings: Dict[str, Any] = field(default_factory=dict)
+    #: All that poses depend on beside the video, by its content, see
+    #: :func:`~mmpose_tdmi.video.results.resume.fingerprint`. None: it is not
+    #: known, and the run cannot be gone on with.
     run: Optional[Dict[str, Any]] = None
 
     def __post_init__(self) -> None:
@@ -128,56 +105,38 @@ def option(default: Any,
            *flag: str,
            group: str = '',
            **kwargs: Any) -> Any:
-    """A field of settings. With a flag it is an option of command lines, too,
-    in a group of them; ``kwargs`` are argparse's where its type and default
-    do not tell."""
+    """A field of settings. With a flag, or in a group, where the flag is its
+    name by default, it is an option of command lines, too; ``kwargs`` are
+    argparse's where its type and default do not tell."""
     return field(
         default=default,
         metadata=dict(flag=flag, help=help, group=group, kwargs=kwargs))
 
 
+output = partial(option, group='output')
+
+
 @dataclass(frozen=True)
 class OutputSettings:
-    """What is written of a video.
-
-    Args:
-        pred_out_dir (Path, optional): Folder of the files in ``formats``.
-            Defaults to None, none is written.
-        vis_out_dir (Path, optional): Folder of the overlay video, and of the
-            page, which without it goes to ``pred_out_dir``. Defaults to None,
-            none is written.
-        formats, overlay, report, kpt_thr, trail, draw_heatmap, draw_motion,
-            resume: As of :class:`mmpose_tdmi.apis.InferenceSettings`.
-
-    Raises:
-        ValueError: If a format is unknown, or nothing would be written.
-    """
+    """What is written of a video, as in
+    :class:`mmpose_tdmi.apis.InferenceSettings`; the page goes to
+    ``pred_out_dir`` where there is no ``vis_out_dir``."""
     pred_out_dir: Union[str, Path, None] = option(
         None, "where poses go; by default <out_dir>/predictions")
     vis_out_dir: Union[str, Path, None] = option(
         None, "where drawn videos go; by default <out_dir>/visualizations")
-    formats: Sequence[str] = option(
+    formats: Sequence[str] = output(
         ('json', ),
         'in which poses are written (default json)',
-        '--formats',
-        group='output',
         nargs='+',
         choices=list(EXPORTS))
-    overlay: bool = option(True, 'draw no video', '--no-video', group='output')
-    report: bool = option(
-        False, 'also write a page to look at', '--report', group='output')
-    kpt_thr: float = option(
+    overlay: bool = output(True, 'draw no video', '--no-video')
+    report: bool = output(False, 'also write a page to look at')
+    kpt_thr: float = output(
         .3,
-        'lowest score of keypoints drawn (default 0.3); all are in the json',
-        '--kpt-thr',
-        group='output')
-    draw_heatmap: bool = option(
-        False, 'draw the heatmaps', '--draw-heatmap', group='output')
-    draw_motion: bool = option(
-        False,
-        "draw the model's motion feature",
-        '--draw-motion',
-        group='output')
+        'lowest score of keypoints drawn (default 0.3); all are in the json')
+    draw_heatmap: bool = output(False, 'draw the heatmaps')
+    draw_motion: bool = output(False, "draw the model's motion feature")
     trail: int = option(30,
                         'how many frames the trails of persons last; 0: none')
     resume: bool = option(
@@ -227,10 +186,6 @@ class VideoResultWriter:
     As a context manager it calls :meth:`close` at the block's end, or
     :meth:`abort` if that is an error.
 
-    Args:
-        meta (VideoMeta): The video and how its poses come about.
-        settings (OutputSettings): What to write.
-
     Raises:
         ValueError: If there is nothing to write, or another process writes
             the results of this video at this moment.
@@ -247,28 +202,30 @@ class VideoResultWriter:
         folder = Path(settings.pred_out_dir or settings.vis_out_dir)
         self._folder = RunFolder(folder / f'.{meta.name}.partial')
         run = meta.fingerprint()
-        has_overlay, has_report = ('overlay' in self._files, 'report'
-                                   in self._files)
-        kept = self._folder.enter(
-            dict(
-                fingerprint=run,
-                overlay=settings.drawing() if has_overlay else None,
-                report=has_report),
-            resume=settings.resume and run is not None)
-        if kept:
+        has_overlay = 'overlay' in self._files
+        has_report = 'report' in self._files
+        drawing = settings.drawing()
+        header = dict(
+            fingerprint=run,
+            overlay=drawing if has_overlay else None,
+            report=has_report)
+        if self._folder.enter(header, settings.resume and run is not None):
             print_log(f'{meta.name}: going on with an interrupted run',
                       'current', logging.INFO)
         for path in self._files.values():
             _remove_leftovers(path)
         folder = self._folder.path
         self._journal = Journal(folder / 'records.jsonl')
-        self._drawer = VideoDrawer(meta.dataset_meta, **settings.drawing())
-        self._overlay = VideoPieces(folder / 'overlay',
-                                    meta.fps) if has_overlay else None
-        self._report = ReportWriter(folder / 'report', meta.fps, meta.width,
-                                    meta.height) if has_report else None
-        self._pieces = [] if self._overlay is None else [self._overlay]
-        if self._report is not None:
+        self._drawer = VideoDrawer(meta.dataset_meta, **drawing)
+        self._overlay: Optional[VideoPieces] = None
+        self._report: Optional[ReportWriter] = None
+        self._pieces: List[VideoPieces] = []
+        if has_overlay:
+            self._overlay = VideoPieces(folder / 'overlay', meta.fps)
+            self._pieces.append(self._overlay)
+        if has_report:
+            self._report = ReportWriter(folder / 'report', meta.fps,
+                                        meta.width, meta.height)
             self._pieces.append(self._report.pieces)
         self._begin = self._cut_to_common_end()
         if has_overlay:
@@ -287,11 +244,10 @@ class VideoResultWriter:
     def _draw_trails_again(self) -> None:
         for record in self.stored_frames():
             persons = record['persons']
-            boxes = [person['bbox'] for person in persons]
-            self._drawer.remember(record['frame'],
-                                  [person['track_id'] for person in persons],
-                                  [(x, y, x + w, y + h)
-                                   for x, y, w, h in boxes])
+            tracks = [person['track_id'] for person in persons]
+            boxes = [(x, y, x + w, y + h)
+                     for x, y, w, h in (p['bbox'] for p in persons)]
+            self._drawer.remember(record['frame'], tracks, boxes)
 
     @property
     def next_index(self) -> int:
@@ -311,11 +267,10 @@ class VideoResultWriter:
         """Store a frame. Frames before :attr:`next_index` are passed over.
 
         Args:
-            frame (FramePoses): Its poses and its image; indices ascend. One
-                of another size than the video's is fitted into it with black
-                bars in the videos; its poses stay in its own pixels.
-            image_id (int, optional): What an annotation file calls it; by
-                default its index stands for it in files that need one.
+            frame: Its poses and its image; indices ascend. One of another size
+                than the video's gets black bars in the videos; its poses stay
+                in its own pixels.
+            image_id: What an annotation file calls it, by default its index.
 
         Raises:
             ValueError: If indices do not ascend, or a number is not finite.
@@ -326,15 +281,13 @@ class VideoResultWriter:
         meta = self.meta
         height, width = frame.image.shape[:2]
         is_same = (width, height) == (meta.width, meta.height)
-        self._journal.append(
-            frame_record(frame, image_id, None if is_same else
-                         (width, height)))
+        size = None if is_same else (width, height)
+        self._journal.append(frame_record(frame, image_id, size))
         time = frame_time(frame.index, frame.timestamp, meta.fps)
         if self._overlay is not None:
             self.last_drawn = self._drawer.draw(frame, frame.image)
-            self._overlay.write(
-                frame.index, fit_frame(self.last_drawn, meta.width,
-                                       meta.height), time)
+            fitted = fit_frame(self.last_drawn, meta.width, meta.height)
+            self._overlay.write(frame.index, fitted, time)
         if self._report is not None:
             self._report.write(frame.index, frame.image, time)
 
