@@ -503,7 +503,8 @@ class PersonFinder:
                 in_a_row: int) -> Any:
         """A frame's boxes; None if memory was not enough."""
         if not self._is_detector:
-            return self._boxes(frame.index, frame.image)
+            with stage('detect'):
+                return self._boxes(frame.index, frame.image)
         try:
             if self._ahead is not None and frame.index >= self._ahead.first:
                 return self._ahead(frame, following, self._interval)

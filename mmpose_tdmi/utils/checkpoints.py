@@ -31,14 +31,16 @@ _DTYPES = ('?', 'b', 'h', 'i', 'l', 'q', 'B', 'H', 'I', 'L', 'Q', 'e', 'f',
            'd', 'U', 'S')
 # The statistics with which every HistoryBuffer is pickled.
 _STATISTICS = ('min', 'max', 'current', 'mean')
+#: Older ones load everything, and of a Runner's checkpoint nothing plain.
+HAS_ALLOW_LIST = tuple(int(n)
+                       for n in torch.__version__.split('.')[:2]) >= (2, 6)
 #: What of ``meta`` is published: no host names, no seeds, no paths.
 META_KEYS = ('dataset_meta', 'mmengine_version', 'epoch', 'iter')
 
 
 def allow_runner_checkpoints() -> None:
     """Extend torch's allow-list; harmless to call twice."""
-    version = tuple(int(n) for n in torch.__version__.split('.')[:2])
-    if version < (2, 6):  # loads everything by default
+    if not HAS_ALLOW_LIST:
         return
     # numpy < 1.25 has no public np.dtypes, so the classes are taken from
     # dtypes themselves; likewise the functions that rebuild an array and a

@@ -14,6 +14,10 @@ from typing import (Any, Callable, Dict, Generic, List, Mapping, NamedTuple,
 
 import numpy as np
 
+__all__ = [
+    'Crop', 'Frame', 'FramePoses', 'PersonPose', 'TrackedBox', 'TrackedFrame'
+]
+
 
 @dataclass(frozen=True)
 class TrackedBox:
@@ -32,7 +36,7 @@ class TrackedBox:
 
     @property
     def id(self) -> int:
-        """int: The track id, by the name that :class:`PersonBox` has."""
+        """int: The track id, under the name that other boxes have it."""
         return self.track_id
 
 

@@ -251,7 +251,7 @@ def test_bad_files(clip, tmp_path):
     with pytest.raises(ValueError, match='list of detections.*got a dict'):
         FileBoxes(write(tmp_path / 'b.json', dict(images=[])), frames)
     (tmp_path / 'b.json').write_text('[{')
-    with pytest.raises(ValueError, match='no json'):
+    with pytest.raises(ValueError, match='not valid json'):
         FileBoxes(tmp_path / 'b.json', frames)
     (tmp_path / 'b.json').write_text(
         json.dumps([dict(box(0), bbox=[0, 0, float('nan'), 1])]))

@@ -9,15 +9,10 @@ from mmengine.model import BaseModel
 from mmpose.registry import MODELS
 
 from mmpose_tdmi.models import DisentangledFeatures, FAMIFeatures
-from mmpose_tdmi.models.mutual_information import (ESTIMATORS, LOG_2,
-                                                   AlphaSchedule, Estimator,
-                                                   FrozenHeatmapLayer,
-                                                   ReleasedEstimator,
-                                                   VSDEstimator, info_nce,
-                                                   js_divergence,
-                                                   kl_divergence,
-                                                   released_term,
-                                                   spatial_log_softmax)
+from mmpose_tdmi.models.mutual_information import (
+    ESTIMATORS, LOG_2, AlphaSchedule, Estimator, FrozenHeatmapLayer,
+    ReleasedEstimator, VSDEstimator, info_nce, js_divergence, kl_divergence,
+    released_term, spatial_log_softmax)
 from mmpose_tdmi.models.rivals.fami_pose import FAMI_ESTIMATORS
 
 NAMES = ('motion', 'useful', 'noisy', 'visual', 'fused')

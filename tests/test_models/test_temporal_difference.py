@@ -5,12 +5,9 @@ import torch.nn.functional as F
 from mmpose.registry import MODELS
 
 from mmpose_tdmi.models import TemporalFeatures
-from mmpose_tdmi.models.temporal_difference import (ConcatFusion,
-                                                    IntraStageFusion,
-                                                    ProgressiveAccumulation,
-                                                    SpatialModulation,
-                                                    StageAlignment,
-                                                    feature_differences)
+from mmpose_tdmi.models.temporal_difference import (
+    ConcatFusion, IntraStageFusion, ProgressiveAccumulation, SpatialModulation,
+    StageAlignment, feature_differences)
 from mmpose_tdmi.structures import fold_time
 
 

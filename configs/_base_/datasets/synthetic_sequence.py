@@ -1,4 +1,4 @@
-# Generated clips (projects/synthetic/generate_clips.py), small enough for two CPU cores.
+# Generated clips (projects/synthetic), small enough for two CPU cores.
 # Augmentation is mild: these trainings end long before they overfit.
 # Ground-truth boxes; `bbox_file` and `bbox_score_thr` of a detector's boxes
 # can be set on the command line.

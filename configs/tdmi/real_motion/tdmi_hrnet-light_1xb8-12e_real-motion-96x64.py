@@ -1,5 +1,5 @@
 # Fine-tuning of the small TDMI on a few seconds of labelled real video
-# (projects/demo/finetune_real_motion.py sets the annotation files and the weights).
+# (projects/demo/finetune_real_motion.py sets annotation files and weights).
 _base_ = ['../synthetic/tdmi_hrnet-light_1xb16-1e_synthetic-96x64.py']
 
 data_root = 'work_dirs/real_motion/data/'

@@ -274,7 +274,12 @@ def _polygons(regions: Sequence[Sequence[Tuple[Any, Any]]],
                 raise ValueError(
                     f'{place(i)}: an ignore region has x = {shown(x)} but '
                     f'y = {shown(y)}; expected two lists of equal length')
-            region = np.array([x, y], dtype=float).T
+            try:
+                region = np.array([x, y], dtype=float).T
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f'{place(i)}: an ignore region has x = {shown(x)} and '
+                    f'y = {shown(y)}; expected numbers') from None
             if len(x) > 3 or (len(x) == 3 and (region[0] != region[2]).any()):
                 kept.append(region)
             else:

@@ -7,21 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmpose_tdmi.datasets.converters import (HIEVE_KEYPOINT_NAMES,
-                                             KEYPOINT_NAMES,
-                                             box_from_keypoints, convert_hieve,
-                                             convert_posetrack17,
-                                             convert_posetrack18,
-                                             convert_posetrack21,
-                                             person_category)
-from mmpose_tdmi.datasets.converters.common import (COUNTS, HIEVE_SKELETON,
-                                                    PAPER_FIGURES,
-                                                    POSETRACK17_POINTS,
-                                                    compare_with_paper,
-                                                    count_joints, describe,
-                                                    frame_number, image_size,
-                                                    list_frames,
-                                                    make_annotation_ids_unique)
+from mmpose_tdmi.datasets.converters import (
+    HIEVE_KEYPOINT_NAMES, KEYPOINT_NAMES, box_from_keypoints, convert_hieve,
+    convert_posetrack17, convert_posetrack18, convert_posetrack21,
+    person_category)
+from mmpose_tdmi.datasets.converters.common import (
+    COUNTS, HIEVE_SKELETON, PAPER_FIGURES, POSETRACK17_POINTS,
+    compare_with_paper, count_joints, describe, frame_number, image_size,
+    list_frames, make_annotation_ids_unique)
 from projects.synthetic.official.writing import write_official_set
 from projects.synthetic.settings import ClipSettings
 

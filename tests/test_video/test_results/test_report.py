@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from mmpose_tdmi.video import FramePoses
-from mmpose_tdmi.video.results import OutputSettings, open_writers
-from mmpose_tdmi.video.results import report, write_report
+from mmpose_tdmi.video.results import (OutputSettings, open_writers, report,
+                                       write_report)
 from mmpose_tdmi.video.results.exports import frame_record
 from mmpose_tdmi.visualization.drawers import ID_COLOURS
 

@@ -5,12 +5,9 @@ import numpy as np
 import pytest
 
 from mmpose_tdmi.video.structures import Crop
-from projects.known_truth.gallery.pictures import (CropView,
-                                                   difference_picture,
-                                                   draw_pose, motion_picture,
-                                                   offset_picture,
-                                                   prediction_picture,
-                                                   strength)
+from projects.known_truth.gallery.pictures import (
+    CropView, difference_picture, draw_pose, motion_picture, offset_picture,
+    prediction_picture, strength)
 from projects.known_truth.gallery.traces import Trace, trace
 
 LINKS = [(0, 1), (1, 2)]
