@@ -67,6 +67,17 @@ def test_wheel_holds_tools_configs_and_index(wheel, source):
             assert f'mmpose_tdmi/.mim/{relative}' in names
 
 
+def test_wheel_holds_the_data_of_the_package(wheel, source):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    data = {
+        p.relative_to(source).as_posix()
+        for p in (source / 'mmpose_tdmi').rglob('*')
+        if p.suffix in ('.json', '.yaml', '.html', '.css', '.js')
+        and '.mim' not in p.parts
+    }
+    assert len(data) > 5 and data <= names
+
+
 def test_wheel_holds_every_module_and_nothing_else(wheel, source):
     names = zipfile.ZipFile(wheel).namelist()
     modules = {
