@@ -72,8 +72,8 @@ def test_wheel_holds_the_data_of_the_package(wheel, source):
     data = {
         p.relative_to(source).as_posix()
         for p in (source / 'mmpose_tdmi').rglob('*')
-        if p.suffix in ('.json', '.yaml', '.html', '.css', '.js')
-        and '.mim' not in p.parts
+        if p.suffix in ('.json', '.yaml', '.html', '.css',
+                        '.js') and '.mim' not in p.parts
     }
     assert len(data) > 5 and data <= names
 
