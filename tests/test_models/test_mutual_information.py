@@ -9,11 +9,12 @@ from mmengine.model import BaseModel
 from mmpose.registry import MODELS
 
 from mmpose_tdmi.models import DisentangledFeatures, FAMIFeatures
-from mmpose_tdmi.models.mutual_information import (
+from mmpose_tdmi.models.rivals.fami_pose import FAMI_ESTIMATORS
+
+from mmpose_tdmi.models.mutual_information import (  # isort: skip
     ESTIMATORS, LOG_2, AlphaSchedule, Estimator, FrozenHeatmapLayer,
     ReleasedEstimator, VSDEstimator, info_nce, js_divergence, kl_divergence,
     released_term, spatial_log_softmax)
-from mmpose_tdmi.models.rivals.fami_pose import FAMI_ESTIMATORS
 
 NAMES = ('motion', 'useful', 'noisy', 'visual', 'fused')
 

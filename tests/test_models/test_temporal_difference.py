@@ -5,10 +5,11 @@ import torch.nn.functional as F
 from mmpose.registry import MODELS
 
 from mmpose_tdmi.models import TemporalFeatures
-from mmpose_tdmi.models.temporal_difference import (
+from mmpose_tdmi.structures import fold_time
+
+from mmpose_tdmi.models.temporal_difference import (  # isort: skip
     ConcatFusion, IntraStageFusion, ProgressiveAccumulation, SpatialModulation,
     StageAlignment, feature_differences)
-from mmpose_tdmi.structures import fold_time
 
 
 def test_later_minus_earlier_in_time_order():

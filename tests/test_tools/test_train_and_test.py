@@ -5,6 +5,7 @@ import os
 import runpy
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -34,6 +35,8 @@ def _options(clips, phases=('train', ), **more):
         'train_dataloader.dataset.indices': 8,
         'default_hooks.logger.interval': 1,
         'model.init_cfg': 'None',
+        # a copy of this process has its visualizers, by name
+        'visualizer.name': f'visualizer_{uuid4().hex}',
     }
     for phase in phases:
         options.update({

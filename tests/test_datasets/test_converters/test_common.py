@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmpose_tdmi.datasets.converters import (
+from projects.synthetic.official.writing import write_official_set
+from projects.synthetic.settings import ClipSettings
+
+from mmpose_tdmi.datasets.converters import (  # isort: skip
     HIEVE_KEYPOINT_NAMES, KEYPOINT_NAMES, box_from_keypoints, convert_hieve,
     convert_posetrack17, convert_posetrack18, convert_posetrack21,
     person_category)
-from mmpose_tdmi.datasets.converters.common import (
+from mmpose_tdmi.datasets.converters.common import (  # isort: skip
     COUNTS, HIEVE_SKELETON, PAPER_FIGURES, POSETRACK17_POINTS,
     compare_with_paper, count_joints, describe, frame_number, image_size,
     list_frames, make_annotation_ids_unique)
-from projects.synthetic.official.writing import write_official_set
-from projects.synthetic.settings import ClipSettings
 
 SMALL = ClipSettings(width=64, height=64, frames=3, label_margin=0, crowd=0.2)
 CONVERTERS = dict(

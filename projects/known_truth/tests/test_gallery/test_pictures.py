@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from mmpose_tdmi.video.structures import Crop
-from projects.known_truth.gallery.pictures import (
+from projects.known_truth.gallery.traces import Trace, trace
+
+from projects.known_truth.gallery.pictures import (  # isort: skip
     CropView, difference_picture, draw_pose, motion_picture, offset_picture,
     prediction_picture, strength)
-from projects.known_truth.gallery.traces import Trace, trace
 
 LINKS = [(0, 1), (1, 2)]
 OFFSETS = (-2, -1, 0, 1, 2)
