@@ -1,9 +1,4 @@
-"""Official PoseTrack numbers of predictions, video after video.
-
-:class:`PoseTrackEvaluator` is what the Runner's metric and
-:func:`evaluate_folders` are made of; the latter takes folders of official
-json files, as ``poseval.evaluate`` does.
-"""
+"""Official PoseTrack numbers of predictions, video after video."""
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
@@ -33,8 +28,7 @@ class PoseTrackScores:
     presence: str  #: The presence rule
     unlabelled: str  #: What became of unlabelled frames
     box_source: str  #: Where the predictions' person boxes come from
-    #: What a reader of the numbers has to know besides.
-    notes: List[str] = field(default_factory=list)
+    notes: List[str] = field(default_factory=list)  #: What else to know
     ap: Optional[PosevalResult] = None  #: Average precision
     mot: Optional[MotResult] = None  #: MOTA and MOTP
     hota: Optional[HotaResult] = None  #: HOTA and its parts
@@ -51,12 +45,11 @@ class PoseTrackScores:
         return found
 
     def as_dict(self) -> Dict[str, Any]:
-        """The numbers for json, NaN as None: AP under the joints' names and
-        ``total``; under ``mota`` and ``hota`` their figures by joint; under
-        ``evaluated`` what was evaluated."""
+        """The numbers for json, NaN as None: AP by joint and ``total``; under
+        ``mota`` and ``hota`` theirs; under ``evaluated`` what was scored."""
         content: Dict[str, Any] = {}
         if self.ap is not None:
-            content.update(_without_nan(self.ap.by_joint()))
+            content = _without_nan(self.ap.by_joint())
         for name, result in (('mota', self.mot), ('hota', self.hota)):
             if result is not None:
                 content[name] = _without_nan(result.by_joint())
@@ -81,15 +74,11 @@ class PoseTrackEvaluator:
     """Scores videos one after the other.
 
     Args:
-        metrics (Sequence[str]): Which of :data:`METRIC_NAMES` to compute.
-        presence (str): Which frames and joints count, ``'poseval'`` or
-            ``'posetrack21'``; see :func:`scored_frames`.
-        unlabelled (str): ``'skip'`` or ``'score'`` unlabelled frames that
-            have persons.
-        hota_as_released (bool): See ``functional/tracking``.
-
-    Raises:
-        ValueError: If an argument is not one of those described.
+        metrics: Which of :data:`METRIC_NAMES` to compute.
+        presence: ``'poseval'`` or ``'posetrack21'``, see
+            :func:`scored_frames`.
+        unlabelled: ``'skip'`` or ``'score'`` unlabelled frames with persons.
+        hota_as_released: See ``functional/tracking``.
     """
 
     def __init__(self,
@@ -119,9 +108,8 @@ class PoseTrackEvaluator:
 
     def add(self, annotated: AnnotatedSequence,
             predicted: PredictedSequence) -> None:
-        """Score a video, given all its frames and predictions in the same
-        ones (see :func:`pair_frames`); an error if a head box or, for the
-        tracking metrics, a track id is missing or repeated."""
+        """Score a video: all its frames, and predictions in the same ones
+        (see :func:`pair_frames`)."""
         self._videos.append(annotated.name)
         self._sources.append(predicted.box_source or 'not stated')
         self._unlabelled += [
@@ -143,10 +131,7 @@ class PoseTrackEvaluator:
             raise ValueError(
                 f'no frame of the {len(self._videos)} videos is labelled and '
                 'has a person: there is nothing to score')
-        results = {
-            name: counter.result()
-            for name, counter in self._counters.items()
-        }
+        results = {k: value.result() for k, value in self._counters.items()}
         return PoseTrackScores(
             videos=list(self._videos),
             num_frames=self._num_frames,
@@ -156,7 +141,7 @@ class PoseTrackEvaluator:
             **results)
 
     def _notes(self, results: Dict[str, Any]) -> List[str]:
-        notes = []
+        notes, mot, hota = [], results.get('mot'), results.get('hota')
         if self._unlabelled:
             how = ('scored, as poseval does, which does not read the mark'
                    if self._rules['unlabelled'] == 'score' else
@@ -169,7 +154,6 @@ class PoseTrackEvaluator:
                 f'{self._without_scores} predicted persons lack scores; '
                 f'their joints get {MISSING_SCORE:g}, and the order of the '
                 'files ranks them')
-        mot, hota = results.get('mot'), results.get('hota')
         if mot and mot.single_frame_videos:
             notes.append(
                 f'{len(mot.single_frame_videos)} videos have one scored frame '
@@ -192,8 +176,7 @@ class PoseTrackEvaluator:
 
 
 def format_scores(scores: PoseTrackScores) -> str:
-    """What was evaluated, a table with a row for each figure and the columns
-    of poseval's tables, and the notes."""
+    """What was evaluated, a table of the figures, and the notes."""
     table = []
     for name, by_joint in scores.figures().items():
         groups = group_means(np.array([by_joint[j] for j in POSEVAL_JOINTS]))
@@ -213,22 +196,10 @@ def evaluate_folders(gt_dir: PathLike,
                      **kwargs: Any) -> PoseTrackScores:
     """Score a folder of predictions against one of ground truth.
 
-    Files are in PoseTrack17's or PoseTrack18's format, either in each folder,
-    one per video. A prediction file has the name of its ground truth and
-    lists the same frames; as in poseval, one that is missing or lacks frames
-    is an error. Files are read in alphabetical order.
-
-    Args:
-        gt_dir (str | Path): The folder of the ground truth.
-        pred_dir (str | Path): The folder of the predictions.
-        metrics (Sequence[str]): Which of :data:`METRIC_NAMES` to compute.
-        **kwargs: Passed to :class:`PoseTrackEvaluator`.
-
-    Raises:
-        FileNotFoundError: If a folder or prediction file is missing.
-        ValueError: If a file is malformed, two hold the same video, the
-            frames of a video and its predictions differ, or there is nothing
-            to score.
+    Both hold PoseTrack17's or PoseTrack18's json, one file per video. As in
+    poseval, a prediction file has the name of its ground truth and lists the
+    same frames; it is an error if one is missing. ``metrics`` and the other
+    arguments are :class:`PoseTrackEvaluator`'s.
     """
     evaluator = PoseTrackEvaluator(metrics, **kwargs)
     gt_dir, pred_dir = Path(gt_dir), Path(pred_dir)

@@ -31,47 +31,40 @@ class PoseTrackMetric(PredictionMetric):
     looked at. A scored frame without predictions counts as missed.
 
     Args:
-        ann_file (str, optional): Merged PoseTrack18-format json with the
-            ground truth. By default the file of the evaluated dataset, as
-            the host's datasets leave it in the message hub.
-        score_mode (str): ``'keypoint_bbox'``, a joint's score is its heatmap
-            maximum times the score of the person box: what the tables of
-            TDMI and its predecessors use; ``'keypoint'``, the maximum alone,
-            as in MMPose's metric. The choice only changes the ranking of
-            predictions, which with boxes of score 1 is the same.
-        box_source (str, optional): Where the person boxes come from, e.g.
-            ``'gt'`` or the detection file: results are worth comparing only
-            at the same boxes. By default what the dataset's metainfo says
-            under ``box_source``; ``'not stated'`` otherwise.
-        out_dir (str, optional): Folder for the predictions as official
-            per-video json files, ``<video>.json``. Not written by default.
-        format_only (bool): Write the files and evaluate nothing, for test
-            splits whose annotations are not public. Needs ``out_dir``.
-        collect_device (str): Where results of several processes are
-            collected, ``'cpu'`` or ``'gpu'``.
-        prefix (str, optional): Prefix of the results' names.
-        metrics (Sequence[str]): ``'ap'``, ``'mota'``, ``'hota'``. The last
-            two need samples with a track: ``track_ids`` (M, ) in
-            ``pred_instances`` or ``gt_instances``, or ``track_id`` in the
-            sample itself.
-        presence (str): Which frames and joints count, ``'poseval'``
-            (PoseTrack17 and 18) or ``'posetrack21'``; see
+        ann_file: Merged PoseTrack18-format json with the ground truth; by
+            default the file of the evaluated dataset.
+        score_mode: ``'keypoint_bbox'``, a joint's score is its heatmap
+            maximum times the score of the person box, as in the tables of
+            TDMI and its predecessors; ``'keypoint'``, the maximum alone, as
+            in MMPose's metric. It only changes the ranking of predictions.
+        box_source: Where the person boxes come from, e.g. ``'gt'`` or the
+            detection file: results compare only at the same boxes. By
+            default ``box_source`` of the dataset's metainfo, or
+            ``'not stated'``.
+        out_dir: Folder for the predictions as official json files,
+            ``<video>.json``. Not written by default.
+        format_only: Write the files and evaluate nothing, for test splits
+            whose annotations are not public. Needs ``out_dir``.
+        collect_device: Where several processes' results are collected,
+            ``'cpu'`` or ``'gpu'``.
+        prefix: Prefix of the results' names.
+        metrics: ``'ap'``, ``'mota'``, ``'hota'``. The last two need samples
+            with a track: ``track_ids`` (M, ) in ``pred_instances`` or
+            ``gt_instances``, or ``track_id`` in the sample itself.
+        presence: Which frames and joints count, ``'poseval'`` (PoseTrack17
+            and 18) or ``'posetrack21'``; see
             :func:`~mmpose_tdmi.evaluation.scored_frames`.
-        unlabelled (str): ``'skip'`` or ``'score'`` frames that are marked as
-            not labelled but have persons.
-        hota_as_released (bool): Count frames without predictions as
-            PoseTrack21's released evaluator does.
-        dummy_for_empty (bool): Give each frame without detections a right
-            ankle at (0, 0) with score -100, as the DCPose family does. It is
-            the last in the ranking, but for MOTA such a frame is no longer
-            one without predictions.
-        out_format (str): Format of the files in ``out_dir``,
-            ``'posetrack18'`` (PoseTrack18 and 21) or ``'posetrack17'``.
-        collect_dir (str, optional): Folder by which processes exchange
-            results, as in :class:`mmengine.evaluator.BaseMetric`.
-
-    Raises:
-        ValueError: If an argument is not one of those described.
+        unlabelled: ``'skip'`` or ``'score'`` frames that are marked as not
+            labelled but have persons.
+        hota_as_released: Count frames without predictions as PoseTrack21's
+            released evaluator does.
+        dummy_for_empty: Give each frame without detections a right ankle at
+            (0, 0) with score -100, as the DCPose family does: last in the
+            ranking, but for MOTA the frame is not without predictions.
+        out_format: Format of the files in ``out_dir``, ``'posetrack18'``
+            (PoseTrack18 and 21) or ``'posetrack17'``.
+        collect_dir: Folder by which processes exchange results, as in
+            :class:`mmengine.evaluator.BaseMetric`.
     """
     default_prefix: Optional[str] = 'posetrack'
 
@@ -95,31 +88,23 @@ class PoseTrackMetric(PredictionMetric):
         if out_format not in OUT_FORMATS:
             raise ValueError(f'out_format must be one of {OUT_FORMATS}, got '
                              f'{out_format!r}')
-        self._evaluation: Dict[str, Any] = dict(
-            metrics=tuple(metrics),
-            presence=presence,
-            unlabelled=unlabelled,
-            hota_as_released=hota_as_released)
-        PoseTrackEvaluator(**self._evaluation)  # refuse wrong options now
+        self._evaluation: Tuple[Any, ...] = (tuple(metrics), presence,
+                                             unlabelled, hota_as_released)
+        PoseTrackEvaluator(*self._evaluation)  # refuse wrong options now
         self.out_format = out_format
         self.dummy_for_empty = dummy_for_empty
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
-        """Score the collected predictions.
+        """Score what :meth:`process` kept, in percent.
 
-        Args:
-            results (list[dict]): What :meth:`process` kept.
-
-        Returns:
-            dict[str, float]: In percent. With the metric ``'ap'``:
-            ``Head``, ``Shoulder``, ``Elbow``, ``Wrist``, ``Hip``, ``Knee``,
-            ``Ankle`` and ``mAP``; with ``'mota'``: ``MOTA`` and ``MOTP``;
-            with ``'hota'``: ``HOTA``, ``DetA``, ``AssA`` and ``LocA``. Empty
-            with ``format_only``.
+        ``'ap'`` gives ``Head``, ``Shoulder``, ``Elbow``, ``Wrist``, ``Hip``,
+        ``Knee``, ``Ankle`` and ``mAP``; ``'mota'`` ``MOTA`` and ``MOTP``;
+        ``'hota'`` ``HOTA``, ``DetA``, ``AssA`` and ``LocA``; ``format_only``
+        nothing.
         """
         path, videos = self._annotations(load_annotations)
-        ids = [i for v in videos.values() for i in v.frame_ids.tolist()]
-        by_image = self._by_image(results, dict.fromkeys(ids), path)
+        ids = {i: 0 for v in videos.values() for i in v.frame_ids.tolist()}
+        by_image = self._by_image(results, ids, path)
         names = self._keypoint_names()
         columns = joint_columns(names, 'dataset metainfo')
         per_video = [(video, *self._predicted(video, by_image, names))
@@ -135,7 +120,7 @@ class PoseTrackMetric(PredictionMetric):
                         f'{self.out_dir} ({self.out_format})')
         if self.format_only:
             return {}
-        evaluator = PoseTrackEvaluator(**self._evaluation)
+        evaluator = PoseTrackEvaluator(*self._evaluation)
         for video, predicted, _ in per_video:
             joints = {
                 field: getattr(predicted, field)[:, columns]
@@ -176,18 +161,16 @@ class PoseTrackMetric(PredictionMetric):
                 frame if any(len(r['scores']) for r in frame) else [dummy]
                 for frame in frames
             ]
-        results = [result for frame in frames for result in frame]
-        index = np.repeat(
-            np.arange(video.num_frames),
-            [sum(len(result['scores']) for result in f) for f in frames])
-        persons = self._stack(results, len(names))
-        box_scores = persons.pop('bbox_scores')
+        counts = [sum(len(r['scores']) for r in frame) for frame in frames]
+        persons = self._stack([r for frame in frames for r in frame],
+                              len(names))
+        persons['frame_index'] = np.repeat(np.arange(len(frames)), counts)
+        box_scores, source = persons.pop('bbox_scores'), self._box_source()
         return PredictedSequence(
             video.name,
             video.frame_names,
             video.frame_ids,
-            index,
-            box_source=self._box_source(),
+            box_source=source,
             **persons), box_scores
 
 
@@ -195,33 +178,25 @@ class PoseTrackMetric(PredictionMetric):
 class HiEveMetric(PredictionMetric):
     """An unofficial AP on HiEve's labelled videos; files for the test split.
 
-    The official figures come from the benchmark's server alone. What is
-    computed here follows the description in the paper, which leaves much
-    open: :mod:`mmpose_tdmi.evaluation.functional.hieve` lists what, and what
-    was chosen. The names of the results say ``unofficial``, and the settings
-    are logged with them.
+    The official figures come from the benchmark's server alone; this follows
+    its paper, which leaves much open: what, and what was chosen, is in
+    :mod:`mmpose_tdmi.evaluation.functional.hieve`.
 
     Args:
-        ann_file (str, optional): Converted annotation file. By default that
-            of the evaluated dataset.
-        alphas (Sequence[float]): Thresholds in head sizes. Defaults to those
-            of HiEve's tables, 0.5, 0.75 and 0.9.
-        score_mode (str): As :class:`PoseTrackMetric`'s; also what the files
-            hold.
-        score_empty_frames (bool): Whether predictions in labelled frames
-            without a person are false positives. Defaults to False.
-        box_source (str, optional): As :class:`PoseTrackMetric`'s.
-        out_dir (str, optional): Folder for the files of a submission,
-            ``<video>.json``. Not written by default.
-        format_only (bool): Write the files and evaluate nothing, for the test
-            split. Needs ``out_dir``.
-        collect_device (str): As :class:`PoseTrackMetric`'s.
-        prefix (str, optional): Prefix of the results' names; must contain
-            ``unofficial``. Defaults to ``hieve_unofficial``.
-        collect_dir (str, optional): As :class:`PoseTrackMetric`'s.
-
-    Raises:
-        ValueError: If an argument is not one of those described.
+        ann_file: Converted annotation file; by default that of the evaluated
+            dataset.
+        alphas: Thresholds in head sizes; by default those of HiEve's tables.
+        score_mode: As :class:`PoseTrackMetric`'s; also what the files hold.
+        score_empty_frames: Whether predictions in labelled frames without a
+            person are false positives.
+        box_source: As :class:`PoseTrackMetric`'s.
+        out_dir: Folder for the files of a submission, ``<video>.json``. Not
+            written by default.
+        format_only: Write the files and evaluate nothing, for the test split.
+            Needs ``out_dir``.
+        collect_device: As :class:`PoseTrackMetric`'s.
+        prefix: Prefix of the results' names; must contain ``unofficial``.
+        collect_dir: As :class:`PoseTrackMetric`'s.
     """
     default_prefix: Optional[str] = 'hieve_unofficial'
     with_boxes = True
@@ -246,15 +221,8 @@ class HiEveMetric(PredictionMetric):
         self.score_empty_frames = score_empty_frames
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
-        """Score the collected predictions.
-
-        Args:
-            results (list[dict]): What :meth:`process` kept.
-
-        Returns:
-            dict[str, float]: ``AP@<alpha>`` and ``AP@avg`` in percent; empty
-            with ``format_only``.
-        """
+        """Score what :meth:`process` kept: ``AP@<alpha>`` and ``AP@avg`` in
+        percent, nothing with ``format_only``."""
         path, annotations = self._annotations(load_hieve_annotations)
         names = annotations.keypoint_names
         if names != self._keypoint_names():

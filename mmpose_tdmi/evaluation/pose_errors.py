@@ -1,17 +1,13 @@
 """Which errors a model makes, and on which joints: docs/pose_errors.md.
 
 Each annotated joint has exactly one of :data:`OUTCOMES`, each predicted joint
-exactly one of :data:`PREDICTIONS`, so that the shares of a table add up.
-Persons are matched as in PoseTrack's AP, a joint is hit within half a head
-size as there; the hits are those that the AP counts. All joints are put into
-slices (by joint, visibility, size, speed, crowd), of which the outcomes are
-counted.
+one of :data:`PREDICTIONS`, so that shares add up; the hits are those of
+PoseTrack's AP. They are counted in slices, e.g. by speed.
 
-Shape shorthand: F frames, N annotated and M predicted persons of a video, J =
-15 joints; n annotated and m predicted joints of all videos.
+F frames, N annotated and M predicted persons of a video, J = 15 joints; n
+annotated and m predicted joints of all videos.
 """
 import csv
-import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple, Union
@@ -49,11 +45,10 @@ PREDICTIONS = ('hit', 'no_person', 'not_annotated', 'misplaced')
 NEAR_LIMIT = 1.
 #: What stands for a joint that is absent.
 ABSENT = -1
+_OTHER = {'left': 'right', 'right': 'left'}
 #: By joint the joint of the other side, (J, ); its own for one without side.
 MIRROR = np.array([
-    POSEVAL_JOINTS.index(
-        re.sub('^(left|right)', lambda side: 'right'
-               if side[0] == 'left' else 'left', name))
+    POSEVAL_JOINTS.index('_'.join(_OTHER.get(w, w) for w in name.split('_')))
     for name in POSEVAL_JOINTS
 ])
 #: Frames of a track that are further apart do not tell a speed.
@@ -79,12 +74,8 @@ def joint_outcomes(
         predicted: PredictedSequence,
         matching: PersonMatching,
         near_limit: float = NEAR_LIMIT) -> Tuple[np.ndarray, np.ndarray]:
-    """Outcomes of all joints of a video's scored frames.
-
-    Returns:
-        tuple[np.ndarray, np.ndarray]: Places in :data:`OUTCOMES`, (N, J), and
-        in :data:`PREDICTIONS`, (M, J), both int8 with :data:`ABSENT`.
-    """
+    """Joints of a video's scored frames: places in :data:`OUTCOMES`, (N, J),
+    and in :data:`PREDICTIONS`, (M, J), both int8, -1 for absent ones."""
     if not near_limit > HIT_THRESHOLD:
         raise ValueError('the limit of near misses must be above '
                          f'{HIT_THRESHOLD} head sizes, the threshold of a '
@@ -105,29 +96,26 @@ def joint_outcomes(
         own = np.linalg.norm(pred - gt, axis=-1) / sizes
         mirrored = np.linalg.norm(pred - gt[:, MIRROR], axis=-1) / sizes
     has_side = MIRROR != np.arange(len(MIRROR))
-    outcome = np.where(annotated.present, OUTCOMES.index('person_missed'),
-                       ABSENT)
-    outcome[persons] = np.where(
-        gt_present,
-        _first_that_holds(
-            OUTCOMES,
-            hit=matching.hits[partner],
-            not_predicted=~predicted.present[partner],
-            swap=(mirrored <= HIT_THRESHOLD) & gt_present[:, MIRROR]
-            & has_side,
-            near=own <= near_limit,
-            other_person=on_others[partner]), ABSENT)
+    swap = (mirrored <= HIT_THRESHOLD) & gt_present[:, MIRROR] & has_side
+    outcome = np.full(annotated.present.shape, OUTCOMES.index('person_missed'))
+    outcome[persons] = _first_that_holds(
+        OUTCOMES,
+        hit=matching.hits[partner],
+        not_predicted=~predicted.present[partner],
+        swap=swap,
+        near=own <= near_limit,
+        other_person=on_others[partner])
+    outcome[~annotated.present] = ABSENT
 
     matched = matching.pred_to_gt >= 0
     lacks = np.ones(predicted.present.shape, dtype=bool)
     lacks[matched] = ~annotated.present[matching.pred_to_gt[matched]]
-    pred_outcome = np.where(
-        predicted.present,
-        _first_that_holds(
-            PREDICTIONS,
-            no_person=~matched[:, None],
-            not_annotated=lacks,
-            hit=matching.hits), ABSENT)
+    pred_outcome = _first_that_holds(
+        PREDICTIONS,
+        no_person=~matched[:, None],
+        not_annotated=lacks,
+        hit=matching.hits)
+    pred_outcome[~predicted.present] = ABSENT
     return outcome.astype(np.int8), pred_outcome.astype(np.int8)
 
 
@@ -142,13 +130,11 @@ def _first_that_holds(names: Sequence[str],
 def joint_speeds(annotated: AnnotatedSequence,
                  frame_numbers: np.ndarray,
                  max_gap: int = MAX_GAP) -> np.ndarray:
-    """Speeds in head sizes per frame, the camera's motion included.
+    """Speeds in head sizes per frame, the camera's motion included, (N, J).
 
-    A joint's speed is the mean of its steps from the labelled frame before
-    and to the one after in which the same track has the joint's person, each
-    step's length over the frames between and over the mean head size of the
-    two. Frames have numbers, (F, ); those more than ``max_gap`` apart do not
-    count. (N, J), >= 0; NaN for joints without a neighbour.
+    The mean of the steps from and to the person in the track's frames before
+    and after, each over the difference of the frames' numbers, (F, ), if at
+    most ``max_gap``, and over the two's mean head size; NaN without either.
     """
     rows = np.flatnonzero(annotated.track_ids != NO_TRACK)
     numbers = np.asarray(frame_numbers)[annotated.frame_index]
@@ -180,16 +166,14 @@ class JointErrors:
     """Joints with their outcomes."""
     joint: np.ndarray  #: Which of the J joints an annotated one is, (n, )
     outcome: np.ndarray  #: Its place in ``OUTCOMES``, (n, )
-    #: What the file says of it, v, (n, ); NaN where it says nothing.
-    visibility: np.ndarray
+    visibility: np.ndarray  #: Its v in the file, (n, ); NaN without
     head_size: np.ndarray  #: The person's head size in pixels, (n, )
     speed: np.ndarray  #: In head sizes per frame, (n, ); NaN if unknown
     crowd: np.ndarray  #: Crowd index of the frame, (n, )
     pred_joint: np.ndarray  #: Which joint a predicted one is, (m, )
     pred_outcome: np.ndarray  #: Its place in ``PREDICTIONS``, (m, )
     pred_score: np.ndarray  #: Its score, (m, )
-    #: The annotated joint, of n, that it was meant for, (m, ); -1 for none.
-    pred_gt: np.ndarray
+    pred_gt: np.ndarray  #: Its annotated joint, of n, (m, ); -1 for none
     pred_crowd: np.ndarray  #: Crowd index of the frame, (m, )
     videos: List[str]  #: The videos
     num_frames: int  #: Scored frames
@@ -215,8 +199,8 @@ def video_errors(annotated: AnnotatedSequence,
                  predicted: PredictedSequence,
                  frame_numbers: Optional[np.ndarray] = None,
                  near_limit: float = NEAR_LIMIT) -> JointErrors:
-    """The joints of a video's scored frames; without the frames' numbers,
-    (F, ), no speed is known."""
+    """The joints of a video's scored frames; no speeds without the frames'
+    numbers, (F, )."""
     matching = match_persons(annotated, predicted)
     outcome, pred_outcome = joint_outcomes(annotated, predicted, matching,
                                            near_limit)
@@ -251,13 +235,9 @@ def video_errors(annotated: AnnotatedSequence,
 
 def _crowd_index(keypoints: np.ndarray, present: np.ndarray,
                  boxes: np.ndarray) -> float:
-    """CrowdPose's crowd index of the persons of a frame (Li et al., CVPR
-    2019): the mean ratio of others' joints in a person's box to the person's
-    own, >= 0.
-
-    Persons without a joint have no ratio and are left out of the mean; those
-    without a box (NaN) have nobody's joints in it.
-    """
+    """CrowdPose's crowd index of a frame (Li et al., CVPR 2019): the mean
+    ratio of others' joints in a person's box (none if it is NaN) to the
+    person's own, of persons with joints."""
     own = present.sum(axis=1)
     if not own.any():
         return 0.
@@ -285,17 +265,12 @@ def collect_errors(pred_dir: PathLike,
     """The joints of all videos of an annotation file.
 
     Args:
-        pred_dir (str | Path): Predictions, one official json for each video,
-            as ``PoseTrackMetric`` writes them with ``out_dir``.
-        ann_file (str | Path): Converted or merged annotation file.
-        presence (str): Which frames and joints count, see
+        pred_dir: Predictions, one official json for each video, as
+            ``PoseTrackMetric`` writes them with ``out_dir``.
+        ann_file: Converted or merged annotation file.
+        presence: Which frames and joints count, see
             :func:`~mmpose_tdmi.evaluation.functional.scored_frames`.
-        near_limit (float): Up to how many head sizes a miss is near.
-
-    Raises:
-        FileNotFoundError: If the folder or a file is missing.
-        ValueError: If a file is malformed, there are predictions of other
-            videos, frames do not agree, or nothing is to be scored.
+        near_limit: Up to how many head sizes a miss is near.
     """
     pred_dir = Path(pred_dir)
     if not pred_dir.is_dir():
@@ -316,9 +291,10 @@ def collect_errors(pred_dir: PathLike,
         predicted = read_predictions(pred_dir / f'{name}.json')
         predicted = pair_frames(annotated, predicted)
         annotated, predicted = scored_frames(annotated, predicted, presence)
-        of_frames = np.array(
-            [numbers[i] for i in annotated.frame_ids.tolist()])
-        parts.append(video_errors(annotated, predicted, of_frames, near_limit))
+        ids = annotated.frame_ids.tolist()
+        parts.append(
+            video_errors(annotated, predicted,
+                         np.array([numbers[i] for i in ids]), near_limit))
     if not any(part.num_frames for part in parts):
         raise ValueError(f'{ann_file}: no frame is labelled and has a person, '
                          'there is nothing to score')
@@ -332,9 +308,7 @@ class Slices:
     labels: List[str]  #: The slices' names
     index: np.ndarray  #: The slice of each annotated joint, (n, )
     pred_index: np.ndarray  #: The slice of each predicted joint, (m, )
-    #: Whether false positives belong to slices whatever their cause, without
-    #: which there is no precision and no AP.
-    has_ap: bool
+    has_ap: bool  #: Whether false positives of any cause belong to slices
 
 
 def slice_joints(errors: JointErrors, by: str) -> Slices:
@@ -379,9 +353,8 @@ class ErrorRow:
     joint: str  #: Which joint, :data:`ALL` for all
     outcomes: Dict[str, int]  #: Annotated joints by outcome
     predictions: Dict[str, int]  #: Predicted joints by what they are
-    #: Average precision in percent; of several joints the mean of those that
-    #: are annotated in the slice, in the total the official one, see
-    #: ``poseval_ap``. NaN where there is none.
+    #: AP in percent, NaN if there is none; the mean of the slice's annotated
+    #: joints, in the total the official one.
     ap: float
 
     @property
@@ -400,16 +373,14 @@ class ErrorRow:
         return self.joint == ALL or self.by == 'joint'
 
     def share(self, outcome: str) -> float:
-        """Percentage of the annotated joints with an outcome, NaN without
-        annotated joints."""
-        if not self.num_gt:
-            return float('nan')
-        return 100 * self.outcomes[outcome] / self.num_gt
+        """Percentage of the annotated joints, NaN if there are none."""
+        count = self.outcomes[outcome]
+        return 100 * count / self.num_gt if self.num_gt else float('nan')
 
 
 def error_rows(errors: JointErrors, by: str) -> List[ErrorRow]:
-    """Count the errors: of each slice first all joints, then, unless the
-    slices are joints, each joint; the total last, likewise."""
+    """Rows of each slice, all joints first, then, unless the slices are
+    joints, each; the total last, likewise."""
     slices = slice_joints(errors, by)
     shape = (len(slices.labels) + 1, len(POSEVAL_JOINTS))
     gt = np.zeros((*shape, len(OUTCOMES)), dtype=int)
@@ -448,8 +419,8 @@ def error_rows(errors: JointErrors, by: str) -> List[ErrorRow]:
 
 
 def format_rows(rows: Sequence[ErrorRow]) -> str:
-    """A table for people: the rows over all joints of one slicing, outcomes in
-    percent of the annotated joints, false positives as counts."""
+    """A table of the rows over all joints of one slicing, outcomes in percent
+    of the annotated joints, false positives as counts."""
     headers = (f'by {rows[0].by}', 'joints', 'AP', *OUTCOMES, 'predicted',
                *PREDICTIONS[1:])
     lines = [[
@@ -467,18 +438,13 @@ def format_rows(rows: Sequence[ErrorRow]) -> str:
 
 def write_csv(path: PathLike, rows: Sequence[ErrorRow]) -> None:
     """All rows, of any slicings, with the counts."""
+    header = ('by', 'slice', 'joint', 'annotated', 'ap',
+              *(f'gt_{name}' for name in OUTCOMES), 'predicted',
+              *(f'pred_{name}' for name in PREDICTIONS))
     with atomic_path(path) as temporary:
         with temporary.open('w', newline='', encoding='utf-8') as file:
-            writer = csv.writer(file)
-            writer.writerow([
-                'by', 'slice', 'joint', 'annotated', 'ap',
-                *(f'gt_{name}' for name in OUTCOMES), 'predicted',
-                *(f'pred_{name}' for name in PREDICTIONS)
-            ])
-            for row in rows:
-                writer.writerow([
-                    row.by, row.slice, row.joint, row.num_gt,
-                    '' if np.isnan(row.ap) else f'{row.ap:.4f}',
-                    *row.outcomes.values(), row.num_pred,
-                    *row.predictions.values()
-                ])
+            csv.writer(file).writerows(
+                [header] + [(row.by, row.slice, row.joint, row.num_gt,
+                             '' if np.isnan(row.ap) else f'{row.ap:.4f}',
+                             *row.outcomes.values(), row.num_pred,
+                             *row.predictions.values()) for row in rows])

@@ -1,11 +1,8 @@
 """What the metrics keep of a model's outputs, and files of it for the servers.
 
-The files are official per-video json, as poseval and ``read_predictions``
-read them. Besides what the formats ask for, a file says in ``info`` how it
-came about, e.g. whose person boxes were used; poseval does not read it.
-
-Shape shorthand: M predicted persons of a data sample (1 for a top-down model)
-or of a video, K keypoints of the dataset's layout.
+Official json by video, with ``info`` on e.g. whose person boxes were used,
+which poseval does not read. M predicted persons of a data sample (1 for a
+top-down model) or of a video, K keypoints of the dataset's layout.
 """
 import warnings
 from pathlib import Path
@@ -50,14 +47,11 @@ class PredictionMetric(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep what is scored of a batch's predictions.
 
-        Args:
-            data_batch: Not used.
-            data_samples (Sequence[dict]): Outputs of the model with ``id``,
-                ``img_id``, ``pred_instances`` (``keypoints`` (M, K, 2) in
-                pixels of the image, ``keypoint_scores`` (M, K)) and, there or
-                in ``gt_instances``, ``bbox_scores`` (M, ), for HiEve
-                ``bboxes`` (M, 4), x1, y1, x2, y2, and optionally
-                ``track_ids`` (M, ), or ``track_id`` in the sample itself.
+        Samples have ``id``, ``img_id``, ``pred_instances`` (``keypoints``
+        (M, K, 2) in pixels of the image, ``keypoint_scores`` (M, K)) and,
+        there or in ``gt_instances``, ``bbox_scores`` (M, ), for HiEve
+        ``bboxes`` (M, 4), x1, y1, x2, y2, and optionally ``track_ids`` (M, ),
+        or ``track_id`` in the sample itself.
         """
         self.results += map(self._read, data_samples)
 
@@ -94,17 +88,14 @@ class PredictionMetric(BaseMetric):
                 len(scores), NO_TRACK if track_id is None else track_id)
         if self.score_mode == 'keypoint_bbox':
             scores = scores * fields['bbox_scores'][:, None]
-        values = {
-            name: value.astype(np.float32)
-            for name, value in dict(
-                fields, keypoints=keypoints[..., :2], scores=scores).items()
-        }
-        for name, value in values.items():
-            if not np.isfinite(value).all():
+        fields.update(keypoints=keypoints[..., :2], scores=scores)
+        for name, value in fields.items():
+            fields[name] = value.astype(np.float32)
+            if not np.isfinite(fields[name]).all():
                 raise ValueError(f'{where}: {name} are not finite; the model '
                                  'has diverged')
         return dict(
-            values,
+            fields,
             track_ids=tracks.astype(np.int64),
             id=int(sample['id']),
             img_id=int(sample['img_id']))
@@ -155,19 +146,17 @@ class PredictionMetric(BaseMetric):
             track_ids=())
         if self.with_boxes:
             shapes['bboxes'] = (4, )
-        persons = {
-            key:
-            np.concatenate([np.zeros((0, *shape))] +
-                           [result[key] for result in results])
-            for key, shape in shapes.items()
-        }
+        persons = {}
+        for key, shape in shapes.items():
+            parts = [np.zeros((0, *shape)), *(r[key] for r in results)]
+            persons[key] = np.concatenate(parts)
         persons['track_ids'] = persons['track_ids'].astype(np.int64)
         # all joints of a person but of one that is made up
-        persons['present'] = np.concatenate(
-            [np.ones((0, num_keypoints), dtype=bool)] + [
-                result.get('present', np.ones(result['scores'].shape, bool))
-                for result in results
-            ])
+        persons['present'] = np.concatenate([
+            np.ones((0, num_keypoints), dtype=bool),
+            *(r.get('present', np.ones(r['scores'].shape, bool))
+              for r in results)
+        ])
         return persons
 
     def _box_source(self) -> str:
@@ -200,12 +189,11 @@ MAX_TRACK_ID = 10_000
 def write_predictions(folder: Union[str, Path], predicted: PredictedSequence,
                       person_scores: np.ndarray, keypoint_names: Sequence[str],
                       out_format: str, info: Dict[str, Any]) -> Path:
-    """Write a video's predictions, all its frames listed, to
-    ``<folder>/<video>.json``.
+    """Write ``<folder>/<video>.json``, a video's predictions by frame.
 
-    They are of all K keypoints, the persons' scores (M, ). Persons without a
-    track are numbered within their frame, because the toolkit demands ids
-    that are unique in a frame. ``out_format`` is one of :data:`OUT_FORMATS`.
+    They are of all K keypoints, the persons' scores (M, ). If some person has
+    no track, persons are numbered within their frame, because the toolkit
+    demands ids that are unique there.
     """
     if out_format not in OUT_FORMATS:
         raise ValueError(f'out_format must be one of {OUT_FORMATS}, got '
@@ -238,10 +226,8 @@ def _coco(predicted: PredictedSequence, person_scores: np.ndarray,
     keypoints = np.concatenate(
         [predicted.keypoints, predicted.present[..., None]], axis=-1)
     keypoints[~predicted.present] = 0
-    images = [
-        dict(id=image_id, file_name=name)
-        for image_id, name in zip(predicted.frame_ids, predicted.frame_names)
-    ]
+    named = zip(predicted.frame_ids, predicted.frame_names)
+    images = [dict(id=i, file_name=name) for i, name in named]
     annotations = [
         dict(
             id=int(image_ids[i]) * 100 + int(numbers[i]),
@@ -254,9 +240,8 @@ def _coco(predicted: PredictedSequence, person_scores: np.ndarray,
     ]
     # the toolkit knows the neck by this name only
     names = ['head_bottom' if n == 'neck' else n for n in keypoint_names]
-    category = dict(
-        id=1, name='person', supercategory='person', keypoints=names)
-    return dict(images=images, annotations=annotations, categories=[category])
+    person = dict(id=1, name='person', supercategory='person', keypoints=names)
+    return dict(images=images, annotations=annotations, categories=[person])
 
 
 def _annolist(predicted: PredictedSequence, person_scores: np.ndarray,
@@ -264,28 +249,22 @@ def _annolist(predicted: PredictedSequence, person_scores: np.ndarray,
               tracks: np.ndarray) -> Dict[str, Any]:
     columns = joint_columns(keypoint_names, 'dataset metainfo')
     keypoints = predicted.keypoints[:, columns].tolist()
-    present = predicted.present[:, columns].tolist()
     scores = predicted.scores[:, columns].tolist()
     frames: List[Dict[str, Any]] = [
         dict(image=[dict(name=name)], imgnum=[i + 1], annorect=[])
         for i, name in enumerate(predicted.frame_names)
     ]
     for i, frame in enumerate(predicted.frame_index):
-        points = [
-            dict(id=[j], x=[x], y=[y], score=[score])
-            for j, (
-                (x, y), there,
-                score) in enumerate(zip(keypoints[i], present[i], scores[i]))
-            if there
-        ]
+        points = []
+        for j in np.flatnonzero(predicted.present[i, columns]).tolist():
+            x, y = keypoints[i][j]
+            points.append(dict(id=[j], x=[x], y=[y], score=[scores[i][j]]))
         # the format's box is the head's; of predictions nobody reads it
         xs, ys = ([point[key][0] for point in points] for key in 'xy')
+        person = dict(x1=[min(xs)], y1=[min(ys)], x2=[max(xs)], y2=[max(ys)])
         frames[frame]['annorect'].append(
             dict(
-                x1=[min(xs)],
-                y1=[min(ys)],
-                x2=[max(xs)],
-                y2=[max(ys)],
+                person,
                 score=[float(person_scores[i])],
                 track_id=[int(tracks[i])],
                 annopoints=[dict(point=points)]))

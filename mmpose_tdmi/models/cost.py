@@ -1,10 +1,9 @@
 """What a run on fake tensors (shapes without numbers) tells about a model: its
 cost, and which batch normalisations can be folded away.
 
-Multiply-accumulates are counted by PyTorch's own operator counter. Deformable
-convolutions run in the ``grid_sample`` form for it, whose matrix product is
-counted: as many multiply-accumulates as a plain convolution. Sampling,
-normalisation, activations and resizing are not counted, as is usual.
+Multiply-accumulates are counted by PyTorch's own operator counter, deformable
+convolutions in their ``grid_sample`` form, as many as a plain convolution has.
+Sampling, normalisation, activations and resizing are not counted, as is usual.
 
 Shape letters: T frames of a clip, H x W input pixels.
 """
@@ -41,14 +40,8 @@ _FORMULAS = {} if _CPU_ATTENTION is None else {
 
 
 class ModuleCount(NamedTuple):
-    """What one module costs.
-
-    Attributes:
-        name (str): The module's name in the model; ``''`` is the model.
-        params (int): Its parameters, frozen ones included.
-        trainable (int): Those of them that are trained.
-        macs (int): Multiply-accumulates for one clip.
-    """
+    """What a module (``''``: the model) costs: parameters, those of them that
+    are trained, and multiply-accumulates of one clip."""
     name: str
     params: int
     trainable: int
@@ -56,8 +49,7 @@ class ModuleCount(NamedTuple):
 
 
 def clip_length(model: nn.Module) -> int:
-    """T of a pose estimator: of its neck's window, else of its head's, else
-    1."""
+    """T of a pose estimator: of its neck's or head's window, else 1."""
     for part in ('neck', 'head'):
         window = getattr(getattr(model, part, None), 'window', None)
         if isinstance(window, FrameWindow):
@@ -67,9 +59,8 @@ def clip_length(model: nn.Module) -> int:
 
 @contextmanager
 def on_fake_tensors(model: nn.Module) -> Iterator[None]:
-    """A context in which a model runs on shapes without numbers; its
-    deformable convolutions as ``grid_sample``: compiled operators need
-    numbers."""
+    """A context in which a model runs on shapes without numbers; compiled
+    deformable convolutions, which need them, as ``grid_sample``."""
     backends = {
         module: module.backend
         for module in model.modules() if isinstance(module, DeformableConv2d)
@@ -89,15 +80,8 @@ def count_model(model: nn.Module,
                 num_frames: int = 1,
                 channels: int = 3,
                 depth: int = 2) -> List[ModuleCount]:
-    """Count a pose estimator for one clip: the model, then its modules.
-
-    Args:
-        model (nn.Module): A pose estimator; it is left in eval mode.
-        shape (tuple[int, int]): (H, W) of the crops.
-        num_frames (int): T.
-        channels (int): Channels of the crops.
-        depth (int): How deep modules are listed.
-    """
+    """Count a pose estimator, left in eval mode, for one clip of crops (H, W):
+    the model, then its modules down to ``depth``."""
     model.eval()
     root = type(model).__name__
     counter = FlopCounterMode(
@@ -144,9 +128,8 @@ def count_model(model: nn.Module,
 
 
 class ClipCost(NamedTuple):
-    """Parameters and multiply-accumulates of a config's model for one clip:
-    those of the model, then of its modules, and of its deformable
-    convolutions."""
+    """The cost of a config's model for one clip: of the model, then its
+    modules, and of its deformable convolutions."""
     name: str
     num_frames: int
     shape: Tuple[int, int]
@@ -164,8 +147,8 @@ def clip_cost(config: Union[str, Path],
               shape: Optional[Sequence[int]] = None,
               depth: int = 2,
               cfg_options: Optional[dict] = None) -> ClipCost:
-    """Count a config's model, its modules listed so deep, for crops of (H, W),
-    by default the decoder's input size."""
+    """Count a config's model for crops of (H, W), by default the decoder's
+    input size."""
     cfg = Config.fromfile(str(config))
     cfg.merge_from_dict(cfg_options or {})
     init_default_scope(cfg.get('default_scope', 'mmpose'))
@@ -179,15 +162,11 @@ def clip_cost(config: Union[str, Path],
     height, width = shape
     num_frames = clip_length(model)
     counts = count_model(model, (height, width), num_frames, depth=99)
-    deformable = {
-        name
-        for name, module in model.named_modules()
-        if isinstance(module, DeformableConv2d)
-    }
+    modules = dict(model.named_modules())
     return ClipCost(
         Path(config).stem, num_frames, (height, width),
         [x for x in counts if not x.name or x.name.count('.') < depth],
-        [x for x in counts if x.name in deformable])
+        [x for x in counts if isinstance(modules[x.name], DeformableConv2d)])
 
 
 def fold_batch_norms(model: nn.Module, shape: Tuple[int, int]) -> int:
@@ -195,21 +174,19 @@ def fold_batch_norms(model: nn.Module, shape: Tuple[int, int]) -> int:
 
     In evaluation a batch normalisation is one factor and one offset a channel,
     which the convolution before it can have in its weights: the same outputs
-    up to rounding, and a pass over the maps less for each. It is folded if,
-    and only if, its input always is the output of the same convolution and
-    nothing else reads that output. (``mmcv.cnn.fuse_conv_bn`` goes by the
-    order of a module's children, which is wrong where a map forks, and leaves
-    out transposed convolutions.)
+    up to rounding, in less time. It is folded only if its input always is the
+    output of the same convolution and nothing else reads that output.
+    (``mmcv.cnn.fuse_conv_bn`` goes by the order of a module's children, which
+    is wrong where a map forks, and leaves out transposed convolutions.)
 
     Args:
-        model (nn.Module): A pose estimator in evaluation mode. It cannot be
-            trained afterwards, nor load the checkpoint again.
-        shape (tuple[int, int]): (H, W) of the crops.
+        model: A pose estimator in evaluation mode. It cannot be trained
+            afterwards, nor load the checkpoint again.
+        shape: (H, W) of the crops.
 
     Returns:
         int: How many were folded; they are :class:`torch.nn.Identity` then.
-        0, with a warning, if the model does not run on fake tensors, as
-        where numbers decide what is run.
+            0, with a warning, if the model does not run on fake tensors.
     """
     if model.training:
         raise ValueError('batch normalisations are folded for inference only: '
@@ -221,17 +198,12 @@ def fold_batch_norms(model: nn.Module, shape: Tuple[int, int]) -> int:
             f'batch normalisations of {type(model).__name__} are not folded, '
             f'it does not run on fake tensors: {error}')
         return 0
-    for norm, convolution in pairs.items():
+    for norm, conv in pairs.items():
         with torch.no_grad():
-            convolution.weight, convolution.bias = fuse_conv_bn_weights(
-                convolution.weight,
-                convolution.bias,
-                norm.running_mean,
-                norm.running_var,
-                norm.eps,
-                norm.weight,
-                norm.bias,
-                transpose=isinstance(convolution, nn.ConvTranspose2d))
+            conv.weight, conv.bias = fuse_conv_bn_weights(
+                conv.weight, conv.bias, norm.running_mean, norm.running_var,
+                norm.eps, norm.weight, norm.bias,
+                isinstance(conv, nn.ConvTranspose2d))
     for parent in model.modules():
         for name, child in parent.named_children():
             if child in pairs:
@@ -246,11 +218,7 @@ class _Reads(TorchDispatchMode):
         super().__init__()
         self.counts: Dict[int, int] = Counter()
 
-    def __torch_dispatch__(self,
-                           func: Any,
-                           types: Any,
-                           args: tuple = (),
-                           kwargs: Optional[dict] = None) -> Any:
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None) -> Any:
         if func.namespace == 'aten':  # others ask for the device and the like
             for x in tree_flatten((args, kwargs or {}))[0]:
                 if isinstance(x, Tensor):
@@ -294,9 +262,8 @@ def _foldable(model: nn.Module,
     readers = Counter(x for found in sources.values() for x in found)
     pairs = {}
     for norm, found in sources.items():
-        source = next(iter(found))
-        if len(found
-               ) == 1 and source is not None and readers[source] == 1 and all(
-                   reads.counts[id(x)] == 1 for x in outputs[source]):
+        source, *others = found
+        if not others and source is not None and readers[source] == 1 and all(
+                reads.counts[id(x)] == 1 for x in outputs[source]):
             pairs[norm] = source
     return pairs

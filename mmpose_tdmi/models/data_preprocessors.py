@@ -1,8 +1,7 @@
 """From clips to the folded batch that stock backbones take.
 
-Section 3, "Preliminaries" of the paper: the input is a clip cropped with one
-box. The frame contract is in ``mmpose_tdmi/structures.py``; T is checked here
-and where necks unfold time, and trusted from there on.
+The frame contract is in ``mmpose_tdmi/structures.py``; T is checked here and
+where necks unfold time, and trusted from there on.
 
 Shape letters: B clips, T frames, C channels, H x W pixels of a crop.
 """
@@ -22,22 +21,19 @@ __all__ = ['SequencePoseDataPreprocessor']
 class SequencePoseDataPreprocessor(PoseDataPreprocessor):
     """Normalise clips and fold time into the batch.
 
-    The host's preprocessor works on (C, H, W) images: it refuses clips or,
-    without mean and std, swaps *frames* instead of channels. This one checks
-    the clips, hands their frames to the host one by one (channel swap,
-    normalisation, padding, stacking are the host's), and returns them folded,
-    ``index = b * T + t``. There remains one data sample per clip.
+    The host's preprocessor refuses clips or, without mean and std, swaps
+    *frames* instead of channels. This one hands it the clips' frames one by
+    one, and folds them, ``index = b * T + t``; one data sample per clip
+    remains.
 
     Args:
-        num_frames (int, optional): T that every clip must have. Defaults to
-            ``None``: any, but one T per batch.
-        channels_last (bool): Give the frames in the channels-last memory
-            format, which convolutions on CPUs and tensor cores run faster
-            in; values and shapes stay the same. Defaults to ``False``.
+        num_frames: T that every clip must have; ``None``: any, one per batch.
+        channels_last: Give the frames in the channels-last memory format,
+            which convolutions on CPUs and tensor cores run faster in.
+        batch_augments: Not supported: they would treat the frames of a clip
+            differently.
         mean, std, pad_size_divisor, pad_value: As the host's.
         bgr_to_rgb, rgb_to_bgr, non_blocking: As the host's.
-        batch_augments (list[dict], optional): Not supported: they would
-            treat the frames of a clip differently.
     """
 
     def __init__(self,
@@ -58,30 +54,16 @@ class SequencePoseDataPreprocessor(PoseDataPreprocessor):
                 f'fake motion; got {batch_augments}')
         if num_frames is not None:
             check_positive_int('num_frames', num_frames)
-        super().__init__(
-            mean=mean,
-            std=std,
-            pad_size_divisor=pad_size_divisor,
-            pad_value=pad_value,
-            bgr_to_rgb=bgr_to_rgb,
-            rgb_to_bgr=rgb_to_bgr,
-            non_blocking=non_blocking)
+        super().__init__(mean, std, pad_size_divisor, pad_value, bgr_to_rgb,
+                         rgb_to_bgr, non_blocking)
         self.num_frames = num_frames
         self.channels_last = channels_last
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Check, normalise and fold a batch of clips.
-
-        Args:
-            data (dict): ``inputs``, a list of B clips (T, C, H, W) (or one
-                tensor (B, T, C, H, W)), and ``data_samples``, a list of B.
-            training (bool): As the host's.
-
-        Returns:
-            dict: ``inputs``, (B * T, C, H, W) float, and ``data_samples``,
-            the B samples with ``batch_input_shape`` and ``pad_shape``
-            (height, width) set.
-        """
+        """Check, normalise and fold a batch of clips: ``inputs``, a list of B
+        (T, C, H, W) or a tensor (B, T, C, H, W), becomes (B * T, C, H, W)
+        float, and the B ``data_samples`` get ``batch_input_shape`` and
+        ``pad_shape``, (height, width)."""
         clips = list(data['inputs'])
         num_frames = self._check_clips(clips, data['data_samples'])
         frames = [frame for clip in clips for frame in clip]

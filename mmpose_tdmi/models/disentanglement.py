@@ -6,9 +6,8 @@ From the motion feature M and the visual feature V to heatmaps:
   Mn = sigmoid(MLPn(m)) * M noise, with two independent perceptrons. The paper
   gives no width for them; the authors' code has one hidden layer of 128
   channels with ReLU. Table 7 compares with no factorisation, and with
-  splitting the channels, of which the paper gives no detail: here each half is
-  projected back to C channels by a 1x1 convolution, so that everything after
-  it is unchanged;
+  splitting the channels, of which the paper gives no detail: here a 1x1
+  convolution projects each half back to C channels;
 - aggregation: "we integrate the useful motion feature and the visual feature
   of the key frame through several residual blocks", on cat[Mu, V]; the
   authors' code has three. Not in the paper: ``visual_shortcut`` adds a visual
@@ -16,8 +15,8 @@ From the motion feature M and the visual feature V to heatmaps:
   result of the blocks, so that a model loaded with single-frame weights starts
   *as* the single-frame model, or as its mean over the window;
 - the head: heatmaps, their loss (Eq. 14) and the mutual information objective
-  (Eq. 8 to 13, 15). Codecs, flip test, decoding and heatmap output stay the
-  host's. Not in the paper: the enhanced feature from a neck, for other heads.
+  (Eq. 8 to 13, 15). The rest stays the host's. Not in the paper: the enhanced
+  feature from a neck, for other heads.
 
 Departures from the paper are options, listed in docs/model.md.
 
@@ -37,8 +36,7 @@ from torch import Tensor, nn
 from mmpose_tdmi.structures import FrameWindow
 from .heads import EnhancedFeatureHead
 from .layers import ResidualChain
-from .layers.blocks import (check_bool, check_choice, check_norm_cfg,
-                            check_positive_int, paper_init)
+from .layers.blocks import check_choice, check_positive_int, paper_init
 from .spatiotemporal import SpatiotemporalFeature, WindowShortcut
 from .temporal_difference import TemporalFeatures
 
@@ -50,19 +48,16 @@ __all__ = [
 
 
 class DisentangledFeatures(NamedTuple):
-    """Features of a batch of clips, all (B, C, H, W).
-
-    The last item is the enhanced feature, which is what a heatmap layer
-    reads: ``feats[-1]``, as everywhere in the host.
+    """Features of a batch of clips, all (B, C, H, W); the last is what a
+    heatmap layer reads, as everywhere in the host.
 
     Attributes:
-        motion (Tensor): M, the raw motion feature.
-        useful (Tensor): Mu, its useful part; M itself without factorisation.
-        noisy (Tensor, optional): Mn, its noisy part; ``None`` without
-            factorisation.
-        visual (Tensor): V, the visual feature that was aggregated: the key
-            frame's (TDMI) or the clip's spatiotemporal one (TDMI-ST).
-        fused (Tensor): The enhanced representation, F with a tilde.
+        motion: M, the raw motion feature.
+        useful: Mu, its useful part; M itself without factorisation.
+        noisy: Mn, its noisy part; ``None`` without factorisation.
+        visual: V, the visual feature that was aggregated: the key frame's
+            (TDMI) or the clip's spatiotemporal one (TDMI-ST).
+        fused: The enhanced representation, F with a tilde.
     """
     motion: Tensor
     useful: Tensor
@@ -124,16 +119,13 @@ class NoFactorisation(BaseModule):
     noisy = None
 
     def forward(self, motion: Tensor) -> Tuple[Tensor, Optional[Tensor]]:
-        """M (B, C, H, W) -> M and ``None``."""
         return motion, None
 
 
 class Aggregation(BaseModule):
-    """Residual blocks on the concatenation of motion and visual feature.
-
-    With ``visual_shortcut`` the result is a visual feature plus the normalised
-    output of the blocks, with a scale that starts at zero.
-    """
+    """Residual blocks on motion and visual feature; with ``visual_shortcut`` a
+    visual feature plus their output, normalised with a scale that starts at
+    0."""
 
     def __init__(self,
                  channels: int,
@@ -150,16 +142,14 @@ class Aggregation(BaseModule):
             constant_init(self.shortcut_norm, 0)
 
     def init_weights(self) -> None:
-        """Initialise; the shortcut's scale starts at zero."""
         super().init_weights()
         if self.shortcut_norm is not None:
             constant_init(self.shortcut_norm, 0)
 
     def forward(self, useful: Tensor, visual: Tensor,
                 shortcut: Tensor) -> Tensor:
-        """Mu, V, and what the result starts as with a shortcut, such as the
-        key frame's visual feature, to the enhanced representation; all (B, C,
-        H, W)."""
+        """Mu, V, and what the result starts as with a shortcut, to the
+        enhanced representation; all (B, C, H, W)."""
         fused = self.blocks(torch.cat((useful, visual), dim=1))
         if self.shortcut_norm is None:
             return fused
@@ -171,39 +161,30 @@ class DisentanglementHead(EnhancedFeatureHead):
     """Disentangle the motion feature, aggregate, predict heatmaps.
 
     Args:
-        in_channels (int): C, the temporal difference neck's
-            ``out_channels``.
-        out_channels (int): K.
-        visual (str): The visual feature that is aggregated:
-            ``'key_frame'`` (TDMI) or ``'spatiotemporal'`` (TDMI-ST).
-        offsets (Sequence[int]): The clip's frame offsets, the neck's; they
-            only count with ``visual='spatiotemporal'`` or
-            ``visual_shortcut='window'``. Defaults to ``(-2, -1, 0, 1, 2)``.
-        spatiotemporal (dict, optional): Options of
-            :class:`SpatiotemporalFeature`.
-        factorisation (str): ``'attention'`` (Eq. 6), ``'split'`` or
-            ``'none'`` (Table 7).
-        attention_channels (int): Hidden width of Eq. 6's perceptrons.
-            Defaults to 128.
-        num_blocks (int): Residual blocks of the aggregation. Defaults to 3.
-        visual_shortcut (bool | str): ``True``: start as the single-frame
-            model on the key frame, see :class:`Aggregation`; ``'window'``:
-            as the mean of the single-frame model's heatmaps over the window,
-            see :class:`WindowShortcut`. Defaults to ``False``.
+        in_channels: C, the temporal difference neck's ``out_channels``.
+        out_channels: K.
+        visual: The visual feature that is aggregated: ``'key_frame'`` (TDMI)
+            or ``'spatiotemporal'`` (TDMI-ST).
+        offsets: The neck's frame offsets; they only count with
+            ``visual='spatiotemporal'`` or ``visual_shortcut='window'``.
+        spatiotemporal: Options of :class:`SpatiotemporalFeature`.
+        factorisation: ``'attention'`` (Eq. 6), ``'split'`` or ``'none'``
+            (Table 7).
+        attention_channels: Hidden width of Eq. 6's perceptrons.
+        num_blocks: Residual blocks of the aggregation.
+        visual_shortcut: ``True``: start as the single-frame model on the key
+            frame, see :class:`Aggregation`; ``'window'``: as the mean of its
+            heatmaps over the window, see :class:`WindowShortcut`.
         skip_projection, norm_cfg, with_cp: As :class:`ResidualChain`'s.
-        final_layer (dict, optional): Config of the heatmap layer. Defaults
-            to ``None``, the paper's 3x3 convolution.
-        loss (dict, optional): Config of the heatmap loss. Defaults to
-            ``None``, the paper's ``KeypointMSELoss``, by target weights.
-        mi_loss (dict, optional): Config of :class:`MutualInformationLoss`;
-            its channels come from the head. Defaults to ``None``: no mutual
-            information objective; the noisy branch then gets no gradient and
-            is frozen.
-        decoder (dict, optional): Config of the codec.
-        test_activation, activation_sigma: As :class:`SpatialSoftmaxHead`'s,
-            but ``'none'`` by default.
-        init_cfg (dict | list[dict], optional): Defaults to the paper's
-            recipe, convolutions N(0, 0.001), normalisation 1 and 0.
+        final_layer: Heatmap layer, by default the paper's 3x3 convolution.
+        loss: Heatmap loss, by default the paper's ``KeypointMSELoss``, by
+            target weights.
+        mi_loss: Config of :class:`MutualInformationLoss`, whose channels come
+            from the head. ``None``: no mutual information objective; the noisy
+            branch then gets no gradient and is frozen.
+        decoder: Config of the codec.
+        test_activation, activation_sigma: As :class:`SpatialSoftmaxHead`'s.
+        init_cfg: By default the paper's, convolutions N(0, 0.001).
     """
 
     def __init__(self,
@@ -228,11 +209,8 @@ class DisentanglementHead(EnhancedFeatureHead):
                  init_cfg=None) -> None:
         check_positive_int('in_channels', in_channels)
         check_positive_int('out_channels', out_channels)
-        check_positive_int('num_blocks', num_blocks)
         check_choice('visual_shortcut', visual_shortcut,
                      (False, True, 'window'))
-        check_bool('with_cp', with_cp)
-        check_norm_cfg('norm_cfg', norm_cfg)
         check_choice('visual', visual, ('key_frame', 'spatiotemporal'))
         check_choice('factorisation', factorisation,
                      ('attention', 'split', 'none'))
@@ -245,15 +223,9 @@ class DisentanglementHead(EnhancedFeatureHead):
             raise ValueError(
                 "spatiotemporal is only used with visual='spatiotemporal', "
                 f'got visual={visual!r} and spatiotemporal={spatiotemporal}')
-        super().__init__(
-            in_channels,
-            out_channels,
-            final_layer,
-            loss,
-            decoder=decoder,
-            test_activation=test_activation,
-            activation_sigma=activation_sigma,
-            init_cfg=init_cfg or paper_init())
+        super().__init__(in_channels, out_channels, final_layer, loss, None,
+                         decoder, test_activation, activation_sigma, init_cfg
+                         or paper_init())
         chain: Dict[str, Any] = dict(
             skip_projection=skip_projection,
             norm_cfg=norm_cfg,
@@ -305,7 +277,7 @@ class DisentanglementHead(EnhancedFeatureHead):
             self, feats: Union[TemporalFeatures,
                                DisentangledFeatures]) -> Tensor:
         """The key frame's heatmaps as they are trained, (B, K, H, W), float32,
-        from the neck's output or from what :meth:`disentangle` made of it."""
+        of the neck's output or its :meth:`disentangle` result."""
         if not isinstance(feats, DisentangledFeatures):
             feats = self.disentangle(feats)
         return super().forward(feats)
@@ -323,23 +295,20 @@ class DisentanglementHead(EnhancedFeatureHead):
 class DisentanglementNeck(BaseModule):
     """Give a stock head the key frame's map enhanced by the clip's motion.
 
-    A stock head on :class:`TemporalDifferenceNeck` sees the key frame alone;
-    on this one it sees the motion too. The mutual information objective,
-    which is stated over heatmaps, is :class:`DisentanglementHead`'s.
+    A stock head on :class:`TemporalDifferenceNeck` sees the key frame alone.
+    The mutual information objective, stated over heatmaps, is
+    :class:`DisentanglementHead`'s.
 
     Args:
-        temporal (dict): Config of the neck that gives
-            :class:`TemporalFeatures`.
-        channels (int): C, the ``out_channels`` of that neck.
-        factorisation (str): ``'attention'`` (Eq. 6, its useful part) or
-            ``'none'``. Defaults to ``'attention'``.
-        attention_channels, num_blocks: As :class:`DisentanglementHead`'s.
-        visual_shortcut (bool): See :class:`Aggregation`.
-        post_neck (dict, optional): Config of a neck that is applied to the
-            enhanced map, such as ``GlobalAveragePooling``.
+        temporal: Config of the neck that gives :class:`TemporalFeatures`.
+        channels: C, the ``out_channels`` of that neck.
+        factorisation: ``'attention'`` (Eq. 6, its useful part) or ``'none'``.
+        visual_shortcut: See :class:`Aggregation`.
+        post_neck: Config of a neck that is applied to the enhanced map, such
+            as ``GlobalAveragePooling``.
+        attention_channels, num_blocks, init_cfg: As
+            :class:`DisentanglementHead`'s.
         skip_projection, norm_cfg, with_cp: As :class:`ResidualChain`'s.
-        init_cfg (dict | list[dict], optional): Defaults to the paper's
-            recipe, convolutions N(0, 0.001), normalisation 1 and 0.
     """
 
     def __init__(self,
@@ -356,7 +325,6 @@ class DisentanglementNeck(BaseModule):
                  init_cfg=None) -> None:
         super().__init__(init_cfg or paper_init())
         check_positive_int('channels', channels)
-        check_positive_int('num_blocks', num_blocks)
         check_choice('factorisation', factorisation, ('attention', 'none'))
         self.temporal = MODELS.build(temporal)
         self.factorisation = NoFactorisation()

@@ -2,11 +2,11 @@
 the rivals share.
 
 Heatmaps may be trained as logits, by :class:`SpatialCrossEntropyLoss`; the
-paper's are trained by the mean squared error and need nothing of this. Logits
-have no scale: their maximum is no score. The softmax over space has one, and
-multiplied by 2 * pi * sigma^2 (cells^2, the volume under a Gaussian of peak 1)
-a perfect prediction has the peak 1 that a heatmap trained by the mean squared
-error has, so that scores and thresholds mean the same.
+paper's, trained by the mean squared error, need nothing of this. The maximum
+of logits is no score. The softmax over space has a scale: multiplied by 2 * pi
+* sigma^2 (cells^2, the volume under a Gaussian of peak 1) a perfect prediction
+has the peak 1, as with the mean squared error, so that scores and thresholds
+mean the same.
 
 Shape letters: B instances, C channels, K keypoints, H x W heatmap cells.
 """
@@ -40,8 +40,7 @@ ACTIVATIONS = ('none', 'softmax')
 
 
 def heatmaps_of_logits(logits: Tensor, sigma: float) -> Tensor:
-    """Softmax over space, scaled so that a Gaussian of ``sigma`` cells has
-    peak 1; (B, K, H, W) both."""
+    """Softmax over space; a Gaussian of ``sigma`` cells then peaks at 1."""
     probability = torch.softmax(logits.flatten(2), dim=-1)
     return (probability * (2 * math.pi * sigma**2)).reshape_as(logits)
 
@@ -49,10 +48,10 @@ def heatmaps_of_logits(logits: Tensor, sigma: float) -> Tensor:
 class HeatmapActivationMixin:
     """Adds ``test_activation`` to a subclass of the host's HeatmapHead.
 
-    To be mixed in before the head; the head's ``__init__`` then calls
-    :meth:`init_activation`. Network outputs are also brought to float32,
-    which numpy, and so the host's accuracy under bfloat16, needs. A head with
-    a ``mi_loss`` adds what that gives to its losses.
+    It is mixed in before the head, whose ``__init__`` then calls
+    :meth:`init_activation`. Network outputs are also brought to float32, which
+    the host's accuracy needs under bfloat16. A head's ``mi_loss`` adds its
+    losses.
     """
 
     # the head's
@@ -62,8 +61,8 @@ class HeatmapActivationMixin:
 
     def init_activation(self, test_activation: str,
                         sigma: Optional[float]) -> None:
-        """Set what is done to heatmaps before they are decoded; a ``sigma`` of
-        ``None``, of the targets in heatmap cells, is the decoder's."""
+        """Set what is done to heatmaps before they are decoded; ``sigma``, of
+        the targets in heatmap cells, is by default the decoder's."""
         check_choice('test_activation', test_activation, ACTIVATIONS)
         self.test_activation = test_activation
         if test_activation == 'none':
@@ -91,8 +90,7 @@ class HeatmapActivationMixin:
                 feats: Features,
                 batch_data_samples: OptSampleList,
                 test_cfg: Optional[ConfigType] = None) -> Predictions:
-        """The host's prediction, of activated heatmaps, with scores of at most
-        1."""
+        """The host's, of activated heatmaps, with scores of at most 1."""
         test_cfg = test_cfg or {}
         if self.test_activation == 'none':
             return super().predict(feats, batch_data_samples, test_cfg)
@@ -119,8 +117,7 @@ class HeatmapActivationMixin:
              feats: Any,
              batch_data_samples: OptSampleList,
              train_cfg: Optional[ConfigType] = None) -> dict:
-        """The host's losses, the accuracy that of activated heatmaps, and the
-        head's ``mi_loss``, all of one prediction."""
+        """The host's losses, with the accuracy of activated heatmaps."""
         heatmaps = self.forward(feats)
         targets = torch.stack(
             [sample.gt_fields.heatmaps for sample in batch_data_samples])
@@ -144,8 +141,7 @@ class HeatmapActivationMixin:
 
 class EnhancedFeatureHead(HeatmapActivationMixin, HeatmapHead):
     """A heatmap layer, by default the paper's 3x3 convolution, on an enhanced
-    feature, trained by default by the mean squared error on visible joints
-    and, with a ``mi_loss``, by a mutual information objective."""
+    feature; by default the mean squared error on visible joints."""
 
     def __init__(self,
                  in_channels: int,
@@ -190,10 +186,9 @@ class SpatialSoftmaxHead(HeatmapActivationMixin, HeatmapHead):
 
     Args:
         *args: As HeatmapHead's.
-        test_activation (str): ``'softmax'``, or ``'none'``, which makes it
-            the host's head. Defaults to ``'softmax'``.
-        activation_sigma (float, optional): Standard deviation of the target
-            Gaussians in heatmap cells. Defaults to ``None``, the decoder's.
+        test_activation: ``'softmax'``, or ``'none'``, the host's head.
+        activation_sigma: Standard deviation of the target Gaussians in heatmap
+            cells; ``None``: the decoder's.
         **kwargs: As HeatmapHead's; ``loss`` must be one on logits, such as
             :class:`SpatialCrossEntropyLoss`.
     """
@@ -209,8 +204,8 @@ class SpatialSoftmaxHead(HeatmapActivationMixin, HeatmapHead):
 
 def load_heatmap_layer(layer: nn.Module, key: str, checkpoint: str,
                        prefix: str) -> None:
-    """Copy a single-frame model's heatmap layer, named ``prefix`` in its
-    checkpoint; ``key`` is the config key, for errors."""
+    """Copy a single-frame model's heatmap layer, ``prefix`` in its checkpoint;
+    ``key`` is the config key, for errors."""
     prefix = prefix.rstrip('.')
     weights = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
     weights = weights.get('state_dict', weights)
@@ -226,23 +221,20 @@ def load_heatmap_layer(layer: nn.Module, key: str, checkpoint: str,
 class SingleFrameHeatmapLayer(nn.Conv2d):
     """A convolution to heatmaps that is loaded from a single-frame model.
 
-    PoseWarper and DCPose refine *heatmaps*: a model is first trained on
-    single frames, then its backbone and this, its last layer, are frozen, and
-    what is learnt on clips works on the heatmaps that they give. Not in their
-    papers: softmax, for models that were trained on logits. Logits cannot be
-    warped: what lies off the map counts as 0, which is no low logit.
+    PoseWarper and DCPose refine *heatmaps*: of a model trained on single
+    frames the backbone and this, its last layer, are frozen, and what is
+    learnt on clips works on the heatmaps that they give. Not in their papers:
+    softmax, for models that were trained on logits, which cannot be warped:
+    what lies off the map counts as 0, which is no low logit.
 
     Args:
-        in_channels (int): C.
-        num_keypoints (int): K.
-        kernel_size (int): Odd, that of the single-frame head's
-            ``final_layer``.
-        activation (str): ``'none'`` or ``'softmax'``.
-        sigma (float, optional): With softmax, the standard deviation of the
-            target Gaussians in cells.
-        frozen (bool): Whether the layer is left as it was loaded.
-        checkpoint (str, optional): Path or URL of the single-frame model.
-        prefix (str): The layer's name in it.
+        in_channels, num_keypoints: C and K.
+        kernel_size: Odd, that of the single-frame head's ``final_layer``.
+        activation: ``'none'`` or ``'softmax'``.
+        sigma: With softmax, the target Gaussians' standard deviation in cells.
+        frozen: Whether the layer is left as it was loaded.
+        checkpoint: Path or URL of the single-frame model.
+        prefix: The layer's name in it.
     """
 
     def __init__(self,
@@ -284,8 +276,8 @@ class SingleFrameHeatmapLayer(nn.Conv2d):
             level=logging.WARNING)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The backbone's maps (N, C, H, W) to heatmaps, (N, K, H, W), at
-        least float32; with softmax in (0, 2 * pi * sigma^2)."""
+        """The backbone's maps (N, C, H, W) to heatmaps, (N, K, H, W), at least
+        float32."""
         maps = at_least_float32(super().forward(x))
         if self.activation == 'none':
             return maps

@@ -1,9 +1,8 @@
 """Cross-entropy between heatmaps seen as distributions over space.
 
-Not in the paper, which uses the mean squared error (``KeypointMSELoss``).
-Small models trained from scratch stay on the all-zero plateau of that loss
-and leave it with this one. Predictions are logits: decode them through a head
-with ``test_activation='softmax'``.
+Not in the paper, which uses the mean squared error. Small models trained from
+scratch stay on that loss's all-zero plateau and leave it with this one.
+Predictions are logits: decode them with ``test_activation='softmax'``.
 
 Shape letters: B instances, K keypoints, H x W heatmap cells.
 """
@@ -22,14 +21,10 @@ __all__ = ['SpatialCrossEntropyLoss']
 class SpatialCrossEntropyLoss(nn.Module):
     """Cross-entropy of softmax over H x W against the normalised target.
 
-    Joints of zero weight and joints whose target is empty (off the heatmap)
-    are left out; the rest is averaged, weighted. Without any joint the loss
-    is 0 and still connected to the output.
-
-    Args:
-        use_target_weight (bool): Weigh joints by the target weights.
-            Defaults to ``True``.
-        loss_weight (float): Weight of the loss. Defaults to 1.0.
+    The mean over joints, weighted by the target weights if
+    ``use_target_weight``. Joints whose target is empty (off the heatmap) are
+    left out; without any joint the loss is 0 and still connected to the
+    output.
     """
 
     def __init__(self,
@@ -44,8 +39,7 @@ class SpatialCrossEntropyLoss(nn.Module):
                 output: Tensor,
                 target: Tensor,
                 target_weights: Optional[Tensor] = None) -> Tensor:
-        """Logits and targets >= 0, (B, K, H, W), and weights, (B, K), to the
-        loss in nats, a scalar >= 0."""
+        """Logits and targets >= 0, (B, K, H, W), weights, (B, K), to nats."""
         output = at_least_float32(output)
         target = target.flatten(2).to(output.dtype)
         mass = target.sum(dim=-1)

@@ -2,43 +2,36 @@
 
 L_MI = I(Mu; Mn) - I(M; Mu) + I(Mu; y | F~) + I(V; y | F~), from feature maps
 and heatmaps read as distributions over the H x W cells of each channel, in
-float32 or better, finite for all finite input. There are two estimators.
+float32 or better, finite for all finite input. There are two estimators;
+docs/model.md has their terms in a table.
 
 ``vsd`` means what the paper says. It names Variational Self-Distillation (Tian
 et al., "Farewell to Mutual Information", CVPR 2021) and gives no detail. VSD
 minimises I(v; y | z), what is lost from v to z, as KL(P(y|v) || P(y|z)) with
 P(y|v) detached. That is Eq. 10, so here, in place of the differences of Eq. 11
-and 12:
+and 12, ``useful_conditional`` is KL(sg P(y|Mu) || P(y|F~)),
+``visual_conditional`` KL(sg P(y|V) || P(y|F~)). P(y|.) is, per joint, the
+softmax over the cells of a heatmap: for F~ the model's own prediction, for Mu
+and V the output of a 1x1 "probe", trained by the heatmap loss on detached
+features. Joints without a target are left out. Where a probe predicts worse
+than the model, as one on motion alone often does, the form pulls the
+prediction away from the label; ``gate='label'`` leaves such joints out.
 
-- ``useful_conditional``: KL(sg P(y|Mu) || P(y|F~)), for I(Mu; y | F~);
-- ``visual_conditional``: KL(sg P(y|V) || P(y|F~)), for I(V; y | F~).
-
-P(y|.) is, per joint, the softmax over the cells of a heatmap: for F~ the
-model's own prediction, for Mu and V the output of a 1x1 "probe", trained by
-the heatmap loss on detached features: it measures what a feature says about y
-and does not change it. Joints without a target are left out. The form takes
-P(y|v) for the truth: where a probe predicts worse than the model, as one on
-motion alone often does, it pulls the prediction away from the label.
-``gate='label'`` leaves such joints out: what v does not know cannot have been
-lost on the way.
-VSD defines no term between features. The other two are
-
-- ``useful_noise``, minimised (Eq. 8): ln 2 minus the Jensen-Shannon divergence
-  of Mu's and Mn's distributions, per channel: 0 if they share nothing, ln 2 if
-  they are the same; a raw -KL would be unbounded. Gradients flow into both;
-- ``motion_useful``, maximised (Eq. 9): the InfoNCE lower bound of I(M; Mu), at
-  most ln N. M is detached; the gradient reaches the encoder through Mu.
+VSD defines no term between features. ``useful_noise`` (Eq. 8) is ln 2 minus
+the Jensen-Shannon divergence of Mu's and Mn's distributions, per channel: 0 if
+they share nothing, ln 2 if they are the same; a raw -KL would be unbounded.
+``motion_useful`` (Eq. 9) is the InfoNCE lower bound of I(M; Mu), at most ln N;
+M is detached, the gradient reaches the encoder through Mu.
 
 ``released`` is a record of what the published numbers rest on, not an estimate
 of mutual information. With p = softmax over the cells of (map / 0.05), a term
 is V(a, b) = mean(b ln b - b a) over p of both maps: a KL divergence's formula
-given a probability where it wants a log-probability. It lies in
-[-ln(L - 1 + e) / L, 0] (-1.28e-3 at 96 x 72), is about -entropy(b) / L, and
-hardly depends on a: a small, bounded entropy regulariser. Gradients flow into
-the second argument only, but for I(Mu; Mn). The label y is the *predicted*
-heatmap; label terms send the detached feature through the pretrained
-single-frame model's frozen 1x1 heatmap layer. Eq. 11 and 12 so give also
-I(Mu; V), and twice the other terms.
+given a probability where it wants a log-probability. It lies in [-ln(L - 1 +
+e) / L, 0] (-1.28e-3 at 96 x 72), is about -entropy(b) / L, and hardly depends
+on a: a small, bounded entropy regulariser. Gradients flow into the second
+argument only, but for I(Mu; Mn). The label y is the *predicted* heatmap; label
+terms send the detached feature through the single-frame model's frozen 1x1
+heatmap layer. Eq. 11 and 12 so give also I(Mu; V), and twice the other terms.
 
 Shape letters: B clips, C channels, K keypoints, H x W cells, L = H * W.
 """
@@ -88,9 +81,7 @@ def kl_divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
 
 
 def js_divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
-    """Jensen-Shannon divergence in nats, (..., L) -> (...), in [0, ln 2]: the
-    mutual information between a fair coin and a cell drawn from p or q as the
-    coin says."""
+    """Jensen-Shannon divergence in nats, (..., L) -> (...), in [0, ln 2]."""
     log_mean = torch.logaddexp(log_p, log_q) - LOG_2
     return (kl_divergence(log_p, log_mean) +
             kl_divergence(log_q, log_mean)) / 2
@@ -131,10 +122,10 @@ class AlphaSchedule:
     """The weight alpha of the objective, Eq. 15; the paper's is 1 throughout.
 
     Args:
-        alpha (float | dict): A number >= 0, or ``dict(type='linear',
-            start=0., end=1., begin=0, stop=1000, by_epoch=False)``: alpha is
-            ``start`` up to iteration (epoch) ``begin``, ``end`` from
-            ``stop`` on, and in between linear.
+        alpha: A number >= 0, or ``dict(type='linear', start=0., end=1.,
+            begin=0, stop=1000, by_epoch=False)``: linear from ``start`` at
+            iteration (epoch) ``begin`` to ``end`` at ``stop``, constant before
+            and after.
     """
 
     def __init__(self, alpha: Union[float, Mapping]) -> None:
@@ -175,10 +166,10 @@ class Estimator(BaseModule):
     """What an estimator of the objective's terms is; one of your own is used
     by its name once it is put into :data:`ESTIMATORS`.
 
-    Its ``__init__`` takes ``in_channels`` and ``num_keypoints``, then its
-    options, with defaults. Calling it with the features, the predicted
-    heatmaps, the targets, (B, K, H, W), and their weights, (B, K), gives the
-    terms by name, scalars.
+    Its ``__init__`` takes ``in_channels``, ``num_keypoints``, and options with
+    defaults. Calling it with the features, the predicted heatmaps and the
+    targets, (B, K, H, W), and their weights, (B, K), gives scalar terms by
+    name.
     """
 
     #: How often each term counts in the objective, and with which sign.
@@ -211,12 +202,10 @@ class ProbingEstimator(Estimator):
         self.gate = gate
 
     def probe(self, features: Any) -> Dict[str, Tensor]:
-        """By name, heatmaps that features, detached, predict, (B * S, K, H,
-        W), S >= 1 for each clip."""
+        """Heatmaps (B * S, K, H, W), S >= 1, of detached features, by name."""
         raise NotImplementedError
 
     def scale(self, heatmaps: Tensor) -> float:
-        """1, or one over the cells of a map."""
         if self.reduction == 'sum':
             return 1.
         return 1 / (heatmaps.shape[-2] * heatmaps.shape[-1])
@@ -227,8 +216,8 @@ class ProbingEstimator(Estimator):
 
     def conditional(self, probe: Tensor, prediction: Tensor, label: Tensor,
                     counts: Tensor) -> Tensor:
-        """KL(probe || prediction), averaged over the joints that count, (B,
-        K): log P(y|v), (B * S, K, L), log P(y|F~) and targets, (B, K, L)."""
+        """KL(probe || prediction) of (B * S, K, L) and (B, K, L), averaged
+        over the joints that count, (B, K)."""
         repeats = probe.shape[0] // prediction.shape[0]
         prediction, counts = (
             x.repeat_interleave(repeats, 0) for x in (prediction, counts))
@@ -256,24 +245,21 @@ class VSDEstimator(ProbingEstimator):
     """Conditional terms as VSD has them, bounded feature terms; in nats.
 
     Args:
-        in_channels (int): C.
-        num_keypoints (int): K.
-        temperature (float): Temperature of the features' distributions over
-            space. Defaults to 1.0.
-        label_temperature (float): Temperature of the heatmaps'
-            distributions: 0.05 (default) suits heatmaps with peaks of 1, as
-            the mean squared error makes them; 1.0 a loss on logits.
-        nce_temperature (float): Temperature of InfoNCE's critic.
-        nce_grid (Sequence[int]): InfoNCE's grid, (height, width).
-        probe_weight (float): Weight of the probes' losses. Defaults to 1.0.
-        reduction (str): How the terms count in the objective: ``'mean'``
-            divides them by the cells of a map, so that alpha = 1 weighs what
-            it does in the paper, whose heatmap loss is a mean over cells, as
-            are the authors' terms; ``'sum'`` leaves them in nats, which suits
+        in_channels, num_keypoints: C and K.
+        temperature: Of the features' distributions over space.
+        label_temperature: Of the heatmaps' distributions: 0.05 suits heatmaps
+            with peaks of 1, as the mean squared error makes them; 1.0 a loss
+            on logits.
+        nce_temperature, nce_grid: Of InfoNCE's critic; grid, (height, width).
+        probe_weight: Weight of the probes' losses.
+        reduction: How the terms count in the objective: ``'mean'`` divides
+            them by the cells of a map, so that alpha = 1 weighs what it does
+            in the paper, whose heatmap loss is a mean over cells, as are the
+            authors' terms; ``'sum'`` leaves them in nats, which suits
             :class:`SpatialCrossEntropyLoss`. Bare terms stay in nats.
-        gate (str): Joints that count in the conditional terms: ``'none'``,
-            all that have a target (VSD's form), or ``'label'``, those whose
-            label the probe explains better than the prediction does.
+        gate: Joints that count in the conditional terms: ``'none'``, all that
+            have a target (VSD's form), or ``'label'``, those whose label the
+            probe explains better than the prediction does.
     """
 
     coefficients = dict(
@@ -312,8 +298,7 @@ class VSDEstimator(ProbingEstimator):
 
     def forward(self, features: DisentangledFeatures, heatmaps: Tensor,
                 targets: Tensor, target_weights: Tensor) -> Dict[str, Tensor]:
-        """The terms by name. Joints of weight 0 are left out of the
-        conditional ones; targets only count with ``gate='label'``."""
+        """The terms by name; targets only count with ``gate='label'``."""
         useful = spatial_log_softmax(features.useful, self.temperature)
         noisy = spatial_log_softmax(features.noisy, self.temperature)
         terms = dict(
@@ -341,12 +326,9 @@ def released_term(a: Tensor, b: Tensor, temperature: float = 0.05) -> Tensor:
 
 
 class FrozenHeatmapLayer(nn.Conv2d):
-    """A pretrained model's 1x1 heatmap layer that is never trained.
-
-    Its weights come from ``init_cfg``, ``dict(type='Pretrained',
-    checkpoint=..., prefix='head.final_layer')``, or with a checkpoint of the
-    whole model.
-    """
+    """A pretrained model's 1x1 heatmap layer that is never trained. Its
+    weights come from ``init_cfg``, ``dict(type='Pretrained', checkpoint=...,
+    prefix='head.final_layer')``, or with a checkpoint of the whole model."""
 
     def __init__(self,
                  in_channels: int,
@@ -362,7 +344,6 @@ class FrozenHeatmapLayer(nn.Conv2d):
         self.requires_grad_(False)
 
     def init_weights(self) -> None:
-        """Load the pretrained weights, see :func:`load_heatmap_layer`."""
         if self.init_cfg is not None:
             load_heatmap_layer(self, 'label_init_cfg',
                                self.init_cfg['checkpoint'],
@@ -377,8 +358,8 @@ class FrozenHeatmapLayer(nn.Conv2d):
 
 
 class ReleasedEstimator(Estimator):
-    """The authors' seven terms, of maps divided by ``temperature``; the
-    weights of the frozen heatmap layer, see :class:`FrozenHeatmapLayer`."""
+    """The authors' seven terms, of maps divided by ``temperature``;
+    ``label_init_cfg`` is :class:`FrozenHeatmapLayer`'s."""
 
     coefficients = dict(
         useful_noise=2.,
@@ -429,22 +410,19 @@ class MutualInformationLoss(BaseModule):
     """alpha * L_MI, term by term.
 
     The result holds, for every term, ``loss_mi_<term>``, its share of the
-    objective (alpha * weight * coefficient * estimate, for ``vsd`` per cell
-    or in nats as its ``reduction`` says): the host adds up every key with
-    ``loss`` in it, so their sum is alpha * L_MI. Beside it stand
-    ``mi_<term>``, the bare estimate, and ``mi_alpha``, which are logged and
-    not added. An estimator with probes adds ``loss_probe_<name>``, which train
-    these alone and do not depend on alpha.
+    objective (alpha * weight * coefficient * estimate, for ``vsd`` per cell or
+    in nats as its ``reduction`` says): the host adds up every key with
+    ``loss`` in it. Beside it stand ``mi_<term>``, the bare estimate, and
+    ``mi_alpha``, which are only logged. Probes add ``loss_probe_<name>``,
+    which train these alone and do not depend on alpha.
 
     Args:
-        in_channels (int): C; the head gives it.
-        num_keypoints (int): K; the head gives it.
-        estimator (str): ``'vsd'``, ``'released'``, or one that you put into
-            :data:`ESTIMATORS`. Defaults to ``'vsd'``.
-        alpha (float | dict): Eq. 15's alpha, see :class:`AlphaSchedule`.
-            Defaults to 1.
-        weights (dict, optional): Weight of each term, by its name among the
-            estimator's ``coefficients``; 1 where not given.
+        in_channels, num_keypoints: C and K; the head gives them.
+        estimator: ``'vsd'``, ``'released'``, or one that you put into
+            :data:`ESTIMATORS`.
+        alpha: Eq. 15's alpha, see :class:`AlphaSchedule`.
+        weights: Weight of each term, by its name among the estimator's
+            ``coefficients``; 1 where not given.
         **options: The estimator's: ``temperature``, ``label_init_cfg``, ...
     """
 
@@ -474,15 +452,9 @@ class MutualInformationLoss(BaseModule):
     def forward(self, features: NamedTuple, heatmaps: Tensor, targets: Tensor,
                 target_weights: Tensor,
                 heatmap_loss: Callable) -> Dict[str, Tensor]:
-        """The objective's terms, see the class.
-
-        Args:
-            features (DisentangledFeatures): (B, C, H, W) each, with a noisy
-                part.
-            heatmaps, targets (Tensor): Predictions and targets, (B, K, H, W).
-            target_weights (Tensor): The targets' weights, (B, K).
-            heatmap_loss (Callable): The head's heatmap loss.
-        """
+        """The objective's terms, see the class, of ``features``, (B, C, H, W)
+        each, with a noisy part, ``heatmaps`` and ``targets``, (B, K, H, W),
+        and ``target_weights``, (B, K), with the head's ``heatmap_loss``."""
         alpha, estimator = self.alpha.value(), self.estimator
         losses = {}
         with torch.autocast(heatmaps.device.type, enabled=False):
@@ -498,6 +470,4 @@ class MutualInformationLoss(BaseModule):
             losses['mi_alpha'] = heatmaps.new_tensor(alpha)
             probes = estimator.probe_losses(features, targets, target_weights,
                                             heatmap_loss)
-        for name, loss in probes.items():
-            losses[f'loss_probe_{name}'] = loss
-        return losses
+        return {**losses, **{f'loss_probe_{k}': x for k, x in probes.items()}}

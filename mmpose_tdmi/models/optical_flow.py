@@ -2,11 +2,11 @@
 
 The paper's baseline takes "optical flows predicted by RAFT as motion
 representations" and gives no further detail. Here the flow takes the place of
-the differences of Eq. 1 and nothing else changes: between the same consecutive
-frames, concatenated, through residual blocks (Eq. 2) at the visual feature's
-size. There is one flow, so no stages to fuse (Eq. 3 to 5). RAFT's (Teed and
-Deng, "RAFT: Recurrent All-Pairs Field Transforms for Optical Flow", ECCV
-2020) network, weights and their loader are torchvision's.
+the differences of Eq. 1 and nothing else changes: between the same frames,
+concatenated, through residual blocks (Eq. 2) at the visual feature's size.
+There is one flow, so no stages to fuse (Eq. 3 to 5). RAFT (Teed and Deng,
+"RAFT: Recurrent All-Pairs Field Transforms for Optical Flow", ECCV 2020) is
+torchvision's.
 
 Shape letters: B clips, T frames, N frames or pairs of them, C channels, H x W
 feature cells, h x w pixels of a crop.
@@ -45,22 +45,18 @@ MULTIPLE, SMALLEST = 8, 128
 class RaftFlow(BaseModule):
     """Optical flow from one frame to another.
 
-    The frames are those of the data preprocessor, normalised with ``mean``
-    and ``std`` of R, G, B from 0 to 255; RAFT gets them as RGB in [-1, 1].
-
     Args:
-        mean (Sequence[float]): Mean of R, G, B.
-        std (Sequence[float]): Standard deviation of R, G, B.
-        arch (str): ``'small'`` or ``'large'``.
-        weights (str, optional): Name of torchvision's weights, such as
-            ``'C_T_SKHT_V2'`` or ``'DEFAULT'``, or path of a file with a
-            state dict of theirs; ``None`` leaves the weights random. They
-            are loaded by :meth:`init_weights`, at the start of a training; a
-            trained model's checkpoint holds them.
-        num_updates (int): RAFT's iterations.
-        frame_scale (float): What the frames are enlarged by for RAFT, whose
-            sides must be multiples of 8 from 128 on.
-        frozen (bool): Whether RAFT is not trained, and stays in eval mode.
+        mean, std: The data preprocessor's, of R, G, B from 0 to 255; RAFT gets
+            RGB in [-1, 1].
+        arch: ``'small'`` or ``'large'``.
+        weights: Name of torchvision's weights, such as ``'C_T_SKHT_V2'`` or
+            ``'DEFAULT'``, or path of a file with a state dict of theirs;
+            ``None``: random. They are loaded by :meth:`init_weights`, at the
+            start of a training; a trained model's checkpoint holds them.
+        num_updates: RAFT's iterations.
+        frame_scale: What the frames are enlarged by for RAFT, whose sides must
+            be multiples of 8 from 128 on.
+        frozen: Whether RAFT is not trained, and stays in eval mode.
     """
 
     def __init__(self,
@@ -79,10 +75,8 @@ class RaftFlow(BaseModule):
             if len(values) != 3:
                 raise ValueError(f'{key} must be three numbers, for R, G and '
                                  f'B, got {values!r}')
-            self.register_buffer(
-                key,
-                torch.tensor(values, dtype=torch.float32).view(-1, 1, 1),
-                persistent=False)
+            buffer = torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
+            self.register_buffer(key, buffer, persistent=False)
         self.build, self.known_weights = ARCHITECTURES[arch]
         self.weights = weights
         names = ('DEFAULT', *self.known_weights.__members__)
@@ -100,7 +94,6 @@ class RaftFlow(BaseModule):
             self.eval()
 
     def init_weights(self) -> None:
-        """Load the weights."""
         if self.weights is not None:
             self.network.load_state_dict(self._read_weights())
 
@@ -130,9 +123,9 @@ class RaftFlow(BaseModule):
         seen at a place of ``start`` moves to the right and down, in pixels of
         the h x w crop."""
         size = self._size(start)
-        with torch.set_grad_enabled(torch.is_grad_enabled()
-                                    and not self.frozen), torch.autocast(
-                                        start.device.type, enabled=False):
+        trained = torch.is_grad_enabled() and not self.frozen
+        with torch.set_grad_enabled(trained), torch.autocast(
+                start.device.type, enabled=False):
             frames = (self._to_rgb(x, size) for x in (start, end))
             flow = self.network(*frames, num_flow_updates=self.num_updates)[-1]
         ratio = flow.new_tensor(
@@ -154,10 +147,9 @@ class RaftFlow(BaseModule):
     def _to_rgb(self, frames: Tensor, size: Tuple[int, int]) -> Tensor:
         """Normalised frames as RGB in [-1, 1] of the given size."""
         frames = (frames.float() * self.std + self.mean) / 127.5 - 1
-        if tuple(frames.shape[-2:]) != size:
-            frames = resize(
-                frames, size=size, mode='bilinear', align_corners=False)
-        return frames
+        if tuple(frames.shape[-2:]) == size:
+            return frames
+        return resize(frames, size, mode='bilinear', align_corners=False)
 
     def train(self, mode: bool = True) -> 'RaftFlow':
         return super().train(mode and not self.frozen)
@@ -166,26 +158,22 @@ class RaftFlow(BaseModule):
 @MODELS.register_module()
 class OpticalFlowNeck(BaseModule):
     """Motion features from optical flow; stands in for
-    :class:`TemporalDifferenceNeck`.
-
-    It needs the frames, which :class:`BackboneWithFrames` gives before the
-    backbone's maps.
+    :class:`TemporalDifferenceNeck`. Reads the frames before the backbone's
+    maps, as :class:`BackboneWithFrames` gives them.
 
     Args:
-        in_channels (Sequence[int] | int): Channels of each of the backbone's
-            maps, the frames left out.
-        mean (Sequence[float]): The data preprocessor's ``mean``, of R, G, B.
-        std (Sequence[float]): The data preprocessor's ``std``.
-        pairs (str): Which flow is taken: ``'consecutive'``, from each frame
-            to the next, or ``'key'``, from the key frame to each other one.
-        num_blocks (int): Residual blocks on the flow.
-        flow (dict, optional): Options of :class:`RaftFlow`.
+        in_channels: Channels of each of the backbone's maps, the frames left
+            out.
+        mean, std: The data preprocessor's, of R, G, B.
+        pairs: Which flow is taken: ``'consecutive'``, from each frame to the
+            next, or ``'key'``, from the key frame to each other one.
+        num_blocks: Residual blocks on the flow.
+        flow: Options of :class:`RaftFlow`.
         out_channels, offsets, visual_stage: As
             :class:`TemporalDifferenceNeck`'s.
         skip_projection, norm_cfg, with_cp: As :class:`ResidualChain`'s.
-        init_cfg (dict | list[dict], optional): Of the layers on the flow, not
-            of the flow network. Defaults to the paper's recipe, convolutions
-            N(0, 0.001), normalisation 1 and 0.
+        init_cfg: Of the layers on the flow, not of the flow network; by
+            default the paper's, convolutions N(0, 0.001).
     """
 
     def __init__(self,
@@ -215,25 +203,19 @@ class OpticalFlowNeck(BaseModule):
         self.window = clip_window(offsets)
         self.visual_stage = resolve_stage('visual_stage', visual_stage,
                                           self.in_channels)
-        self.alignment = StageAlignment([self.in_channels[self.visual_stage]],
-                                        out_channels)
+        visual_channels = self.in_channels[self.visual_stage]
+        self.alignment = StageAlignment([visual_channels], out_channels)
         self.alignment.init_cfg = init_cfg
-        self.encoder = ResidualChain(
-            2 * (self.window.num_frames - 1),
-            out_channels,
-            num_blocks,
-            skip_projection=skip_projection,
-            norm_cfg=norm_cfg,
-            with_cp=with_cp,
-            init_cfg=init_cfg)
+        self.encoder = ResidualChain(2 * (self.window.num_frames - 1),
+                                     out_channels, num_blocks, skip_projection,
+                                     norm_cfg, with_cp, init_cfg)
         self.flow = RaftFlow(mean, std,
                              **merge_options('flow', flow, RaftFlow))
 
     def optical_flow(self, frames: Tensor) -> Tensor:
         """The flow between the frames of normalised clips, (B, T, 3, h, w):
-        (B, T - 1, 2, h', w'), in pixels of the h x w crop; consecutive, item i
-        is from frame i to i + 1, else from the key frame to the i-th of the
-        others."""
+        (B, T - 1, 2, h', w'), in pixels of the h x w crop, from each frame to
+        the next or from the key frame to each other one."""
         if self.pairs == 'consecutive':
             start, end = frames[:, :-1], frames[:, 1:]
         else:
@@ -245,9 +227,9 @@ class OpticalFlowNeck(BaseModule):
         return unfold_time(flow, self.window.num_frames - 1)
 
     def encode_frames(self, maps: Sequence[Tensor]) -> Tuple[Tensor, Tensor]:
-        """The part that treats each frame by itself: N normalised frames (N,
-        3, h, w), then the backbone's maps of them, to the frames and their
-        visual feature (N, C, H, W)."""
+        """The part that treats each frame by itself: normalised frames (N, 3,
+        h, w), then their maps, to the frames and their visual feature (N, C,
+        H, W)."""
         channels = tuple(x.shape[1] for x in maps)
         if channels != (3, *self.in_channels):
             raise ValueError(
@@ -258,8 +240,7 @@ class OpticalFlowNeck(BaseModule):
         return maps[0], visual
 
     def encode_windows(self, frames: Sequence[Tensor]) -> TemporalFeatures:
-        """The part that compares the frames of clips, in the order b * T + t:
-        the motion feature of the flow, and the visual features."""
+        """The part that compares the frames of clips, ordered b * T + t."""
         clips, sequence = (
             unfold_time(x, self.window.num_frames) for x in frames)
         size = sequence.shape[-2:]
@@ -267,28 +248,26 @@ class OpticalFlowNeck(BaseModule):
         flow = F.adaptive_avg_pool2d(
             self.optical_flow(clips).flatten(1, 2), size)
         cells = flow.new_tensor(
-            [size[1] / clips.shape[-1],
-             size[0] / clips.shape[-2]]).repeat(self.window.num_frames - 1)
-        motion = self.encoder(flow * cells[:, None, None])
+            [size[1] / clips.shape[-1], size[0] / clips.shape[-2]])
+        cells = cells.repeat(self.window.num_frames - 1)[:, None, None]
+        motion = self.encoder(flow * cells)
         return TemporalFeatures(motion, sequence, sequence[:, self.window.key])
 
     def forward(self, maps: Sequence[Tensor]) -> TemporalFeatures:
-        """Encode folded clips: :meth:`encode_windows` of
-        :meth:`encode_frames`."""
+        """Encode folded clips, by both parts."""
         return self.encode_windows(self.encode_frames(maps))
 
 
 @MODELS.register_module()
 class BackboneWithFrames(BaseModule):
     """Any backbone with the frames, on which flow is computed, as its first
-    map; estimator and data preprocessor stay the host's.
+    map.
 
-    In a checkpoint it looks like the backbone that it goes round: state-dict
-    keys are that backbone's, so a model of single frames can be loaded, and
-    a model with this backbone can be loaded into one without it.
+    State-dict keys are those of that backbone: a model of single frames can be
+    loaded, and a model with this backbone into one without it.
 
     Args:
-        backbone (dict): Config of the backbone.
+        backbone: Config of the backbone.
     """
 
     def __init__(self, backbone: dict) -> None:
@@ -298,14 +277,12 @@ class BackboneWithFrames(BaseModule):
         self._register_load_state_dict_pre_hook(_insert_level)
 
     def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
-        """Normalised frames (N, C, h, w), themselves, then the backbone's maps
-        of them."""
+        """Normalised frames (N, C, h, w), then the backbone's maps of them."""
         maps = self.backbone(x)
         return (x, maps) if isinstance(maps, Tensor) else (x, *maps)
 
 
-#: The name of the submodule, which checkpoints do not have.
-LEVEL = 'backbone.'
+LEVEL = 'backbone.'  # the submodule, which checkpoints do not have
 
 
 def _leave_out_level(module: BackboneWithFrames, state_dict: dict, prefix: str,

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from mmpose_tdmi.structures import FrameWindow
 from .layers import ResidualChain, SteeredDeformableConv2d
-from .layers.blocks import check_positive_int, merge_options
+from .layers.blocks import check_positive_int, conv3x3, merge_options
 from .temporal_difference import clip_window
 
 #: The options of the config key ``spatiotemporal`` with their defaults.
@@ -65,12 +65,10 @@ def supporting_frames(sequence: Tensor, window: FrameWindow) -> Tensor:
 
 
 class SpatiotemporalFeature(ContextAlignment):
-    """Supporting frames' maps, aligned to the key frame and fused with it.
-
-    The numbers of blocks are those of s, of c and at the end; the other
-    options are :class:`SteeredDeformableConv2d`'s, those of ``chain``
-    :class:`ResidualChain`'s.
-    """
+    """Supporting frames' maps, aligned to the key frame and fused with it. The
+    numbers of blocks are those of s, of c and at the end; the other options
+    are :class:`SteeredDeformableConv2d`'s, ``chain``
+    :class:`ResidualChain`'s."""
 
     def __init__(self, channels: int, window: FrameWindow,
                  options: Optional[Mapping], **chain) -> None:
@@ -90,8 +88,7 @@ class SpatiotemporalFeature(ContextAlignment):
         self.add_convolutions(channels, options)
 
     def forward(self, sequence: Tensor) -> Tensor:
-        """The frames' maps in time order, (B, T, C, H, W), to the clip's
-        visual feature, (B, C, H, W)."""
+        """Maps in time order, (B, T, C, H, W), to the clip's, (B, C, H, W)."""
         key = sequence[:, self.window.key]
         supporting = self.supporting_blocks(
             supporting_frames(sequence, self.window).flatten(1, 2))
@@ -104,38 +101,34 @@ class WindowShortcut(BaseModule):
 
     Not in the paper. :class:`Aggregation` with ``visual_shortcut`` starts as
     the single-frame model on the key frame, and has to learn to look at the
-    neighbours at all. The weighted mean of the frames' single-frame features,
-    and with a linear heatmap layer that of their heatmaps, finds joints that
-    the key frame hides without any training, but smears what moves. This
-    shortcut starts as that mean, and the useful motion feature decides, cell
-    by cell, how much each frame counts:
+    neighbours at all. The weighted mean of the frames' features, and with a
+    linear heatmap layer of their heatmaps, finds joints that the key frame
+    hides without training, but smears what moves. This shortcut starts as that
+    mean, and the useful motion feature decides, cell by cell, how much each
+    frame counts:
 
         a_t(x) = softmax_t(b_t + (W * Mu)_t(x)),    V'(x) = sum_t a_t(x) F_t(x)
 
-    with b_t = ``log(1 + delta - |offset_t|)``, normalised, and W = 0 at the
-    start.
+    with b_t = ``log(1 + delta - |offset_t|)``, normalised, W = 0 at the start.
     """
 
     def __init__(self, channels: int, window: FrameWindow) -> None:
         super().__init__()
         self.window = window
         self.frame_logits = nn.Parameter(torch.empty(window.num_frames))
-        self.gate = nn.Conv2d(
-            channels, window.num_frames, kernel_size=3, padding=1, bias=False)
+        self.gate = conv3x3(channels, window.num_frames)
         self._start()
 
     @property
     def start_weights(self) -> Tuple[float, ...]:
-        """tuple[float]: Each frame's weight before training; they sum to 1 and
-        fall linearly with the distance to the key frame."""
+        """Each frame's weight before training; they sum to 1."""
         reach = 1 + max(abs(offset) for offset in self.window.offsets)
         closeness = [reach - abs(offset) for offset in self.window.offsets]
         return tuple(value / sum(closeness) for value in closeness)
 
     def _start(self) -> None:
-        with torch.no_grad():
-            self.frame_logits.copy_(
-                torch.tensor([math.log(w) for w in self.start_weights]))
+        self.frame_logits.data.copy_(
+            torch.tensor([math.log(w) for w in self.start_weights]))
         constant_init(self.gate, 0)
 
     def init_weights(self) -> None:
@@ -144,12 +137,12 @@ class WindowShortcut(BaseModule):
         self._start()
 
     def weights(self, useful: Tensor) -> Tensor:
-        """How much each frame counts in each cell: Mu, (B, C, H, W), to (B,
-        T, H, W) in [0, 1], summing to 1 over T."""
+        """Each frame's weight in each cell: Mu, (B, C, H, W), to (B, T, H,
+        W)."""
         logits = self.frame_logits[:, None, None] + self.gate(useful)
         return logits.softmax(dim=1)
 
     def forward(self, sequence: Tensor, useful: Tensor) -> Tensor:
-        """The frames' maps in time order, (B, T, C, H, W), averaged as Mu,
-        (B, C, H, W), says: (B, C, H, W)."""
+        """Maps in time order, (B, T, C, H, W), averaged as Mu, (B, C, H, W),
+        says."""
         return (self.weights(useful).unsqueeze(2) * sequence).sum(dim=1)

@@ -14,9 +14,8 @@ From the backbone's maps of the frames of a clip to the motion feature M:
   at every step. The authors' code has one residual block at each step and none
   on the first stage: ``unit='residual', num_units=1, on_first=False``.
 
-Nothing here counts on five frames, on four stages or on HRNet: the maps of any
-backbone are brought to one width and one size, which HRNet's have. Departures
-from the paper are options, listed in docs/model.md.
+Any backbone's maps are brought to one width and size, which HRNet's have.
+Departures from the paper are options, listed in docs/model.md.
 
 Shape letters: B clips, T frames in time order, N = B * T, J stages, C
 channels, H x W feature cells of the finest used stage.
@@ -34,8 +33,8 @@ from torch import Tensor, nn
 
 from mmpose_tdmi.structures import FrameWindow, unfold_time
 from .layers import DeformableConv2d, DeformableEstimator, ResidualChain
-from .layers.blocks import (check_bool, check_choice, check_norm_cfg,
-                            check_positive_int, merge_options, paper_init)
+from .layers.blocks import (check_bool, check_choice, check_positive_int,
+                            conv3x3, merge_options, paper_init, projection)
 
 __all__ = [
     'ConcatFusion', 'IntraStageFusion', 'ProgressiveAccumulation',
@@ -46,18 +45,13 @@ __all__ = [
 
 class TemporalFeatures(NamedTuple):
     """Features of a batch of clips: the motion, and the visual features that
-    heads combine it with.
-
-    Being a tuple whose last item is the key frame's map, it can be given to
-    any stock head that reads ``feats[-1]``: the head then works as on a
-    single frame.
+    heads combine it with. A stock head that reads ``feats[-1]`` works on them
+    as on a single frame.
 
     Attributes:
-        motion (Tensor): M of Eq. 5, (B, C, H, W).
-        sequence (Tensor): The visual stage's maps of all frames in time
-            order, (B, T, C, H, W).
-        key (Tensor): The key frame's map of the visual stage, F^4(t) in the
-            paper, (B, C, H, W).
+        motion: M of Eq. 5, (B, C, H, W).
+        sequence: The visual stage's maps in time order, (B, T, C, H, W).
+        key: The key frame's one, F^4(t) in the paper, (B, C, H, W).
     """
     motion: Tensor
     sequence: Tensor
@@ -76,9 +70,7 @@ def clip_window(offsets: Sequence[int]) -> FrameWindow:
 def resolve_stage(key: str, stage: int, in_channels: Sequence[int]) -> int:
     """The index >= 0 of one of the backbone's maps."""
     count = len(in_channels)
-    if isinstance(
-            stage,
-            bool) or not isinstance(stage, int) or not -count <= stage < count:
+    if type(stage) is not int or not -count <= stage < count:
         raise ValueError(
             f'{key} names stage {stage!r}, but in_channels = {in_channels} '
             f'says that the backbone gives {count} maps: stages are {-count} '
@@ -98,28 +90,23 @@ class StageAlignment(BaseModule):
 
     def __init__(self, in_channels: Sequence[int], out_channels: int) -> None:
         super().__init__()
-        self.projections = ModuleList([
-            nn.Identity() if channels == out_channels else nn.Conv2d(
-                channels, out_channels, kernel_size=1)
-            for channels in in_channels
-        ])
+        self.projections = ModuleList(
+            projection(x, out_channels) for x in in_channels)
 
     def forward(self, maps: Sequence[Tensor]) -> List[Tensor]:
         """(N, C_j, H_j, W_j) each -> (N, C, H, W) each, the finest size."""
         # strides are the same in both directions: the highest is the finest
         size = max([tuple(x.shape[-2:]) for x in maps])
-        aligned = []
-        for x, projection in zip(maps, self.projections):
-            x = projection(x)
+        aligned = [layer(x) for layer, x in zip(self.projections, maps)]
+        for i, x in enumerate(aligned):
             if tuple(x.shape[-2:]) != size:
-                x = resize(x, size=size, mode='bilinear', align_corners=False)
-            aligned.append(x)
+                aligned[i] = resize(
+                    x, size, mode='bilinear', align_corners=False)
         return aligned
 
 
 class IntraStageFusion(ResidualChain):
-    """Residual blocks on the concatenated differences of a stage of
-    ``num_frames`` maps of C channels (Eq. 1 and 2)."""
+    """Residual blocks on a stage's concatenated differences (Eq. 1, 2)."""
 
     def __init__(self, channels: int, num_frames: int, num_blocks: int,
                  **chain) -> None:
@@ -140,18 +127,18 @@ class SpatialModulation(BaseModule):
     """DCNv2 on a stage's motion feature, steered by itself (Eq. 3 and 4).
 
     Args:
-        channels (int): C.
+        channels: C.
         backend, groups, mask, offset_dilation, offset_init, dilation: As
             :class:`SteeredDeformableConv2d`'s. The authors' code has
             ``mask='none'`` and ``offset_dilation=3``.
-        offset_input (str): What the estimate looks at: ``'difference'``, D^j,
-            or ``'key_and_difference'``, the key frame's visual map and D^j
+        offset_input: What the estimate looks at: ``'difference'``, D^j, or
+            ``'key_and_difference'``, the key frame's visual map and D^j
             (authors' code).
-        chains (str): ``'independent'`` residual blocks for offsets and
-            modulation, or ``'shared'`` (authors' code).
-        num_blocks (int): Residual blocks before the plain convolutions; the
-            paper gives no number.
-        kernel_size (int): Odd side of the deformable kernel.
+        chains: ``'independent'`` residual blocks for offsets and modulation,
+            or ``'shared'`` (authors' code).
+        num_blocks: Residual blocks before the plain convolutions; the paper
+            gives no number.
+        kernel_size: Odd side of the deformable kernel.
         **chain: As :class:`ResidualChain`'s.
     """
 
@@ -182,26 +169,20 @@ class SpatialModulation(BaseModule):
         if chains == 'independent':
             self.mask_blocks = ResidualChain(seen, channels, num_blocks,
                                              **chain)
-        self.conv = DeformableConv2d(
-            channels,
-            channels,
-            kernel_size=kernel_size,
-            padding=dilation * (kernel_size // 2),
-            dilation=dilation,
-            groups=groups,
-            backend=backend)
+        padding = dilation * (kernel_size // 2)
+        self.conv = DeformableConv2d(channels, channels, kernel_size, padding,
+                                     dilation, groups, True, backend)
         self.estimator = DeformableEstimator(channels, groups,
                                              self.conv.num_points, mask,
                                              offset_dilation, offset_init)
 
     def forward(self, motion: Tensor, key: Tensor) -> Tensor:
-        """Calibrate D^j; the key frame's visual map is not used with
-        ``offset_input='difference'``. All (B, C, H, W)."""
+        """Calibrate D^j; the key frame's visual map is only used with
+        ``offset_input='key_and_difference'``. All (B, C, H, W)."""
         seen = motion
         if self.offset_input == 'key_and_difference':
             seen = torch.cat((key, motion), dim=1)
-        for_offset = self.offset_blocks(seen)
-        for_mask = for_offset
+        for_offset = for_mask = self.offset_blocks(seen)
         if self.mask_blocks is not None:
             for_mask = self.mask_blocks(seen)
         return self.conv(motion, *self.estimator(for_offset, for_mask))
@@ -213,12 +194,7 @@ def convolutions(in_channels: int, out_channels: int, num_convs: int,
     layers = []
     for i in range(num_convs):
         layers += [
-            nn.Conv2d(
-                in_channels if i == 0 else out_channels,
-                out_channels,
-                kernel_size=3,
-                padding=1,
-                bias=False),
+            conv3x3(out_channels if i else in_channels, out_channels),
             build_norm_layer(norm_cfg or dict(type='BN'), out_channels)[1],
             nn.ReLU(inplace=True)
         ]
@@ -229,13 +205,12 @@ class ProgressiveAccumulation(BaseModule):
     """Stages are added one after the other, with convolutions between (Eq. 5).
 
     Args:
-        channels (int): C.
-        num_stages (int): J.
-        unit (str): ``'conv'``, 3x3 convolution, normalisation, ReLU, or
+        channels, num_stages: C and J.
+        unit: ``'conv'``, 3x3 convolution, normalisation, ReLU, or
             ``'residual'``, a basic block (authors' code).
-        num_units (int): Units per step; the paper says "several".
-        on_first (bool): Whether the first stage goes through units of its
-            own, as Eq. 5 has it. With a single stage and ``False``, M is D1.
+        num_units: Units per step; the paper says "several".
+        on_first: Whether the first stage goes through units of its own, as Eq.
+            5 has it. With a single stage and ``False``, M is D1.
         **chain: As :class:`ResidualChain`'s.
     """
 
@@ -295,30 +270,26 @@ class TemporalDifferenceNeck(BaseModule):
     """Motion features from differences of consecutive frames.
 
     Args:
-        in_channels (Sequence[int] | int): Channels of each of the backbone's
-            maps (of the pre-neck's, if there is one).
-        out_channels (int): C. Defaults to 48.
-        offsets (Sequence[int]): The clip's frame offsets, at least two;
-            see :class:`FrameWindow`. Defaults to ``(-2, -1, 0, 1, 2)``.
-        stages (Sequence[int], optional): Indices of the maps whose
-            differences are used, e.g. ``(-1, )`` for Table 6 (a). Defaults
-            to ``None``, all.
-        num_blocks (Sequence[int] | int): Residual blocks of Eq. 2, one
-            number per map of ``in_channels`` or one for all. Defaults to
-            ``(3, 3, 2, 2)``.
-        fusion (str): ``'progressive'`` (Eq. 5) or ``'concat'`` (Table 6 b).
-        accumulation (dict, optional): ``unit``, ``num_units`` and
-            ``on_first`` of :class:`ProgressiveAccumulation`; with
-            ``fusion='concat'`` only ``num_units`` counts.
-        modulation (dict, optional): Options of :class:`SpatialModulation`;
-            ``None`` leaves it out (Table 6 a to c). Defaults to all defaults.
-        visual_stage (int): Index of the map that gives the visual feature.
-            Defaults to -1.
-        pre_neck (dict, optional): Config of any neck that is first applied
-            to the folded maps, such as an FPN.
+        in_channels: Channels of each of the backbone's maps (of the
+            pre-neck's, if there is one).
+        out_channels: C.
+        offsets: The clip's frame offsets, at least two; see
+            :class:`FrameWindow`.
+        stages: Indices of the maps whose differences are used, e.g. ``(-1, )``
+            for Table 6 (a); ``None``: all.
+        num_blocks: Residual blocks of Eq. 2, one number per map of
+            ``in_channels`` or one for all.
+        fusion: ``'progressive'`` (Eq. 5) or ``'concat'`` (Table 6 b).
+        accumulation: ``unit``, ``num_units`` and ``on_first`` of
+            :class:`ProgressiveAccumulation`; with ``fusion='concat'`` only
+            ``num_units`` counts.
+        modulation: Options of :class:`SpatialModulation`; ``None`` leaves it
+            out (Table 6 a to c).
+        visual_stage: Index of the map that gives the visual feature.
+        pre_neck: Config of a neck, such as an FPN, that is first applied to
+            the folded maps.
         skip_projection, norm_cfg, with_cp: As :class:`ResidualChain`'s.
-        init_cfg (dict | list[dict], optional): Defaults to the paper's
-            recipe, convolutions N(0, 0.001), normalisation 1 and 0; see also
+        init_cfg: By default the paper's, convolutions N(0, 0.001); see also
             ``modulation.offset_init``.
     """
 
@@ -347,8 +318,6 @@ class TemporalDifferenceNeck(BaseModule):
         for stage, channels in enumerate(in_channels):
             check_positive_int(f'in_channels[{stage}]', channels)
         self.in_channels = tuple(in_channels)
-        check_bool('with_cp', with_cp)
-        check_norm_cfg('norm_cfg', norm_cfg)
         check_positive_int('out_channels', out_channels)
         check_choice('fusion', fusion, ('progressive', 'concat'))
         self.window = clip_window(offsets)
@@ -405,9 +374,8 @@ class TemporalDifferenceNeck(BaseModule):
                                        accumulation['num_units'], norm_cfg)
 
     def encode_frames(self, maps: Sequence[Tensor]) -> Tuple[Tensor, ...]:
-        """The part that treats each frame by itself: the backbone's maps of N
-        frames, of clips or not, (N, C_j, H_j, W_j) each, to those of the used
-        stages, of one size and width, (N, C, H, W) each."""
+        """The part that treats each frame by itself: the backbone's maps, (N,
+        C_j, H_j, W_j) each, to those of the used stages, (N, C, H, W) each."""
         if isinstance(maps, Tensor):
             maps = (maps, )
         if self.pre_neck is not None:
@@ -422,24 +390,22 @@ class TemporalDifferenceNeck(BaseModule):
             self.alignment([maps[stage] for stage in self.used_stages]))
 
     def encode_windows(self, frames: Sequence[Tensor]) -> TemporalFeatures:
-        """The part that compares the frames of clips: what
-        :meth:`encode_frames` gives for B * T frames, in the order b * T + t,
-        to M and the visual features."""
+        """The part that compares the frames of clips: the used stages' maps,
+        in the order b * T + t, to M and the visual features."""
         clips = {
             stage: unfold_time(x, self.window.num_frames)
             for stage, x in zip(self.used_stages, frames)
         }
         sequence = clips[self.visual_stage]
         key = sequence[:, self.window.key]
-        stage_motions = []
+        motions = []
         for stage in self.stages:
             motion = self.intra_stage[str(stage)](clips[stage])
             if self.modulation is not None:
                 motion = self.modulation[str(stage)](motion, key)
-            stage_motions.append(motion)
-        return TemporalFeatures(self.fusion(stage_motions), sequence, key)
+            motions.append(motion)
+        return TemporalFeatures(self.fusion(motions), sequence, key)
 
     def forward(self, maps: Sequence[Tensor]) -> TemporalFeatures:
-        """Encode folded clips: :meth:`encode_windows` of
-        :meth:`encode_frames`."""
+        """Encode folded clips, by both parts."""
         return self.encode_windows(self.encode_frames(maps))

@@ -1,31 +1,25 @@
 """PoseTrack's average precision, after the official toolkit (poseval).
 
-First who is matched to whom, the one place where predictions meet the ground
-truth (AP, MOTA and HOTA are all computed from its distances), then the AP.
-PoseTrack17 and 18 are scored by the ``poseval`` toolkit; its algorithm and
-its corner cases are reproduced here, in numpy. They are facts of the metric,
-not choices of this package:
+First who is matched to whom, from which AP, MOTA and HOTA are all computed,
+then the AP. The algorithm and corner cases are the toolkit's, facts of the
+metric and not choices of this package:
 
 * A predicted person is matched to the annotated one of which it hits the
   largest share of joints, and each annotated person keeps the one prediction
   that hits it most. Ties go to the lowest index, scores play no part, and a
-  prediction that loses is matched to nobody even where another person is
-  free.
+  prediction that loses is matched to nobody even where another person is free.
 * A joint of a matched prediction counts as hit or not by its own distance; a
   matched person that lacks the joint makes it a false positive.
-* All frames are pooled, ranked by the score of the joint. A joint's AP is
-  the area under the monotone envelope of its precision over its recall, at
-  all points.
+* All frames are pooled, ranked by the score of the joint. A joint's AP is the
+  area under the monotone envelope of precision over recall, at all points.
 * A joint without any ground truth is NaN if it was predicted anywhere and 0
   otherwise: the NaN is left out of the total, the 0 counts. PoseTrack21's
   evaluator has 0 in both cases.
 * Equal scores are ranked in reversed order of appearance. The original's
-  sort is not stable, so that there ties depend on the machine; here the sort
-  is, and the order is that of the frames and persons given.
+  sort is not stable, so that there ties depend on the machine; here it is.
 
-Shape shorthand: F frames, N annotated and M predicted persons of a video (N_f
-and M_f in frame f), Q = sum of M_f N_f pairs, J = 15 joints in the order of
-``POSEVAL_JOINTS``, n predictions of one joint.
+F frames, N annotated and M predicted persons of a video (N_f and M_f in frame
+f), Q = sum of M_f N_f pairs, J = 15 joints in the order of ``POSEVAL_JOINTS``.
 """
 from dataclasses import dataclass
 from typing import Dict, Iterable, Optional, Tuple
@@ -44,28 +38,21 @@ HEAD_SIZE_FACTOR = 0.6
 @dataclass
 class PersonMatching:
     """Distances and matches of all persons in the frames of a video."""
-    #: The predicted person of each pair, (Q, ) rows of the predictions.
+    #: The predicted person of each pair, (Q, ); pairs are ordered by frame,
+    #: prediction, annotated person.
     pair_pred: np.ndarray
-    #: The annotated person, (Q, ) rows of the ground truth. Pairs are ordered
-    #: by frame, prediction, annotated person.
-    pair_gt: np.ndarray
+    pair_gt: np.ndarray  #: The annotated person of each pair, (Q, )
     #: Distances over head size, (Q, J); infinite where either joint is absent.
     distances: np.ndarray
-    #: Joints of predictions that are matched and within reach of the person
-    #: they are matched to, (M, J) bool.
+    #: Predicted joints in reach of the matched person's, (M, J) bool.
     hits: np.ndarray
-    #: The annotated person that a prediction is matched to, (M, ), -1 for
-    #: none.
-    pred_to_gt: np.ndarray
+    pred_to_gt: np.ndarray  #: Each prediction's match, (M, ), -1 for none
     gt_to_pred: np.ndarray  #: The inverse, (N, )
-    #: First annotated person of each frame, and N, (F + 1, ).
-    gt_starts: np.ndarray
-    #: First predicted person of each frame, and M, (F + 1, ).
-    pred_starts: np.ndarray
+    gt_starts: np.ndarray  #: Each frame's first person, and N, (F + 1, )
+    pred_starts: np.ndarray  #: Likewise of predictions, and M, (F + 1, )
 
     def frame(self, index: int) -> Tuple[slice, slice, np.ndarray]:
-        """One frame's rows of the predictions, rows of the ground truth and
-        distances, (M_f, N_f, J)."""
+        """One frame's predictions, persons and distances, (M_f, N_f, J)."""
         pred = slice(*self.pred_starts[index:index + 2].tolist())
         gt = slice(*self.gt_starts[index:index + 2].tolist())
         shape = (pred.stop - pred.start, gt.stop - gt.start)
@@ -75,8 +62,7 @@ class PersonMatching:
 
 
 def head_sizes(head_boxes: np.ndarray) -> np.ndarray:
-    """What distances are measured by: 0.6 times the diagonals, (N, ), of
-    boxes (N, 4), x1, y1, x2, y2, in pixels."""
+    """0.6 times the diagonals, (N, ), of boxes (N, 4), x1, y1, x2, y2."""
     return HEAD_SIZE_FACTOR * np.linalg.norm(
         head_boxes[:, 2:] - head_boxes[:, :2], axis=-1)
 
@@ -123,8 +109,7 @@ def match_persons(annotated: AnnotatedSequence,
 
 
 def _first_best(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Where the first largest value of each run of ``counts`` values is; one
-    index into ``values`` for each run that is not empty."""
+    """The index of the first largest value of each run of ``counts``."""
     counts = counts[counts > 0]
     if not len(counts):
         return np.zeros(0, dtype=np.int64)
@@ -138,14 +123,11 @@ def _first_best(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
 @dataclass
 class PosevalResult:
     """The AP of each joint and what PoseTrack's tables make of it."""
-    #: AP of each joint in percent, (J, ); NaN for a joint that was predicted
-    #: but has no ground truth.
+    #: In percent, (J, ); NaN if predicted but without ground truth.
     ap: np.ndarray
-    #: Share of a joint's predictions that are hits, in percent, (J, ); 0
-    #: without predictions.
+    #: Hits of the predictions in percent, (J, ); 0 without any.
     precision: np.ndarray
-    #: Share of the annotated joints that are hit, in percent, (J, ); as ``ap``
-    #: without ground truth.
+    #: Hits of the annotated joints in percent, (J, ); NaN as ``ap``.
     recall: np.ndarray
     num_gt: np.ndarray  #: Annotated joints that were scored, (J, )
     num_pred: np.ndarray  #: Predicted joints that were scored, (J, )
@@ -173,11 +155,7 @@ class VideoCounter:
             predicted: PredictedSequence,
             matching: Optional[PersonMatching] = None) -> None:
         """Add a video: its scored frames, in time, predictions in the same
-        frames and, if known already, what :func:`match_persons` says.
-
-        Metrics of tracks refuse, with a ValueError, persons without a track
-        id and two persons of a frame that share one.
-        """
+        frames and, if known already, what :func:`match_persons` says."""
         self._add(annotated, predicted, matching
                   or match_persons(annotated, predicted))
 
@@ -187,13 +165,8 @@ class VideoCounter:
 
 
 class PosevalAP(VideoCounter):
-    """Average precision.
-
-    Args:
-        presence (str): The presence rule that the frames were selected by,
-            see :func:`scored_frames`; it decides what a joint without ground
-            truth is worth.
-    """
+    """Average precision; ``presence``, the rule by which frames were selected
+    (:func:`scored_frames`), decides on joints without ground truth."""
 
     def __init__(self, presence: str = 'poseval') -> None:
         self._empty = 0. if presence == 'posetrack21' else float('nan')
@@ -243,11 +216,8 @@ def average_precision(hits: np.ndarray, scores: np.ndarray,
                       num_gt: int) -> float:
     """Area under the monotone envelope of a precision-recall curve, in [0, 1].
 
-    Args:
-        hits (np.ndarray): Which predictions are hits, (n, ) bool.
-        scores (np.ndarray): Their scores, (n, ).
-        num_gt (int): How many hits there could be. If none: NaN, but 0
-            without predictions.
+    Of n predictions, which are hits, (n, ) bool, and their scores, (n, ); 0
+    if there are none, NaN if there are but ``num_gt`` is 0.
     """
     if len(scores) == 0:
         return 0.

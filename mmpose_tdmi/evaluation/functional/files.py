@@ -1,15 +1,12 @@
 """Files of PoseTrack poses as sequences, and what of a video is scored.
 
 Official files are per video, in PoseTrack17's annolist format or PoseTrack18's
-COCO-like one (which PoseTrack21 shares); predictions come in either, too. The
-merged file of a split is COCO-like, with or without a table of its
-``videos``. Which joints a file has is told by their names in it, never by
-their position. A joint is absent only if x = y = v = 0 or, in an annolist, if
-no point has its id. A person without a list of points is left out there, as
-in poseval, but makes its frame one with annotations.
+COCO-like one (PoseTrack21's, too); so is the merged file of a split. Joints
+are told by their names in the file, never by position. One is absent only if
+x = y = v = 0 or, in an annolist, if no point has its id. A person without a
+list of points is left out there, as in poseval, but makes its frame annotated.
 
-F frames, P persons, J = 15 scored joints, K keypoints of a file's layout, C
-corners of a polygon.
+F frames, P persons, J = 15 scored joints, C corners of a polygon.
 """
 import warnings
 from pathlib import Path
@@ -29,8 +26,7 @@ from .sequences import (NO_TRACK, POSEVAL_JOINTS, AnnotatedSequence,
 
 #: The score that a predicted joint without a score gets, as in poseval.
 MISSING_SCORE = -9999.
-#: Which frames and joints count: as the poseval toolkit has it (PoseTrack17
-#: and 18), or as PoseTrack21's own evaluator has it.
+#: Which frames and joints count: as in poseval or PoseTrack21's evaluator.
 PRESENCE_RULES = ('poseval', 'posetrack21')
 #: Whether frames that are not labelled are scored if they have persons.
 UNLABELLED_RULES = ('skip', 'score')
@@ -39,17 +35,8 @@ PathLike = Union[str, Path]
 
 
 def read_annotations(path: PathLike) -> AnnotatedSequence:
-    """Ground truth of one video from its official file.
-
-    Args:
-        path (str | Path): A json in PoseTrack17's or PoseTrack18's format,
-            whose stem becomes the video's name.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If a field is missing or malformed, a frame is listed
-            twice, or the frames are not of one video.
-    """
+    """Ground truth of one video from its official json; the file's stem
+    becomes the video's name."""
     file, where = read_poses(path), str(path)
     return _one_video(
         _annolist_annotations(file, where)
@@ -58,16 +45,10 @@ def read_annotations(path: PathLike) -> AnnotatedSequence:
 
 
 def read_predictions(path: PathLike) -> PredictedSequence:
-    """Predictions for one video, in the form of the official files.
+    """Predictions for one video in the form of the official files.
 
-    Args:
-        path (str | Path): A json in PoseTrack17's or PoseTrack18's format,
-            with scores: one per keypoint or per point. Where there are none,
-            they are :data:`MISSING_SCORE`. Files of this package also have
-            ``info`` with the ``box_source``.
-
-    Raises:
-        FileNotFoundError, ValueError: As :func:`read_annotations`.
+    Joints without a score get :data:`MISSING_SCORE`; this package's files
+    also name the ``box_source``, in ``info``.
     """
     file, where = read_poses(path), str(path)
     sequence = _one_video(
@@ -81,23 +62,11 @@ def read_predictions(path: PathLike) -> PredictedSequence:
 
 
 def load_annotations(path: PathLike) -> Dict[str, AnnotatedSequence]:
-    """Ground truth of many videos from the merged file of a split.
+    """Ground truth by video from a split's merged file, PoseTrack18's format.
 
-    Args:
-        path (str | Path): PoseTrack18-format json with ``images``,
-            ``annotations`` and ``categories``. A video's name is that of the
-            ``videos`` table if the file has one (each with ``id`` and
-            ``name``, images with ``vid_id``), otherwise that of the folder
-            of its images.
-
-    Returns:
-        dict[str, AnnotatedSequence]: The videos by name, in alphabetical
-        order; a video's frames in the order of the file.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If a field is missing or malformed, a frame is listed
-            twice, or two videos share a name.
+    A video's name is that of the ``videos`` table if there is one, otherwise
+    that of the folder of its images. Videos are in alphabetical order, their
+    frames in the order of the file.
     """
     file, where = read_json(path, PoseFile), str(path)
     names = np.array(_video_names(file, where), dtype=str)
@@ -208,9 +177,8 @@ def _annotations(file: PoseFile,
 def _predictions(file: PoseFile, where: str) -> PredictedSequence:
     frames = _Frames(file, where)
     missing = [MISSING_SCORE] * frames.num_keypoints
-    scores = frames.table('scores',
-                          [p.scores or missing for p in frames.persons],
-                          frames.num_keypoints)
+    rows = [person.scores or missing for person in frames.persons]
+    scores = frames.table('scores', rows, frames.num_keypoints)
     return PredictedSequence(
         **frames.common()[0], scores=scores[:, frames.columns])
 
@@ -260,10 +228,9 @@ def _annolist_predictions(file: AnnolistFile, where: str) -> PredictedSequence:
 
 def _polygons(regions: Sequence[Sequence[Tuple[Any, Any]]],
               place: Callable[[int], str]) -> List[List[np.ndarray]]:
-    """Each frame's ignore regions as polygons, (C, 2) each, C >= 3.
+    """Each frame's ignore regions, given as x and y, as polygons (C, 2).
 
-    A region is the x of its corners and the y. poseval fails on regions of
-    one or two points; here they are no region, with a warning.
+    poseval fails on those of one or two points; here they are left out.
     """
     result = []
     for i, frame in enumerate(regions):
@@ -291,11 +258,10 @@ def _polygons(regions: Sequence[Sequence[Tuple[Any, Any]]],
 
 def frame_keys(sequence: PoseSequence,
                where: Optional[str] = None) -> List[Union[int, str]]:
-    """What identifies the frames within their video.
+    """What identifies the frames of a video, an error if two share it.
 
-    That is the number in the image's name or, if that is not just a number
-    (raw PoseTrack17 images), the name without its suffix; a ValueError, which
-    calls the video ``where``, if two frames share it.
+    The number that is the image's name or, if it is none (raw PoseTrack17
+    images), the name without its suffix.
     """
     # string methods: pathlib takes longer than all arithmetic of the metric
     stems = [
@@ -356,20 +322,10 @@ def _video_names(file: PoseFile, where: str) -> List[str]:
 
 def pair_frames(annotated: AnnotatedSequence,
                 predicted: PredictedSequence) -> PredictedSequence:
-    """Predictions in the frames of the ground truth.
+    """The predictions in the order of the ground truth's frames.
 
-    Frames are paired by their number in the image's name, never by position.
-
-    Args:
-        annotated (AnnotatedSequence): A video.
-        predicted (PredictedSequence): Predictions for it.
-
-    Returns:
-        PredictedSequence: The same persons, in the F frames of ``annotated``.
-
-    Raises:
-        ValueError: If the two do not list the same frames, naming the first
-            ones that only one of them has.
+    Frames are paired by their number in the image's name, never by position;
+    both must list the same ones.
     """
     keys = frame_keys(annotated)
     found = {key: i for i, key in enumerate(frame_keys(predicted))}
@@ -385,9 +341,7 @@ def pair_frames(annotated: AnnotatedSequence,
                 f'{predicted.name}: the predictions {what}, {len(frames)} of '
                 f'them: {frames[:3]}. Every frame of the official file must '
                 'be listed, also one without persons')
-    order = np.array([found[key] for key in keys], dtype=np.int64)
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
+    place = np.argsort(np.array([found[key] for key in keys], dtype=np.int64))
     index = place[predicted.frame_index]
     rows = np.argsort(index, kind='stable')
     return predicted.replace(
@@ -406,28 +360,17 @@ def scored_frames(
         presence: str = 'poseval',
         unlabelled: str = 'skip'
 ) -> Tuple[AnnotatedSequence, PredictedSequence]:
-    """Keep what is scored of a video.
+    """Both with the scored frames only, without joints in ignore regions.
 
     Args:
-        annotated (AnnotatedSequence): The video.
-        predicted (PredictedSequence): Predictions in the same frames (see
-            :func:`pair_frames`).
-        presence (str): ``'poseval'``: frames with at least one annotated
-            person; a joint is there unless the format marks it absent
-            (PoseTrack18: x = y = v = 0). ``'posetrack21'``: labelled frames;
-            a joint is there if x > 0 and y > 0.
-        unlabelled (str): What becomes of frames that are marked as not
-            labelled: ``'skip'`` leaves them out, ``'score'`` scores those
-            that list persons, as poseval does, which does not read the mark.
-            PoseTrack21 has such frames, with boxes only.
-
-    Returns:
-        tuple[AnnotatedSequence, PredictedSequence]: Both with the scored
-        frames only, without the joints inside ignore regions.
-
-    Raises:
-        ValueError: If an argument is not one of those described, or a person
-            to be scored has no head box.
+        annotated: A video.
+        predicted: Predictions in the same frames (see :func:`pair_frames`).
+        presence: ``'poseval'``: frames with an annotated person; a joint is
+            there unless the format marks it absent (x = y = v = 0).
+            ``'posetrack21'``: labelled frames; joints with x > 0 and y > 0.
+        unlabelled: ``'skip'`` leaves out frames marked as not labelled,
+            ``'score'`` scores those that list persons, as poseval does, which
+            does not read the mark. PoseTrack21 has some, with boxes only.
     """
     check_rules(presence, unlabelled)
     keep = np.ones(annotated.num_frames, dtype=bool)

@@ -1,30 +1,26 @@
 """An average precision for HiEve's labelled videos, not the official one.
 
-HiEve (Human-in-Events, "HiEve: A Large-Scale Benchmark for Human-centric Video
-Analysis in Complex Events", arXiv 2005.04490) scores poses on a server whose
-labels and code are not public. Its paper gives this much: AP at the distance
-thresholds 0.5, 0.75 and 0.9 of a PCKh, and their mean; a pose is assigned to
-the person with which it has the highest PCKh, unassigned ones are false
-positives. (The paper's weighted AP is not computed: its weights are not
-published.) What it leaves open, and what is done here; a number from here is
-comparable with another one from here, and with nothing else:
+HiEve (arXiv 2005.04490) scores poses on a server whose labels and code are
+not public. Its paper gives this much: AP at the distance thresholds 0.5, 0.75
+and 0.9 of a PCKh, and their mean; a pose is assigned to the person with which
+it has the highest PCKh, unassigned ones are false positives. (The weights of
+its weighted AP are not published.) What it leaves open, and what is done here,
+so that numbers from here compare with each other and with nothing else:
 
-* **Head size.** PCKh needs one, HiEve has neither head boxes nor the top of
-  the head. Here it is the distance from the nose to the chest; of a person
-  without one of them, a tenth of the diagonal of the person's box.
-* **PCKh.** The joints of a person that a prediction hits within alpha times
-  the head size, over the annotated joints of the person. The assignment of
-  AP@alpha is by the PCKh of the same alpha.
+* **Head size.** HiEve has neither head boxes nor the top of the head. Here it
+  is the distance from the nose to the chest; of a person without one of them,
+  a tenth of the diagonal of the person's box.
+* **PCKh.** The share of a person's annotated joints that a prediction hits
+  within alpha head sizes. AP@alpha assigns by the PCKh of the same alpha.
 * **Assignment.** Pairs by falling PCKh, each person and each prediction once.
   Ties go to the earlier prediction, then to the earlier person.
-* **From poses to AP.** As in PoseTrack's: each joint is ranked by its own
-  score over all frames, all-point area under the monotone envelope, mean over
-  the joints. A joint that nobody has is left out of the mean.
+* **From poses to AP.** As PoseTrack's: by joint, ranked by its score over all
+  frames; mean over the joints, without those that nobody has.
 * **Frames without a person** are left out, as there, or kept with all their
   predictions false (``score_empty_frames``).
 
-Shape shorthand: F frames of all videos, P persons in all of them, N annotated
-and M predicted persons of a frame, K joints, A thresholds alpha.
+F frames of all videos, P persons in all of them, N annotated and M predicted
+persons of a frame, K joints, A thresholds alpha.
 """
 import math
 from dataclasses import dataclass
@@ -51,14 +47,11 @@ class HiEveAnnotations:
     """A converted annotation file; that of the test split has no persons."""
     path: str  #: The file
     keypoint_names: List[str]  #: The K joints
-    #: The images' ids, F, videos one after another, the frames of each in
-    #: time.
-    image_ids: List[int]
+    image_ids: List[int]  #: F, video after video, the frames of each in time
     frame_names: List[str]  #: The images' paths, F
     videos: List[str]  #: The names of their videos, F
     labelled: np.ndarray  #: Which are labelled, (F, ) bool
-    #: Joints of all persons, (P, K, 2), those of a frame together.
-    keypoints: np.ndarray
+    keypoints: np.ndarray  #: Joints, (P, K, 2), persons of a frame together
     present: np.ndarray  #: Which are annotated, (P, K) bool
     boxes: np.ndarray  #: x1, y1, x2, y2, (P, 4)
     first_row: np.ndarray  #: Where a frame's persons begin, (F + 1, )
@@ -90,13 +83,7 @@ class _File(Struct):
 
 
 def load_hieve_annotations(path: Union[str, Path]) -> HiEveAnnotations:
-    """Read a converted annotation file of HiEve.
-
-    Raises:
-        FileNotFoundError: If it does not exist.
-        ValueError: If a field is missing or malformed, or there are ignore
-            regions, which HiEve has none of.
-    """
+    """Read a converted annotation file of HiEve."""
     where = str(path)
     file: _File = read_json(path, _File)
     named = [c.keypoints for c in file.categories if c.keypoints]
@@ -167,9 +154,7 @@ class HiEveFrame:
 class HiEveResult:
     """Unofficial APs in percent."""
     alphas: Tuple[float, ...]  #: The A thresholds
-    #: By threshold and joint, (A, K); NaN for joints that are annotated
-    #: nowhere.
-    ap: np.ndarray
+    ap: np.ndarray  #: (A, K); NaN for joints that are annotated nowhere
     num_gt: np.ndarray  #: Annotated joints, (K,)
     num_frames: int  #: Frames scored
 
@@ -187,11 +172,11 @@ def hieve_ap(frames: Iterable[HiEveFrame],
     """Unofficial average precision, see the module's description.
 
     Args:
-        frames (Iterable[HiEveFrame]): The frames of all videos.
-        names (Sequence[str]): The K joints' names.
-        alphas (Sequence[float]): The A thresholds, in head sizes.
-        score_empty_frames (bool): Whether predictions in frames without a
-            person are false positives. Defaults to False, they are left out.
+        frames: The frames of all videos.
+        names: The K joints' names.
+        alphas: The A thresholds, in head sizes.
+        score_empty_frames: Whether predictions in frames without a person
+            are false positives instead of left out.
     """
     alphas = tuple(alphas)
     if not alphas or not all(
@@ -199,16 +184,15 @@ def hieve_ap(frames: Iterable[HiEveFrame],
             for alpha in alphas):
         raise ValueError(f'alphas must be positive numbers, got {alphas}')
     num_frames, num_gt = 0, np.zeros(len(names), dtype=np.int64)
-    all_hits = [np.zeros((0, len(alphas), len(names)), bool)]
-    all_scores = [np.zeros((0, len(names)))]
+    parts = [(np.zeros((0, len(alphas), len(names)),
+                       bool), np.zeros((0, len(names))))]
     for frame in frames:
-        if len(frame.keypoints) == 0 and not score_empty_frames:
-            continue
-        num_frames += 1
-        num_gt += frame.present.sum(axis=0)
-        all_hits.append(_frame_hits(frame, names, alphas))
-        all_scores.append(frame.pred_scores)
-    hits, scores = np.concatenate(all_hits), np.concatenate(all_scores)
+        if len(frame.keypoints) or score_empty_frames:
+            num_frames += 1
+            num_gt += frame.present.sum(axis=0)
+            hits = _frame_hits(frame, names, alphas)
+            parts.append((hits, frame.pred_scores))
+    hits, scores = map(np.concatenate, zip(*parts))
     ap = np.full(hits.shape[1:], np.nan)
     for k in np.flatnonzero(num_gt):
         ap[:, k] = [
@@ -221,15 +205,14 @@ def hieve_ap(frames: Iterable[HiEveFrame],
 def _frame_hits(frame: HiEveFrame, names: Sequence[str],
                 alphas: Sequence[float]) -> np.ndarray:
     """Which joints of predictions are hits, (M, A, K) bool."""
-    result = np.zeros((len(frame.pred_keypoints), len(alphas), len(names)),
-                      dtype=bool)
-    nose, chest = names.index('nose'), names.index('chest')
-    sizes = np.where(
-        frame.present[:, nose] & frame.present[:, chest],
-        np.linalg.norm(
-            frame.keypoints[:, nose] - frame.keypoints[:, chest], axis=1),
-        BOX_SHARE *
-        np.linalg.norm(frame.boxes[:, 2:] - frame.boxes[:, :2], axis=1))
+    shape = (len(frame.pred_keypoints), len(alphas), len(names))
+    result = np.zeros(shape, dtype=bool)
+    ends = [names.index('nose'), names.index('chest')]
+    nose, chest = frame.keypoints[:, ends].swapaxes(0, 1)
+    diagonals = np.linalg.norm(frame.boxes[:, 2:] - frame.boxes[:, :2], axis=1)
+    sizes = np.where(frame.present[:, ends].all(axis=1),
+                     np.linalg.norm(nose - chest, axis=1),
+                     BOX_SHARE * diagonals)
     offsets = frame.pred_keypoints[:, None] - frame.keypoints[None]
     # a head without extent makes the distance infinite or NaN: no hit
     with np.errstate(divide='ignore', invalid='ignore'):
@@ -243,8 +226,7 @@ def _frame_hits(frame: HiEveFrame, names: Sequence[str],
 
 
 def assign_persons(pckh: np.ndarray) -> List[Tuple[int, int]]:
-    """Pairs of a prediction and a person, each at most once, by falling PCKh,
-    (M, N), which is above 0."""
+    """Pairs of prediction and person, each once, by falling PCKh, (M, N)."""
     rows, columns = np.nonzero(pckh > 0)
     # stable: ties stay in the order of predictions, then of persons
     order = np.argsort(-pckh[rows, columns], kind='stable')

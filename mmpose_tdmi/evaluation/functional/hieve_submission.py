@@ -1,14 +1,10 @@
 """Files for HiEve's server: written, checked and packed.
 
-What the benchmark's site documents: a zip with one file for each test video
-in its root, ``20.json`` to ``32.json``, in the form of the labels. The labels
-are ``annolist`` json like PoseTrack17's: for each frame its image's name
-(``000000.jpg``) and the persons, each with the corners of its **person** box,
-a score, a track id and points of id, x, y and score, all numbers wrapped in
+As the benchmark's site documents: a zip with a file for each test video in
+its root, ``20.json`` to ``32.json``, in the form of the labels: ``annolist``
+json like PoseTrack17's, but with the **person** box, all numbers wrapped in
 lists. Nothing says whether all of a video's frames must be listed: here they
 are. Without tracking, the track id is a running number in the frame.
-
-Shape shorthand: M persons of a frame, K = 14 joints.
 """
 import zipfile
 from dataclasses import dataclass
@@ -24,8 +20,6 @@ from mmpose_tdmi.utils.files import atomic_path, check_file_name, write_json
 
 #: The test videos.
 HIEVE_TEST_VIDEOS = tuple(str(number) for number in range(20, 33))
-#: The fields of a person's box.
-BOX_CORNERS = ('x1', 'y1', 'x2', 'y2')
 #: The joints' ids are 0 ... 13.
 NUM_JOINTS = 14
 #: So many problems of a file are named.
@@ -38,32 +32,27 @@ def frame_record(name: str, keypoints: np.ndarray, scores: np.ndarray,
     """One frame of a submission, an entry of ``annolist``.
 
     Args:
-        name (str): The image's path or name; its last part is written.
-        keypoints (np.ndarray): Joints in pixels of the image, (M, K, 2).
-        scores (np.ndarray): Their scores, (M, K).
-        boxes (np.ndarray): Persons' boxes, x1, y1, x2, y2, (M, 4).
-        box_scores (np.ndarray): Persons' scores, (M, ).
-        track_ids (Iterable[int]): Persons' track ids, M, all different.
+        name: The image's path or name; its last part is written.
+        keypoints: Joints in pixels of the image, (M, K = 14, 2).
+        scores: Their scores, (M, K).
+        boxes: The M persons' boxes, x1, y1, x2, y2, (M, 4).
+        box_scores: Persons' scores, (M, ).
+        track_ids: Persons' track ids, M, all different.
     """
     persons = []
     for joints, joint_scores, box, score, track_id in zip(
             keypoints.tolist(), scores.tolist(), boxes.tolist(),
             box_scores.tolist(), track_ids):
         points = [
-            dict(id=[joint], x=[x], y=[y], score=[joint_score])
-            for joint, ((x, y),
-                        joint_score) in enumerate(zip(joints, joint_scores))
+            dict(id=[i], x=[x], y=[y], score=[joint_score])
+            for i, ((x, y),
+                    joint_score) in enumerate(zip(joints, joint_scores))
         ]
-        person: dict = {key: [value] for key, value in zip(BOX_CORNERS, box)}
-        person.update(
-            score=[score],
-            track_id=[int(track_id)],
-            annopoints=[dict(point=points)])
-        persons.append(person)
-    return dict(
-        image=[dict(name=PurePosixPath(name).name)],
-        ignore_regions=[],
-        annorect=persons)
+        person: dict = dict(zip(('x1', 'y1', 'x2', 'y2'), ([v] for v in box)))
+        person.update(score=[score], track_id=[int(track_id)])
+        persons.append(dict(person, annopoints=[dict(point=points)]))
+    image = dict(name=PurePosixPath(name).name)
+    return dict(image=[image], ignore_regions=[], annorect=persons)
 
 
 def write_submission(folder: Union[str, Path],
@@ -85,8 +74,8 @@ def pack_submission(folder: Union[str, Path],
 
 
 class SubmissionError(ValueError):
-    """A submission that the server would not take or would misread: its
-    ``problems``, each naming file and field."""
+    """``problems`` for which the server would not take a submission or would
+    misread it, each naming file and field."""
 
     def __init__(self, folder: Union[str, Path], problems: List[str]) -> None:
         self.problems = problems
@@ -143,23 +132,12 @@ def validate_submission(
     videos: Sequence[str] = HIEVE_TEST_VIDEOS,
     frame_names: Optional[Dict[str,
                                Sequence[str]]] = None) -> SubmissionSummary:
-    """Check a submission.
+    """Check a submission; a :class:`SubmissionError` if anything is wrong.
 
     There must be one file for each video and no other json; every value of
-    the documented kind; frames named by six digits, each once and in order;
-    in a frame each track id once; in a person each joint once.
-
-    Args:
-        folder (str | Path): The submission.
-        videos (Sequence[str]): The videos there must be. Defaults to the
-            test split's.
-        frame_names (dict[str, Sequence[str]], optional): The names of each
-            video's frames, all of which must be there. Defaults to None:
-            numbers without gap from 0.
-
-    Raises:
-        FileNotFoundError: If there is no such folder.
-        SubmissionError: If anything is wrong.
+    the documented kind; all frames, once and in order, by each video's
+    ``frame_names`` or else with six digits from 0; in a frame each track id
+    once; in a person each joint once.
     """
     folder = Path(folder)
     if not folder.is_dir():

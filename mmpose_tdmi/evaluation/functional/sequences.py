@@ -1,10 +1,7 @@
 """The poses of one video as flat arrays, annotated and predicted.
 
-With the joints that PoseTrack's metrics score, and the ignore regions in
-which nothing is scored.
-
-Shape shorthand: F frames of a video, P persons in all of them, J = 15 scored
-joints, K keypoints of some layout, C corners of a polygon.
+F frames of a video, P persons in all of them, J = 15 scored joints, K
+keypoints of some layout, C corners of a polygon.
 """
 from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Optional, Sequence, Tuple, TypeVar, Union
@@ -35,8 +32,7 @@ NO_TRACK = -1
 
 
 def joint_columns(keypoint_names: Sequence[str], source: str) -> List[int]:
-    """Where the J scored joints are in a layout of K keypoints; an error says
-    which the ``source`` of the names lacks."""
+    """Where the J scored joints are in a layout of K keypoints."""
     names = ['neck' if n == 'head_bottom' else n for n in keypoint_names]
     missing = [name for name in POSEVAL_JOINTS if name not in names]
     if missing:
@@ -48,11 +44,11 @@ def joint_columns(keypoint_names: Sequence[str], source: str) -> List[int]:
 
 
 def group_means(values: np.ndarray) -> Dict[str, float]:
-    """The means of one number per joint, (J, ), over the seven groups of
+    """The means of numbers of joints, (J, ), over the seven groups of
     PoseTrack's tables; NaN where a joint of the group is NaN."""
+    of = dict(zip(POSEVAL_JOINTS, values))
     return {
-        group:
-        float(np.mean([values[POSEVAL_JOINTS.index(name)] for name in names]))
+        group: float(np.mean([of[name] for name in names]))
         for group, names in POSEVAL_GROUPS.items()
     }
 
@@ -79,28 +75,20 @@ class PoseSequence:
 
     The persons of all frames are pooled, so that whatever is done to them is
     one array operation: a person is a row, the rows of a frame lie together.
-
-    Raises:
-        ValueError: If the numbers of frames, persons or joints do not agree.
     """
     name: str  #: The video's name: the stem of its official file
     frame_names: List[str]  #: The images' paths as the file gives them, F
-    #: The images' ids, (F, ) int64; their positions in the file for formats
-    #: without ids (PoseTrack17).
+    #: The images' ids, (F, ) int64; positions where there are none.
     frame_ids: np.ndarray
-    #: The frame of each person, (P, ) int64 in ascending order, 0 to F - 1.
-    frame_index: np.ndarray
+    frame_index: np.ndarray  #: The persons' frames, (P, ) int64, ascending
     keypoints: np.ndarray  #: Joints, (P, J, 2), x and y
-    #: Which of them are annotated or predicted, (P, J) bool.
-    present: np.ndarray
-    #: Whose track a person is, (P, ) int64, :data:`NO_TRACK` where the file
-    #: does not tell.
-    track_ids: np.ndarray
+    present: np.ndarray  #: Which are annotated or predicted, (P, J) bool
+    track_ids: np.ndarray  #: (P, ) int64, :data:`NO_TRACK` if not told
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            wanted = self.num_frames if name in _OF_FRAMES else len(
-                self.keypoints)
+            of_frames = name in _OF_FRAMES
+            wanted = self.num_frames if of_frames else self.num_persons
             if name not in _OF_VIDEO and len(value) != wanted:
                 raise ValueError(f'{self.name}: {name} has {len(value)} '
                                  f'entries, expected {wanted}')
@@ -134,11 +122,9 @@ class PoseSequence:
                      name: str) -> Sequence_:
         """The frames ``start`` to ``stop - 1`` as a sequence of its own."""
         rows = slice(*np.searchsorted(self.frame_index, [start, stop]))
+        index = self.frame_index[rows] - start
         return self._select(
-            slice(start, stop),
-            rows,
-            name=name,
-            frame_index=self.frame_index[rows] - start)
+            slice(start, stop), rows, name=name, frame_index=index)
 
     def replace(self: Sequence_, **changes: Any) -> Sequence_:
         """A copy with other values of some fields."""
@@ -159,18 +145,13 @@ class PoseSequence:
 @dataclass
 class AnnotatedSequence(PoseSequence):
     """Ground truth of one video."""
-    #: x1, y1, x2, y2 of each head, (P, 4); NaN for persons of unlabelled
-    #: frames that have none.
+    #: x1, y1, x2, y2 of each head, (P, 4); in unlabelled frames maybe NaN.
     head_boxes: np.ndarray
-    #: x1, y1, x2, y2 of each person, (P, 4); NaN where the file has none.
-    boxes: np.ndarray
-    #: What the file says of each joint, (P, J): its v or ``is_visible``; NaN
-    #: where it says nothing.
+    boxes: np.ndarray  #: Those of each person, (P, 4); NaN without
+    #: The joints' v or ``is_visible``, (P, J); NaN without.
     visibility: np.ndarray
-    #: Frames that are labelled (``is_labeled`` absent or true), (F, ) bool.
-    labelled: np.ndarray
-    #: Frames for which the file lists a person, be it one without joints, (F,
-    #: ) bool.
+    labelled: np.ndarray  #: ``is_labeled`` absent or true, (F, ) bool
+    #: Frames that list a person, be it one without joints, (F, ) bool.
     annotated: np.ndarray
     #: Each frame's polygons, (C, 2) each, C >= 3.
     ignore_regions: List[List[np.ndarray]]
@@ -180,8 +161,7 @@ class AnnotatedSequence(PoseSequence):
 class PredictedSequence(PoseSequence):
     """Predictions for one video."""
     scores: np.ndarray  #: Scores of the joints, any real numbers, (P, J)
-    #: Where the person boxes come from, if that is known.
-    box_source: Optional[str] = None
+    box_source: Optional[str] = None  #: Where the person boxes come from
 
 
 def runs(counts: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
@@ -195,23 +175,18 @@ def runs(counts: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
 def drop_ignored(
     annotated: AnnotatedSequence, predicted: PredictedSequence
 ) -> Tuple[AnnotatedSequence, PredictedSequence]:
-    """Drop joints inside ignore regions, and the persons left without any.
-
-    A person without joints goes only from frames that have regions, on
-    either side; in other frames such a person stays (as in poseval).
-    """
+    """Drop joints inside ignore regions and, from frames that have some, on
+    either side, the persons without joints (as in poseval)."""
     counts = np.array([len(r) for r in annotated.ignore_regions], dtype=int)
     if not counts.any():
         return annotated, predicted
     corners = [c for regions in annotated.ignore_regions for c in regions]
+    ring, _ = runs(np.array([len(c) for c in corners]))
     polygons = shapely.polygons(
-        shapely.linearrings(
-            np.concatenate(corners),
-            indices=np.repeat(
-                np.arange(len(corners)), [len(c) for c in corners])))
+        shapely.linearrings(np.concatenate(corners), indices=ring))
     shapely.prepare(polygons)
-    return (_outside(annotated, polygons,
-                     counts), _outside(predicted, polygons, counts))
+    annotated = _outside(annotated, polygons, counts)
+    return annotated, _outside(predicted, polygons, counts)
 
 
 def _outside(sequence: Sequence_, polygons: np.ndarray,

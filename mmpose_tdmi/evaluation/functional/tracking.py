@@ -1,11 +1,10 @@
 """MOTA and HOTA of each joint: joints are tracked as points.
 
-**MOTA and MOTP, after poseval.** In every frame and for every joint,
-annotated and predicted points within half a head size are paired, keeping the
-pairs of earlier frames where they are still in reach and otherwise with the
-smallest total distance (CLEAR MOT, Bernardin and Stiefelhagen, 2008).
-``MOTA = 1 - (misses + false positives + switches) / objects``, counts pooled
-over all videos. Facts of the toolkit that decide numbers, reproduced:
+**MOTA and MOTP, after poseval.** In every frame, points of a joint within
+half a head size are paired, keeping earlier pairs that are still in reach and
+otherwise with the smallest total distance (CLEAR MOT, Bernardin and
+Stiefelhagen, 2008), counts pooled over all videos. Facts of the toolkit that
+decide numbers, reproduced:
 
 * The last scored frame of each video does not count. A video with only one
   makes the toolkit fail; here it adds nothing.
@@ -14,35 +13,26 @@ over all videos. Facts of the toolkit that decide numbers, reproduced:
   positive, however many persons there are.
 * Totals are means over the joints that are not NaN.
 
-MOTP departs from the toolkit on purpose. poseval's MOTP is
-``1 - sum of distances / detections`` and is meant to run over the pairs made,
-but its sum also includes the distances of all candidate pairs, so that pairs
-count at least twice and the figure comes out too low. Here it is the
-mean over the pairs made: ``100 (1 - mean distance in head sizes)``, 50 to
-100, 0 if there are none.
+MOTP departs from the toolkit on purpose: poseval's sum of distances includes
+those of all candidate pairs, so that the figure comes out too low. Here it is
+``100 (1 - mean distance in head sizes)`` of the pairs made, 0 without any.
 
 **HOTA, with DetA, AssA and LocA, after PoseTrack21** (Doering et al., CVPR
-2022; HOTA: Luiten et al., IJCV 2021). Two points are similar by
-``max(0, 1 - d / 0.5001)`` with the head-normalised distance d, are paired in
-every frame so that the total similarity is largest, and count as found at
-each of 19 thresholds alpha = 0.05 ... 0.95 if they are at least that similar.
-Per alpha ``DetA = TP / (TP + FN + FP)``; AssA is the mean over the TP of
-``TPA / (TPA + FNA + FPA)`` of the two tracks concerned, computed per video
-and averaged with the videos' TP as weights; ``HOTA = sqrt(DetA AssA)``.
-Reported are the means over alpha. The total is not the mean of the joints:
-its TP, FN and FP are summed over joints, its AssA (LocA) of a video is the
-mean of the joints' AssA (LocA).
+2022; HOTA: Luiten et al., IJCV 2021). Points at the distance of d head sizes
+are similar by ``max(0, 1 - d / 0.5001)``, are paired in every frame so that
+the total similarity is largest, and count as found at each of 19 thresholds
+alpha = 0.05 ... 0.95 that they reach. AssA is computed per video and averaged
+with the videos' TP as weights. Reported are the means over alpha. The total
+is not the mean of the joints: its TP, FN and FP are summed over joints, its
+AssA (LocA) of a video is the mean of the joints' AssA (LocA).
 
-A fact of the released evaluator decides numbers: in a video that has
-predictions, a frame without any adds the *whole video's* annotated joints to
-the FN, not its own (and likewise a frame without annotated persons to the
-FP). ``as_released=True``, the default, reproduces it, for numbers that compare
-with published ones; ``False`` counts the frame's own joints. The result tells
-how many frames are concerned.
+In a video that has predictions, the released evaluator adds, for a frame
+without any, the *whole video's* annotated joints to the FN (and likewise for
+one without annotated persons to the FP). ``as_released=True`` reproduces it,
+for numbers that compare; ``False`` counts the frame's own joints.
 
-Shape shorthand: N annotated and M predicted persons of a video (N_f and M_f
-in frame f), J joints; A = 19 thresholds, G and T annotated and predicted
-tracks, E pairs made in a video.
+N annotated and M predicted persons of a video (N_f and M_f in frame f), J
+joints, A thresholds, G and T annotated and predicted tracks, E pairs made.
 """
 from dataclasses import dataclass
 from typing import Dict, List, Tuple
@@ -79,11 +69,8 @@ def contiguous_tracks(sequence: PoseSequence, what: str) -> np.ndarray:
 
 
 def _contested(possible: np.ndarray) -> np.ndarray:
-    """The joints for which it is open who is paired with whom.
-
-    Where nobody is in two possible pairs, (M_f, N_f, J), all of them are
-    made.
-    """
+    """The joints of possible pairs, (M_f, N_f, J), with somebody in two: for
+    the others all are made."""
     return np.flatnonzero((possible.sum(axis=0) > 1).any(axis=0)
                           | (possible.sum(axis=1) > 1).any(axis=0))
 
@@ -94,16 +81,12 @@ class MotResult:
     num_objects: np.ndarray  #: Annotated joints, (J, )
     num_detections: np.ndarray  #: Those that were paired, (J, )
     num_misses: np.ndarray  #: Those that were not, (J, )
-    #: Predicted joints that were not paired, (J, ).
-    num_false_positives: np.ndarray
-    #: Pairs of which the annotated person had another track before, (J, ).
-    num_switches: np.ndarray
-    #: Head-normalised distances of the pairs, added up, (J, ).
-    distance_sum: np.ndarray
+    num_false_positives: np.ndarray  #: Predicted but not paired, (J, )
+    num_switches: np.ndarray  #: Pairs with another track than before, (J, )
+    distance_sum: np.ndarray  #: Of the pairs, in head sizes, (J, )
     num_frames: int  #: Frames that counted
     lone_frames: int  #: Those of them without persons on one side
-    #: Videos with one scored frame only, which adds nothing.
-    single_frame_videos: List[str]
+    single_frame_videos: List[str]  #: Videos with one scored frame only
 
     @property
     def mota(self) -> np.ndarray:
@@ -131,14 +114,13 @@ class MotResult:
 
     def by_joint(self) -> Dict[str, Dict[str, float]]:
         """MOTA, MOTP, precision and recall of each joint, and ``total``."""
-        return {
-            name:
-            dict(
-                zip(POSEVAL_JOINTS,
-                    getattr(self, name).tolist()),
-                total=mean_of_known(getattr(self, name)))
-            for name in ('mota', 'motp', 'precision', 'recall')
-        }
+        result = {}
+        for name in ('mota', 'motp', 'precision', 'recall'):
+            values = getattr(self, name)
+            result[name] = dict(
+                zip(POSEVAL_JOINTS, values.tolist()),
+                total=mean_of_known(values))
+        return result
 
 
 class MotCounter(VideoCounter):
@@ -199,9 +181,8 @@ class MotCounter(VideoCounter):
 
 def _clear_mot(distances: np.ndarray, within: np.ndarray, last: np.ndarray,
                pred_tracks: np.ndarray) -> np.ndarray:
-    """The pairs made of the possible ones of a joint, (M_f, N_f) bool, where
-    ``last`` is the track last paired with each annotated point, -1 for none.
-    """
+    """The pairs made of a joint's possible ones, (M_f, N_f) bool; ``last`` is
+    each annotated point's track before, -1 for none."""
     made = np.zeros_like(within)
     free = within.copy()
     for gt in np.flatnonzero(last >= 0):
@@ -228,12 +209,9 @@ class HotaResult:
     fn: np.ndarray  #: Annotated joints that are in none, (A, J + 1)
     fp: np.ndarray  #: Predicted joints that are in none, (A, J + 1)
     ass_a: np.ndarray  #: AssA, (A, J + 1), in [0, 1]
-    #: LocA, the mean similarity of the pairs, (A, J + 1), in [0, 1]; 1 without
-    #: pairs.
-    loc_a: np.ndarray
+    loc_a: np.ndarray  #: The pairs' mean similarity, (A, J + 1); 1 without
     num_frames: int  #: Frames that were scored
-    #: Frames without persons on one side, in videos with persons on both; see
-    #: the module's remark.
+    #: Frames without persons on one side, in videos with persons on both.
     lone_frames: int
     as_released: bool  #: How those were counted
 
@@ -250,22 +228,15 @@ class HotaResult:
     def by_joint(self) -> Dict[str, Dict[str, float]]:
         """HOTA, DetA, AssA and LocA in percent of each joint and ``total``,
         means over alpha."""
-        return {
-            name:
-            dict(
-                zip((*POSEVAL_JOINTS, 'total'),
-                    (100 * getattr(self, name).mean(axis=0)).tolist()))
-            for name in ('hota', 'det_a', 'ass_a', 'loc_a')
-        }
+        result, columns = {}, (*POSEVAL_JOINTS, 'total')
+        for name in ('hota', 'det_a', 'ass_a', 'loc_a'):
+            means = 100 * getattr(self, name).mean(axis=0)
+            result[name] = dict(zip(columns, means.tolist()))
+        return result
 
 
 class HotaCounter(VideoCounter):
-    """HOTA and its parts.
-
-    Args:
-        as_released (bool): Whether frames without persons on one side are
-            counted as PoseTrack21's released evaluator counts them.
-    """
+    """HOTA and its parts; ``as_released``: see the module."""
 
     def __init__(self, as_released: bool = True) -> None:
         self._as_released = as_released
@@ -327,8 +298,7 @@ class HotaCounter(VideoCounter):
 
 
 def _most_similar_pairs(matching: PersonMatching) -> Tuple[np.ndarray, ...]:
-    """The pairs of all frames: rows of the predictions, rows of the ground
-    truth, joints, similarities, (E, ) each."""
+    """All frames' pairs: predictions, persons, joints, similarities, (E, )."""
     found: List[Tuple[np.ndarray, ...]] = []
     for frame in range(len(matching.gt_starts) - 1):
         pred, gt, distances = matching.frame(frame)
@@ -355,8 +325,8 @@ def _association(
         pairs: Tuple[np.ndarray, ...], gt_counts: np.ndarray,
         pred_counts: np.ndarray, gt_tracks: np.ndarray,
         pred_tracks: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """TP, LocA and AssA of a video, (A, J) each, of its pairs, the joints of
-    each track, (G, J) and (T, J), and the persons' tracks, (N, ) and (M, )."""
+    """TP, LocA and AssA of a video, (A, J), of its pairs, the joints of each
+    track, (G, J) and (T, J), and the persons' tracks, (N, ) and (M, )."""
     pred, gt, joint, similarity = pairs
     num_joints = gt_counts.shape[1]
     gt_track, pred_track = gt_tracks[gt], pred_tracks[pred]

@@ -22,12 +22,10 @@ class MultiStageHRNet(HRNet):
     """MMPose's HRNet with the same state-dict keys and other outputs.
 
     Args:
-        extra (dict): As HRNet's.
-        in_channels (int): As HRNet's. Defaults to 3.
-        out_stages (Sequence[int]): Which stages to return, ascending numbers
-            from 1 to 4. Defaults to ``(1, 2, 3, 4)``.
-        frozen (bool): Freeze every parameter and keep batch normalisation in
-            eval mode, also after ``train()``. Defaults to ``False``.
+        extra, in_channels: As HRNet's.
+        out_stages: Which stages to return, ascending numbers from 1 to 4.
+        frozen: Freeze every parameter and keep batch normalisation in eval
+            mode, also after ``train()``.
         **kwargs: As HRNet's.
     """
 
@@ -50,23 +48,23 @@ class MultiStageHRNet(HRNet):
 
     @property
     def out_channels(self) -> Tuple[int, ...]:
-        configs = (self.stage2_cfg, self.stage2_cfg, self.stage3_cfg,
-                   self.stage4_cfg)
-        chosen = [configs[stage - 1] for stage in self.out_stages]
+        # stage 1 has stage 2's, after its transition
+        configs = [
+            getattr(self, f'stage{max(x, 2)}_cfg') for x in self.out_stages
+        ]
         return tuple(config['num_channels'][0] *
                      get_expansion(self.blocks_dict[config['block']])
-                     for config in chosen)
+                     for config in configs)
 
     def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
-        """Frames (N, in_channels, H, W) to a map (N, C, H / 4, W / 4) for each
-        of ``out_stages``."""
+        """Frames (N, in_channels, H, W) to maps (N, C, H / 4, W / 4)."""
         x = self.relu(self.norm1(self.conv1(x)))
         x = self.relu(self.norm2(self.conv2(x)))
         branches = self._enter_stage(self.transition1, [self.layer1(x)])
         maps = [branches[0]]
-        for stage, transition in ((self.stage2, self.transition2),
-                                  (self.stage3,
-                                   self.transition3), (self.stage4, ())):
+        stages = self.stage2, self.stage3, self.stage4
+        transitions = self.transition2, self.transition3, ()
+        for stage, transition in zip(stages, transitions):
             branches = stage(branches)
             maps.append(branches[0])
             branches = self._enter_stage(transition, branches)

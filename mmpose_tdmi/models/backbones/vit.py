@@ -1,16 +1,16 @@
 """Plain vision transformer that gives the maps of several blocks.
 
 Dosovitskiy et al., "An Image is Worth 16x16 Words", as ViTPose (Xu et al.,
-"ViTPose: Simple Vision Transformer Baselines for Human Pose Estimation",
 NeurIPS 2022) uses it: no class token, patches cut with a padding of 2, a
 learnt position embedding, normalisation before each part of a block.
 State-dict keys are those of MMPose's ViTPose checkpoints, whose configs need
-mmpretrain for the same network; this module does not. TDMI needs maps of
-several depths: those of intermediate blocks, all of stride 16.
+mmpretrain; this module does not. TDMI's maps of several depths are those of
+intermediate blocks, all of stride 16.
 
 Shape letters: N frames, L tokens, C channels, G heads, H x W input pixels, h x
 w patches.
 """
+import math
 from typing import Mapping, Sequence, Tuple, Union
 
 import numpy as np
@@ -66,8 +66,7 @@ class TransformerBlock(BaseModule):
             dropout_layer=drop_path)
 
     def init_weights(self) -> None:
-        """Initialise the perceptron as ViTPose's code does."""
-        super().init_weights()
+        super().init_weights()  # then as ViTPose's code
         for layer in self.ffn.modules():
             if isinstance(layer, nn.Linear):
                 nn.init.xavier_uniform_(layer.weight)
@@ -92,23 +91,17 @@ class MultiStageViT(BaseModule):
     """Vision transformer of ViTPose's form.
 
     Args:
-        arch (str | dict): ``'small'``, ``'base'``, ``'large'``, ``'huge'``
-            (ViTPose's), or a dict of ``embed_dims``, ``num_layers`` and
-            ``num_heads``. Defaults to ``'small'``.
-        img_size (tuple[int, int]): (H, W) that the position embedding is
-            for; other inputs get it resized. Defaults to ``(256, 192)``.
-        in_channels (int): Channels of the frames. Defaults to 3.
-        out_indices (Sequence[int]): Blocks whose maps are returned,
-            ascending; negative numbers count from the last. The last
-            block's map is normalised, as ViTPose's head reads it. Defaults
-            to ``(2, 5, 8, 11)``.
-        drop_path_rate (float): Stochastic depth of the last block, growing
-            linearly from 0 at the first. Defaults to 0.
-        frozen (bool): Freeze every parameter and keep eval mode, also after
-            ``train()``. Defaults to ``False``.
-        with_cp (bool): Recompute blocks in the backward pass. Defaults to
-            ``False``.
-        init_cfg (dict | list[dict], optional): Initialisation config.
+        arch: ``'small'``, ``'base'``, ``'large'``, ``'huge'`` (ViTPose's), or
+            a dict of ``embed_dims``, ``num_layers`` and ``num_heads``.
+        img_size: (H, W) that the position embedding is for; other inputs get
+            it resized.
+        out_indices: Blocks whose maps are returned, ascending; negative
+            numbers count from the last, whose map is normalised.
+        drop_path_rate: Stochastic depth of the last block, growing linearly
+            from 0 at the first.
+        frozen: Freeze every parameter and keep eval mode, also after
+            ``train()``.
+        with_cp: Recompute blocks in the backward pass.
     """
 
     PATCH_SIZE = 16
@@ -132,7 +125,12 @@ class MultiStageViT(BaseModule):
                              f'num_layers and num_heads, got {arch!r}')
         self.embed_dims = arch['embed_dims']
         num_layers = arch['num_layers']
-        self.out_indices = self._resolve(out_indices, num_layers)
+        self.out_indices = tuple(x + num_layers if x < 0 else x
+                                 for x in out_indices)
+        if not self.out_indices or list(self.out_indices) != sorted(
+                set(self.out_indices) & set(range(num_layers))):
+            raise ValueError('out_indices must be ascending numbers of the '
+                             f'{num_layers} blocks, got {tuple(out_indices)}')
         self.frozen = frozen
         self.with_cp = with_cp
         self.patch_embed = PatchEmbed(
@@ -143,28 +141,15 @@ class MultiStageViT(BaseModule):
             padding=self.PADDING,
             input_size=tuple(img_size))
         self.patch_resolution = self.patch_embed.init_out_size
-        num_patches = self.patch_resolution[0] * self.patch_resolution[1]
         self.pos_embed = nn.Parameter(
-            torch.zeros(1, num_patches, self.embed_dims))
-        depths = np.linspace(0, drop_path_rate, num_layers).tolist()
+            torch.zeros(1, math.prod(self.patch_resolution), self.embed_dims))
         self.layers = ModuleList(
             TransformerBlock(self.embed_dims, arch['num_heads'], rate)
-            for rate in depths)
+            for rate in np.linspace(0, drop_path_rate, num_layers).tolist())
         self.ln1 = nn.LayerNorm(self.embed_dims, eps=1e-6)
         self._register_load_state_dict_pre_hook(self._fit_position_embedding)
         if frozen:
             self.requires_grad_(False)
-
-    @staticmethod
-    def _resolve(indices: Sequence[int], num_layers: int) -> Tuple[int, ...]:
-        resolved = tuple(index + num_layers if index < 0 else index
-                         for index in indices)
-        ascending = list(resolved) == sorted(set(resolved))
-        known = all(0 <= index < num_layers for index in resolved)
-        if not resolved or not ascending or not known:
-            raise ValueError('out_indices must be ascending numbers of the '
-                             f'{num_layers} blocks, got {tuple(indices)}')
-        return resolved
 
     @property
     def out_channels(self) -> Tuple[int, ...]:
@@ -176,16 +161,14 @@ class MultiStageViT(BaseModule):
 
     def _fit_position_embedding(self, state_dict: dict, prefix: str,
                                 *args) -> None:
-        """Make a checkpoint's position embedding this network's: a class token
-        and its position are dropped; a grid of another size, square or with
-        this network's ratio of sides, is resized."""
+        """Make a checkpoint's position embedding this network's: no class
+        token, a grid, square or of this network's ratio of sides, resized."""
         skip = int(state_dict.pop(f'{prefix}cls_token', None) is not None)
         name = f'{prefix}pos_embed'
-        if name not in state_dict:
-            return
-        found = state_dict[name][:, skip:]
-        state_dict[name] = resize_position_embedding(
-            found, self._grid_of(found.shape[1]), self.patch_resolution)
+        if name in state_dict:
+            found = state_dict[name][:, skip:]
+            state_dict[name] = resize_position_embedding(
+                found, self._grid_of(found.shape[1]), self.patch_resolution)
 
     def _grid_of(self, num_tokens: int) -> Tuple[int, int]:
         """The rows and columns of ``num_tokens`` patches."""
@@ -209,14 +192,13 @@ class MultiStageViT(BaseModule):
         x = x + resize_position_embedding(self.pos_embed,
                                           self.patch_resolution, size)
         maps = []
-        last = len(self.layers) - 1
-        for index, layer in enumerate(self.layers):
+        for index, layer in enumerate(self.layers, 1):
             if self.with_cp and x.requires_grad:
                 x = checkpoint(layer, x, use_reentrant=False)
             else:
                 x = layer(x)
-            if index in self.out_indices:
-                out = self.ln1(x) if index == last else x
+            if index - 1 in self.out_indices:
+                out = self.ln1(x) if index == len(self.layers) else x
                 maps.append(out.transpose(1, 2).unflatten(2, size))
         return tuple(maps)
 
@@ -226,8 +208,7 @@ class MultiStageViT(BaseModule):
 
 def resize_position_embedding(embedding: Tensor, grid: Tuple[int, int],
                               size: Tuple[int, int]) -> Tensor:
-    """Resize a position embedding (1, rows * columns, C) for a grid of so many
-    rows and columns to another one, bicubically."""
+    """Resize a position embedding (1, rows * columns, C), bicubically."""
     if tuple(grid) == tuple(size):
         return embedding
     maps = embedding.transpose(1, 2).unflatten(2, grid)

@@ -1,5 +1,5 @@
 """Residual blocks and initialisations that the paper's boxes share, and checks
-of config values that say which key is wrong and what was found.
+of config values.
 
 Shape letters: N maps, C channels, H x W feature cells.
 """
@@ -7,7 +7,7 @@ import inspect
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Union
 
 import torch
-from mmcv.cnn import build_conv_layer, build_norm_layer
+from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule, Sequential
 from mmengine.model.weight_init import (BaseInit, _get_bases_name,
                                         update_init_info)
@@ -31,13 +31,6 @@ def check_positive_int(key: str, value: Any) -> None:
 def check_bool(key: str, value: Any) -> None:
     if not isinstance(value, bool):
         raise ValueError(f'{key} must be True or False, got {value!r}')
-
-
-def check_norm_cfg(key: str, value: Any) -> None:
-    if value is not None and (not isinstance(value, Mapping)
-                              or 'type' not in value):
-        raise ValueError(f'{key} must be None or a dict with a type, such as '
-                         f"dict(type='BN'), got {value!r}")
 
 
 def _is_finite_number(value: Any) -> bool:
@@ -98,15 +91,15 @@ class DiracInit(BaseInit):
     """Each output channel is the input channel of the same number.
 
     Deformable convolutions whose offsets start at zero are then the identity
-    (with a modulation that starts at 1/2, at a gain of 2), and what comes
-    before and after them is connected from the first iteration on. In the
-    paper's recipe they start at random; that costs little in a long training
-    and much in a short one.
+    (with a modulation that starts at 1/2, at a gain of 2), and what is around
+    them is connected from the first iteration on. The paper's recipe starts
+    them at random, which costs little in a long training and much in a short
+    one.
 
     Args:
-        gain (float): What the channels are multiplied by. Defaults to 1.
-        **kwargs: ``layer``, the names of the layers' classes, and ``bias``,
-            as :class:`mmengine.model.ConstantInit` has them.
+        gain: What the channels are multiplied by.
+        **kwargs: ``layer``, the names of the layers' classes, and ``bias``, as
+            :class:`mmengine.model.ConstantInit` has them.
     """
 
     def __init__(self, gain: float = 1., **kwargs) -> None:
@@ -122,29 +115,36 @@ class DiracInit(BaseInit):
                 if getattr(part, 'bias', None) is not None:
                     nn.init.constant_(part.bias, self.bias)
         if hasattr(module, '_params_init_info'):
-            update_init_info(module, init_info=self._get_init_info())
+            update_init_info(module,
+                             f'DiracInit: gain={self.gain}, bias={self.bias}')
 
-    def _get_init_info(self) -> str:
-        return f'{type(self).__name__}: gain={self.gain}, bias={self.bias}'
+
+def conv3x3(in_channels: int,
+            out_channels: int,
+            dilation: int = 1,
+            bias: bool = False) -> nn.Conv2d:
+    """A 3x3 convolution that keeps the maps' size."""
+    return nn.Conv2d(
+        in_channels, out_channels, 3, 1, dilation, dilation, bias=bias)
+
+
+def projection(in_channels: int, out_channels: int) -> nn.Module:
+    """A 1x1 convolution, only where the numbers of channels differ."""
+    if in_channels == out_channels:
+        return nn.Identity()
+    return nn.Conv2d(in_channels, out_channels, kernel_size=1)
 
 
 class ResidualChain(BaseModule):
     """The paper's "residual blocks": MMPose's basic blocks (two 3x3
-    convolutions each) in a row, in Eq. 2, Eq. 3 and the aggregation.
+    convolutions each) in a row.
 
     Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of every block's output.
-        num_blocks (int): Number of blocks.
-        skip_projection (str): When the first block's skip is a 1x1
-            convolution with normalisation, of which the paper says nothing:
-            ``'needed'``, only where ``in_channels != out_channels``, or
-            ``'always'`` (the authors' code).
-        norm_cfg (dict, optional): Config of the normalisation layers.
-            Defaults to ``None``, batch normalisation.
-        with_cp (bool): Recompute activations in the backward pass to save
-            memory.
-        init_cfg (dict | list[dict], optional): Initialisation config.
+        skip_projection: When the first block's skip is a 1x1 convolution with
+            normalisation, of which the paper says nothing: ``'needed'``, only
+            where channels change, or ``'always'`` (the authors' code).
+        norm_cfg: Normalisation; ``None`` is batch normalisation.
+        with_cp: Recompute activations in the backward pass to save memory.
     """
 
     def __init__(self,
@@ -158,13 +158,16 @@ class ResidualChain(BaseModule):
         super().__init__(init_cfg)
         check_positive_int('num_blocks', num_blocks)
         check_choice('skip_projection', skip_projection, ('needed', 'always'))
-        norm_cfg = norm_cfg or dict(type='BN')
+        check_bool('with_cp', with_cp)
+        if norm_cfg is None:
+            norm_cfg = dict(type='BN')
+        if not isinstance(norm_cfg, Mapping) or 'type' not in norm_cfg:
+            raise ValueError('norm_cfg must be None or a dict with a type, '
+                             f"such as dict(type='BN'), got {norm_cfg!r}")
         downsample = None
         if skip_projection == 'always' or in_channels != out_channels:
             downsample = Sequential(
-                build_conv_layer(
-                    None, in_channels, out_channels, kernel_size=1,
-                    bias=False),
+                nn.Conv2d(in_channels, out_channels, 1, bias=False),
                 build_norm_layer(norm_cfg, out_channels)[1])
         self.blocks = Sequential(*(BasicBlock(
             in_channels if i == 0 else out_channels,

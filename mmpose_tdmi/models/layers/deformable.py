@@ -1,8 +1,7 @@
 """Modulated deformable convolution (DCNv2) of Eq. 4, and its steering, Eq. 3.
 
 The operator of Zhu et al., "Deformable ConvNets v2". Offsets and modulation
-are inputs, the layer owns the kernel, whose parameters are the same in every
-backend, so a checkpoint does not know which one wrote it:
+are inputs, the layer owns the kernel, the same in every backend:
 
 - ``'mmcv'``: ``mmcv.ops.modulated_deform_conv2d``;
 - ``'torchvision'``: ``torchvision.ops.deform_conv2d``;
@@ -10,14 +9,14 @@ backend, so a checkpoint does not know which one wrote it:
   the compiled operators lack: several CPU threads, double backward, export by
   tracing. Without gradients on a CPU, and not while being traced, it goes
   block by block, which is faster still;
-- ``'auto'``: on CUDA mmcv's operator, or torchvision's where mmcv is built
-  without operators; all else takes ``'grid_sample'``.
+- ``'auto'``: on CUDA mmcv's operator, or torchvision's where mmcv has no
+  operators; elsewhere ``'grid_sample'``.
 
 The compiled operators do not exist in bfloat16 and lose accuracy in float16,
 so the layer runs in float32 inside autocast (float64 input stays float64).
 
-Shape letters: N maps, C input and O output channels, G offset groups, P
-points of the kernel (kh * kw), H x W input and H' x W' output cells.
+Shape letters: N maps, C input and O output channels, G offset groups, P points
+of the kernel (kh * kw), H x W input and H' x W' output cells.
 """
 from typing import Callable, Optional, Sequence, Tuple
 
@@ -27,7 +26,7 @@ from mmengine.model import BaseModule, constant_init, normal_init
 from torch import Tensor, nn
 from torch.nn.modules.utils import _pair
 
-from .blocks import at_least_float32, check_choice, check_positive_int
+from .blocks import at_least_float32, check_choice, check_positive_int, conv3x3
 
 #: Offset groups in a block, at least: fewer make the steps too short.
 _MIN_BLOCK = 4
@@ -46,13 +45,12 @@ def deform_conv2d_grid_sample(
     """Modulated deformable convolution with ungrouped weights.
 
     Args:
-        x (Tensor): Input, (N, C, H, W).
-        offset (Tensor): Kernel offsets in input cells, (N, G * P * 2, H',
-            W'), the pair in the order (dy, dx), as torchvision and mmcv.
-        mask (Tensor, optional): Modulation, (N, G * P, H', W').
-        weight (Tensor): (O, C, kh, kw).
-        bias (Tensor, optional): (O, ).
-        stride, padding, dilation (tuple[int, int]): (vertical, horizontal).
+        x: Input, (N, C, H, W).
+        offset: Kernel offsets in input cells, (N, G * P * 2, H', W'), the pair
+            in the order (dy, dx), as torchvision and mmcv.
+        mask: Modulation, (N, G * P, H', W').
+        weight, bias: (O, C, kh, kw) and (O, ).
+        stride, padding, dilation: (vertical, horizontal).
 
     Returns:
         Tensor: (N, O, H', W').
@@ -72,8 +70,6 @@ def deform_conv2d_grid_sample(
     samples = F.grid_sample(
         x.reshape(num * groups, channels // groups, height, width),
         grid.reshape(num * groups, points * out_height, out_width, 2),
-        mode='bilinear',
-        padding_mode='zeros',
         align_corners=False)
     if mask is not None:
         samples = samples * mask.reshape(num * groups, 1, points * out_height,
@@ -97,12 +93,11 @@ def _sampled_cells(x: Tensor, kernel_size: Sequence[int],
     cells = []
     for axis in range(2):
         tap = torch.arange(kernel_size[axis], **factory) * dilation[axis]
-        out = torch.arange(out_size[axis], **
-                           factory) * stride[axis] - padding[axis]
+        out = torch.arange(out_size[axis], **factory)
+        out = out * stride[axis] - padding[axis]
         # points in row-major order
-        tap = (
-            tap.repeat_interleave(kernel_size[1])
-            if axis == 0 else tap.repeat(kernel_size[0]))
+        tap = tap.repeat(kernel_size[0]) if axis else tap.repeat_interleave(
+            kernel_size[1])
         cells.append((2 * (tap[:, None] + out) + 1) / x.shape[2 + axis] - 1)
     return cells[0][:, :, None], cells[1][:, None, :]
 
@@ -119,10 +114,10 @@ def deform_conv2d_blocked(
 ) -> Tensor:
     """:func:`deform_conv2d_grid_sample` with stride 1, without a gradient.
 
-    Its intermediate results are nine times the map and leave the processor's
-    caches between each step and the next. Here a few offset groups of one map
-    go through all steps before the next few, in buffers that are used again:
-    half the time of one map, a third off a batch (docs/performance.md).
+    Its intermediate results, nine times the map, leave the processor's caches
+    between the steps. Here a few offset groups of one map go through all
+    steps, in reused buffers: half the time of one map, a third off a batch
+    (docs/performance.md).
     """
     num, channels, height, width = x.shape
     out_size = offset.shape[-2:]
@@ -151,18 +146,11 @@ def deform_conv2d_blocked(
             torch.add(
                 base_y, shift[:, :, 0], alpha=2 / height, out=grid[..., 1])
             samples = F.grid_sample(
-                maps[n, start:stop],
-                grid.flatten(1, 2),
-                mode='bilinear',
-                padding_mode='zeros',
-                align_corners=False)
+                maps[n, start:stop], grid.flatten(1, 2), align_corners=False)
             samples *= mask[n, start:stop]
             # (groups, C / G, P * H, W) is (C / G * P ..., H * W) in memory
-            torch.addmm(
-                out[n],
-                kernel,
-                samples.reshape(kernel.shape[1], -1),
-                out=out[n])
+            samples = samples.reshape(kernel.shape[1], -1)
+            torch.addmm(out[n], kernel, samples, out=out[n])
     return out.reshape(num, -1, *out_size)
 
 
@@ -191,17 +179,10 @@ class DeformableConv2d(BaseModule):
     """Modulated deformable convolution, kernel only (Eq. 4).
 
     Args:
-        in_channels (int): C, a multiple of ``groups``.
-        out_channels (int): O.
-        kernel_size (int): Side of the square kernel. Defaults to 3.
-        padding (int): Zero padding. Defaults to 1.
-        dilation (int): Distance of the kernel's points. Defaults to 1.
-        groups (int): G, groups of input channels with offsets of their own.
-            Defaults to 12.
-        bias (bool): Whether there is a bias. Defaults to ``True``.
-        backend (str): ``'auto'``, ``'mmcv'``, ``'torchvision'`` or
-            ``'grid_sample'``, see the module. Defaults to ``'auto'``.
-        init_cfg (dict | list[dict], optional): Initialisation config.
+        kernel_size, padding, dilation: Of both directions.
+        groups: G, groups of input channels with offsets of their own.
+        backend: ``'auto'``, ``'mmcv'``, ``'torchvision'`` or
+            ``'grid_sample'``, see the module.
     """
 
     def __init__(self,
@@ -253,17 +234,9 @@ class DeformableConv2d(BaseModule):
         return 'torchvision' if mmcv_operator() is None else 'mmcv'
 
     def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
-        """Sample (N, C, H, W) at the displaced points, scale, and convolve.
-
-        Args:
-            x (Tensor): (N, C, H, W).
-            offset (Tensor): Displacements in cells of ``x``, (N, 2 * G * P,
-                H, W), pairs in the order (dy, dx).
-            mask (Tensor): Modulation, (N, G * P, H, W).
-
-        Returns:
-            Tensor: (N, O, H, W), float32 (float64 for float64 input).
-        """
+        """Sample (N, C, H, W) at points displaced by ``offset``, (N, 2 * G *
+        P, H, W), in cells and pairs (dy, dx), scale by ``mask``, (N, G * P, H,
+        W), and convolve: (N, O, H, W), float32 (float64 for float64 input)."""
         expected = self.groups * self.num_points
         if offset.shape[1] != 2 * expected or mask.shape[1] != expected:
             raise ValueError(
@@ -272,10 +245,9 @@ class DeformableConv2d(BaseModule):
                 f'got {offset.shape[1]} and {mask.shape[1]}')
         with torch.autocast(x.device.type, enabled=False):
             x = at_least_float32(x)
-            return self._run(
-                x, offset.to(x.dtype), mask.to(x.dtype),
-                self.weight.to(x.dtype),
-                None if self.bias is None else self.bias.to(x.dtype))
+            bias = None if self.bias is None else self.bias.to(x.dtype)
+            return self._run(x, offset.to(x.dtype), mask.to(x.dtype),
+                             self.weight.to(x.dtype), bias)
 
     def _run(self, x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor,
              bias: Optional[Tensor]) -> Tensor:
@@ -306,17 +278,14 @@ class DeformableEstimator(BaseModule):
     """3x3 convolutions to offsets and modulation (Eq. 3).
 
     Args:
-        in_channels (int): Channels of the maps that are looked at.
-        groups (int): G.
-        num_points (int): P.
-        mask (str): What is done to the modulation: ``'sigmoid'`` or
-            ``'none'`` (authors' code).
-        dilation (int): Dilation of the two convolutions (authors' code: 3).
-        offset_init (str): ``'zeros'``, usual for DCNv2: the layer starts as a
-            plain convolution, scaled by sigmoid(0) = 0.5 with a sigmoid and by
-            1 without; or ``'normal'``, N(0, 0.001) with zero biases, the
-            authors' recipe for every new convolution: without a sigmoid the
-            modulation then starts close to 0.
+        groups, num_points: G and P.
+        mask: What is done to the modulation: ``'sigmoid'`` or ``'none'``
+            (authors' code).
+        dilation: Of the two convolutions (authors' code: 3).
+        offset_init: ``'zeros'``, usual for DCNv2: the layer starts as a plain
+            convolution, scaled by sigmoid(0) = 0.5 with a sigmoid and by 1
+            without; or ``'normal'``, N(0, 0.001), zero biases, the authors'
+            recipe: without a sigmoid the modulation starts close to 0.
     """
 
     def __init__(self,
@@ -333,13 +302,8 @@ class DeformableEstimator(BaseModule):
         self.mask = mask
         self.offset_init = offset_init
         self.offset_conv, self.mask_conv = (
-            nn.Conv2d(
-                in_channels,
-                channels,
-                kernel_size=3,
-                padding=dilation,
-                dilation=dilation)
-            for channels in (2 * groups * num_points, groups * num_points))
+            conv3x3(in_channels, n * groups * num_points, dilation, bias=True)
+            for n in (2, 1))
         self._init_convs()
 
     def _init_convs(self) -> None:
@@ -348,8 +312,7 @@ class DeformableEstimator(BaseModule):
             normal_init(self.mask_conv, std=0.001)
             return
         constant_init(self.offset_conv, 0)
-        constant_init(
-            self.mask_conv, 0, bias=0 if self.mask == 'sigmoid' else 1)
+        constant_init(self.mask_conv, 0, bias=int(self.mask == 'none'))
 
     def init_weights(self) -> None:
         """Initialise as ``offset_init`` says, whatever the parent's config."""
@@ -369,11 +332,11 @@ class SteeredDeformableConv2d(BaseModule):
     """A deformable convolution steered by a map that is given with its input.
 
     Args:
-        channels (int): Channels of input, output and steering map.
+        channels: Of input, output and steering map.
         groups, backend: As :class:`DeformableConv2d`'s.
-        dilation (int): Dilation (and padding) of the deformable kernel.
+        dilation: Dilation (and padding) of the deformable kernel.
+        offset_dilation: Dilation of the estimating convolutions.
         mask, offset_init: As :class:`DeformableEstimator`'s.
-        offset_dilation (int): Dilation of the estimating convolutions.
     """
 
     def __init__(self,
@@ -385,13 +348,8 @@ class SteeredDeformableConv2d(BaseModule):
                  offset_init: str = 'zeros',
                  backend: str = 'auto') -> None:
         super().__init__()
-        self.conv = DeformableConv2d(
-            channels,
-            channels,
-            padding=dilation,
-            dilation=dilation,
-            groups=groups,
-            backend=backend)
+        self.conv = DeformableConv2d(channels, channels, 3, dilation, dilation,
+                                     groups, True, backend)
         self.estimator = DeformableEstimator(channels, groups,
                                              self.conv.num_points, mask,
                                              offset_dilation, offset_init)

@@ -5,27 +5,24 @@ Liu et al., "Deep Dual Consecutive Network for Human Pose Estimation", CVPR
 it go through
 
 - Pose Residual Fusion (Sec. 3.3), the motion cue: the key frame's heatmaps
-  minus those of the frame before, and minus those of the frame after, each as
-  it is and weighted by how near that frame is; per joint, four maps;
+  minus the others', each as it is and weighted by how near that frame is;
 - Pose Temporal Merger (Sec. 3.2), the search scope: each joint's heatmaps of
   the three frames, the outer two weighted likewise, are merged into one;
-- Pose Correction Network (Sec. 3.4): what these give is combined; for each of
-  five dilations, two convolutions of that dilation turn it into offsets and
-  modulation of a deformable convolution (each joint with its own) that
-  resamples the merged heatmaps; the results are averaged.
+- Pose Correction Network (Sec. 3.4): for each of five dilations, two
+  convolutions of what these give are offsets and modulation of a deformable
+  convolution that resamples the merged heatmaps; the mean is the result.
 
-The backbone and the layer to heatmaps are the single-frame model's, frozen. A
-head without layers of its own (``final_layer=None``) follows. The blocks are
-residual steps (MMPose's ``RSB``) without channel groups, as in the released
-configs (the paper speaks of residual blocks of 3x3 convolutions). What differs
-from the authors' release:
+Backbone and heatmap layer are the single-frame model's, frozen; a head with
+``final_layer=None`` follows. The blocks are residual steps (MMPose's ``RSB``)
+without channel groups, as in the released configs (the paper speaks of
+residual blocks of 3x3 convolutions). What differs from the authors' release:
 
-- the clip is in order of time and folded into the batch; the release starts
-  it with the key frame;
+- the clip is in order of time and folded into the batch; the release starts it
+  with the key frame;
 - a frame's weight comes from the window's offsets; the release takes the
   distance of the frames actually used, which differs only where offsets are
-  drawn at random unevenly (its published window is -1, 0, 1, where all
-  weights are 0.5, also at a video's ends);
+  drawn unevenly (its window is -1, 0, 1, all weights 0.5, also at a video's
+  ends);
 - 1x1 and 3x3 convolutions before a normalisation have no bias;
 - batch normalisation of the frozen backbone stays in eval mode; the release
   freezes its parameters only;
@@ -46,23 +43,17 @@ from torch import Tensor, nn
 from mmpose_tdmi.structures import FrameWindow, unfold_time
 from ..heads import SingleFrameHeatmapLayer
 from ..layers import DeformableConv2d
-from ..layers.blocks import (check_choice, check_positive_int, merge_options,
-                             paper_init)
-
-__all__ = [
-    'DCPoseNeck', 'PoseCorrection', 'PoseResidualFusion', 'PoseTemporalMerger'
-]
+from ..layers.blocks import (check_choice, check_positive_int, conv3x3,
+                             merge_options, paper_init)
 
 
 def group_by_joint(*maps: Tensor) -> Tensor:
-    """S heatmaps (B, K, H, W) to (B, K * S, H, W), joint k's at k * S ... k *
-    S + S - 1."""
+    """S heatmaps (B, K, H, W) to (B, K * S, H, W), joint k's from k * S on."""
     return torch.stack(maps, dim=2).flatten(1, 2)
 
 
 class ResidualSteps(BaseModule):
-    """``num_blocks`` residual-steps blocks in a row; the first block's skip is
-    a 1x1 convolution with normalisation."""
+    """Residual-steps blocks in a row; the first skip is a 1x1 convolution."""
 
     def __init__(self,
                  in_channels: int,
@@ -81,8 +72,8 @@ class ResidualSteps(BaseModule):
                 norm_cfg=norm_cfg) for i in range(num_blocks)))
 
     def init_weights(self) -> None:
-        """Keep what the parent's config has set: mmcv's ``ConvModule`` would
-        initialise its convolution once more, in its own way."""
+        """Keep what the parent's config has set, which mmcv's ``ConvModule``
+        would initialise once more, in its own way."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B, out_channels, H, W), >= 0."""
@@ -141,7 +132,7 @@ class PoseResidualFusion(BaseModule):
 
 class PoseCorrection(BaseModule):
     """Modulated deformable convolutions on the merged heatmaps. The release
-    puts no sigmoid on the modulation (``mask``)."""
+    has no sigmoid on the modulation (``mask``)."""
 
     def __init__(self,
                  num_keypoints: int,
@@ -157,16 +148,13 @@ class PoseCorrection(BaseModule):
         self.mask = mask
         self.blocks = ResidualSteps(in_channels + num_keypoints,
                                     inner_channels, num_blocks, norm_cfg)
-        self.offset_layers = dilated_convolutions(inner_channels,
-                                                  2 * num_keypoints * 9,
-                                                  dilations)
-        self.mask_layers = dilated_convolutions(inner_channels,
-                                                num_keypoints * 9, dilations)
+        self.offset_layers, self.mask_layers = (
+            dilated_convolutions(inner_channels, n * num_keypoints * 9,
+                                 dilations) for n in (2, 1))
         self.deform_conv_layers = joint_convolutions(num_keypoints, dilations,
                                                      True, backend)
 
     def init_weights(self) -> None:
-        """Initialise; deformable kernels start as the identity."""
         super().init_weights()
         start_as_identity(self.deform_conv_layers)
 
@@ -175,12 +163,13 @@ class PoseCorrection(BaseModule):
         the corrected ones, (B, K, H, W) both."""
         context = self.blocks(torch.cat((residuals, merged), dim=1))
         corrected = 0
-        for offset_layer, mask_layer, convolution in zip(
-                self.offset_layers, self.mask_layers, self.deform_conv_layers):
-            mask = mask_layer(context)
+        for to_offset, to_mask, convolution in zip(self.offset_layers,
+                                                   self.mask_layers,
+                                                   self.deform_conv_layers):
+            mask = to_mask(context)
             if self.mask == 'sigmoid':
                 mask = torch.sigmoid(mask)
-            corrected = corrected + convolution(merged, offset_layer(context),
+            corrected = corrected + convolution(merged, to_offset(context),
                                                 mask)
         return corrected / len(self.deform_conv_layers)
 
@@ -193,28 +182,16 @@ def dilated_convolutions(in_channels: int, out_channels: int,
     for dilation in dilations:
         check_positive_int('dilations', dilation)
     return nn.ModuleList(
-        nn.Conv2d(
-            in_channels,
-            out_channels,
-            kernel_size=3,
-            padding=dilation,
-            dilation=dilation,
-            bias=False) for dilation in dilations)
+        conv3x3(in_channels, out_channels, x) for x in dilations)
 
 
 def joint_convolutions(num_keypoints: int, dilations: Sequence[int],
                        bias: bool, backend: str) -> nn.ModuleList:
-    """A deformable convolution of heatmaps for each dilation, each joint with
-    offsets of its own, that starts as the identity."""
+    """A deformable convolution for each dilation, each joint with its own
+    offsets, that starts as the identity."""
     layers = nn.ModuleList(
-        DeformableConv2d(
-            num_keypoints,
-            num_keypoints,
-            padding=dilation,
-            dilation=dilation,
-            groups=num_keypoints,
-            bias=bias,
-            backend=backend) for dilation in dilations)
+        DeformableConv2d(num_keypoints, num_keypoints, 3, x, x, num_keypoints,
+                         bias, backend) for x in dilations)
     start_as_identity(layers)
     return layers
 
@@ -231,24 +208,22 @@ class DCPoseNeck(BaseModule):
     """Correct the key frame's heatmaps by those of its two neighbours.
 
     Args:
-        in_channels (int): C, of the backbone's last map.
-        out_channels (int): K.
-        offsets (Sequence[int]): The clip's frame offsets, ``(-a, 0, b)``.
-        fusion_channels (int): Channels of the residual fusion's result.
-        fusion_blocks (int): Its number of blocks.
-        merger_blocks (int): The temporal merger's.
-        correction_channels (int): Channels of the combined map.
-        correction_blocks (int): Number of blocks that combine.
-        dilations (Sequence[int]): Of the correction's convolutions.
-        mask (str): What is done to the correction's modulation: ``'none'``
-            (release) or ``'sigmoid'``.
-        heatmap_layer (dict, optional): Options of the layer to single-frame
-            heatmaps, see :class:`SingleFrameHeatmapLayer`.
-        backend (str): As :class:`DeformableConv2d`'s.
-        norm_cfg (dict, optional): Config of the normalisation layers.
-        init_cfg (dict | list[dict], optional): Defaults to the release's,
-            convolutions N(0, 0.001), normalisation 1 and 0; deformable
-            kernels always start as the identity.
+        in_channels: C, of the backbone's last map.
+        out_channels: K.
+        offsets: The clip's frame offsets, ``(-a, 0, b)``.
+        fusion_channels, fusion_blocks: Of the residual fusion.
+        merger_blocks: Of the temporal merger.
+        correction_channels, correction_blocks: Of the map that the
+            correction's convolutions read.
+        dilations: Of the correction's convolutions.
+        mask: What is done to the correction's modulation: ``'none'`` (release)
+            or ``'sigmoid'``.
+        heatmap_layer: Options of :class:`SingleFrameHeatmapLayer`.
+        backend: As :class:`DeformableConv2d`'s.
+        norm_cfg: As :class:`ResidualChain`'s.
+        init_cfg: By default the release's, convolutions N(0, 0.001),
+            normalisation 1 and 0; deformable kernels always start as the
+            identity.
     """
 
     def __init__(self,
@@ -294,13 +269,10 @@ class DCPoseNeck(BaseModule):
 
     def single_frame_heatmaps(
             self, maps: Sequence[Tensor]) -> Tuple[Tensor, Tensor, Tensor]:
-        """The three frames' heatmaps in order of time, (B, K, H, W) each;
-        maps as :meth:`forward`'s."""
-        if isinstance(maps, Tensor):
-            maps = (maps, )
-        heatmaps = self.heatmap_layer(maps[-1])
-        previous, key, following = unfold_time(heatmaps, 3).unbind(dim=1)
-        return previous, key, following
+        """The three frames' heatmaps in order of time, (B, K, H, W) each."""
+        last = maps if isinstance(maps, Tensor) else maps[-1]
+        heatmaps = self.heatmap_layer(last)
+        return tuple(unfold_time(heatmaps, 3).unbind(dim=1))
 
     def forward(self, maps: Sequence[Tensor]) -> Tuple[Tensor]:
         """The backbone's maps of folded clips, of which the last, (B * 3, C,

@@ -20,18 +20,18 @@ single-frame weights starts *as* the single-frame model.
 
 Sec. 3.2, the objective: with y the pose, z~ the enhanced feature, z the key
 frame's and z_s a supporting one, maximise I(y; z~ | z), what the enhanced
-feature tells about the pose beyond the key frame, and minimise I(y; z_s | z~)
-and I(y; z | z~), what is lost on the way to it. By one of two estimators, both
-described in ``mutual_information.py``. ``released``, which the published
-numbers rest on, with y the *predicted* heatmap and L the single-frame model's
-frozen heatmap layer, is, before alpha,
+feature tells beyond the key frame, and minimise I(y; z_s | z~) and I(y; z |
+z~), what is lost on the way to it. Two estimators, both described in
+``mutual_information.py``. ``released``, which the published numbers rest on,
+with y the *predicted* heatmap and L the single-frame model's frozen heatmap
+layer, is, before alpha,
 
     -beta * V(L(z~), y) + beta * V(z, z~)
     + V(L(z_s), y) - V(z_s, z~) + V(L(z), y) - V(z, z~)
 
-The first line stands for the maximised term, the second for the others;
-V(z, z~) occurs twice and is one term here. Gradients flow into the second
-argument only. ``vsd`` means what the paper says:
+The first line stands for the maximised term, the second for the others; V(z,
+z~) occurs twice and is one term here. Gradients flow into the second argument
+only. ``vsd`` means what the paper says:
 
 - ``support_conditional``: KL(sg P(y|z_s) || P(y|z~)), and ``key_conditional``:
   KL(sg P(y|z) || P(y|z~)), for the minimised terms;
@@ -56,32 +56,23 @@ from ..heads import EnhancedFeatureHead
 from ..layers import ResidualChain
 from ..layers.blocks import (at_least_float32, check_choice,
                              check_not_negative, check_positive_int,
-                             merge_options, paper_init)
+                             merge_options, paper_init, projection)
 from ..mutual_information import (MutualInformationLoss, ProbingEstimator,
                                   ReleasedEstimator)
 from ..spatiotemporal import ContextAlignment, supporting_frames
 from ..temporal_difference import clip_window
 
-__all__ = [
-    'FAMI_ESTIMATORS', 'FAMIFeatures', 'FAMIMutualInformationLoss',
-    'FAMIPoseHead', 'FAMIPoseNeck', 'GlobalAlignment', 'LocalCalibration'
-]
-
 
 class FAMIFeatures(NamedTuple):
-    """Features of a batch of clips.
-
-    The last item is what a heatmap layer reads: a stock head that takes
-    ``feats[-1]`` works on these.
+    """Features of a batch of clips; the last is what a heatmap layer reads.
 
     Attributes:
-        support (Tensor): What there was to learn from, (B, S, C, H, W): the
-            supporting frames' maps, or with ``merge='before'`` their
-            globally aligned merger, S = 1.
-        calibrated (Tensor): The supporting frames' aligned feature, (B, C,
-            H, W).
-        key (Tensor): The key frame's map, (B, C, H, W).
-        fused (Tensor): The enhanced feature, (B, C, H, W).
+        support: What there was to learn from, (B, S, C, H, W): the supporting
+            frames' maps, or with ``merge='before'`` their globally aligned
+            merger, S = 1.
+        calibrated: The supporting frames' aligned feature, (B, C, H, W).
+        key: The key frame's map, (B, C, H, W).
+        fused: The enhanced feature, (B, C, H, W).
     """
     support: Tensor
     calibrated: Tensor
@@ -96,10 +87,9 @@ TRANSFORMS = dict(translation=2, affine=6)
 class GlobalAlignment(BaseModule):
     """Transform a whole map towards the key frame's: coarse alignment.
 
-    One transformation, a translation or an affine one, is estimated from the
-    difference of the two maps, by convolutions of stride 2. What these leave
-    is pooled to 3 x 3; with the release's five, that is all they leave of 96 x
-    72.
+    One transformation is estimated from the difference of the two maps, by
+    convolutions of stride 2. What these leave is pooled to 3 x 3, which is all
+    that the release's five leave of 96 x 72.
     """
 
     def __init__(self,
@@ -112,28 +102,19 @@ class GlobalAlignment(BaseModule):
         check_choice('transform', transform, tuple(TRANSFORMS))
         check_positive_int('num_reductions', num_reductions)
         norm_cfg = norm_cfg or dict(type='BN')
-        self.difference = ResidualChain(
-            channels,
-            hidden_channels,
-            1,
-            skip_projection='always',
-            norm_cfg=norm_cfg)
-        self.reduction = Sequential(*(ConvModule(
-            hidden_channels,
-            hidden_channels,
-            3,
-            stride=2,
-            padding=1,
-            norm_cfg=norm_cfg) for _ in range(num_reductions)))
+        self.difference = ResidualChain(channels, hidden_channels, 1, 'always',
+                                        norm_cfg)
+        hidden = hidden_channels
+        self.reduction = Sequential(
+            *(ConvModule(hidden, hidden, 3, 2, 1, norm_cfg=norm_cfg)
+              for _ in range(num_reductions)))
         # without activations between them, as in the release
         self.estimate = nn.Sequential(
-            nn.AdaptiveAvgPool2d(3), nn.Flatten(),
-            nn.Linear(9 * hidden_channels, 64), nn.Linear(64, 64),
-            nn.Linear(64, TRANSFORMS[transform]))
+            nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(9 * hidden, 64),
+            nn.Linear(64, 64), nn.Linear(64, TRANSFORMS[transform]))
         constant_init(self.estimate[-1], 0)
 
     def init_weights(self) -> None:
-        """Initialise; the transformation starts as the identity."""
         super().init_weights()
         for layer in self.reduction:
             normal_init(layer.conv, std=0.001)
@@ -143,9 +124,9 @@ class GlobalAlignment(BaseModule):
         """The transformations' parameters, of maps (N, C, H, W).
 
         (N, 2), how far the content moves, (right, down), in cells; or (N, 6),
-        these two and then, row by row, what is added to the identity to give
-        the linear map from a place in the result to that in ``support``, in
-        halves of the map's width and height around its centre.
+        these and then, row by row, what is added to the identity to give the
+        linear map from a place in the result to that in ``support``, in halves
+        of the map's width and height around its centre.
         """
         # a place in the map has to be better known than in half precision,
         # whose kernels for maps of one cell are not to be trusted either
@@ -188,8 +169,7 @@ CALIBRATION_DEFAULTS = dict(
 
 
 class LocalCalibration(ContextAlignment):
-    """Fine alignment. Options are :class:`SteeredDeformableConv2d`'s, with the
-    release's defaults."""
+    """Fine alignment, by default with the release's options."""
 
     def __init__(self, channels: int, options: Optional[Mapping],
                  **chain) -> None:
@@ -208,26 +188,22 @@ class FAMIPoseNeck(BaseModule):
     """Align supporting frames' features to the key frame's and fuse them.
 
     Args:
-        in_channels (int): Channels of the backbone's last map.
-        out_channels (int, optional): C; where it is not ``in_channels``, a
-            1x1 convolution comes first. Defaults to ``None``,
-            ``in_channels``.
-        offsets (Sequence[int]): The clip's frame offsets, at least two.
-        merge (str): When the supporting frames are merged into one feature:
+        in_channels: Channels of the backbone's last map.
+        out_channels: C; where it is not ``in_channels``, the default, a 1x1
+            convolution comes first.
+        offsets: The clip's frame offsets, at least two.
+        merge: When the supporting frames are merged into one feature:
             ``'after'`` their local calibration (paper) or ``'before'`` it
             (release).
-        transform (str): The global transformation: ``'translation'``
-            (release) or ``'affine'``.
-        calibration (dict, optional): Options of :class:`LocalCalibration`.
-        num_merge_blocks (int): Residual blocks that merge the supporting
-            frames.
-        num_output_blocks (int): Residual blocks on the merger and the key
-            frame's map.
-        visual_shortcut (bool): Start as the single-frame model, see
+        transform: The global transformation: ``'translation'`` (release) or
+            ``'affine'``.
+        calibration: Options of :class:`LocalCalibration`.
+        num_merge_blocks, num_output_blocks: Residual blocks that merge the
+            supporting frames, and on the merger and the key frame's map.
+        visual_shortcut: Start as the single-frame model, see
             :class:`Aggregation`.
         norm_cfg, with_cp: As :class:`ResidualChain`'s.
-        init_cfg (dict | list[dict], optional): Defaults to the release's,
-            convolutions N(0, 0.001), normalisation 1 and 0.
+        init_cfg: By default the release's, convolutions N(0, 0.001).
     """
 
     def __init__(self,
@@ -250,11 +226,9 @@ class FAMIPoseNeck(BaseModule):
         super().__init__(init_cfg or paper_init())
         self.window = clip_window(offsets)
         self.merge = merge
-        self.projection = nn.Identity()
-        if channels != in_channels:
-            self.projection = nn.Conv2d(in_channels, channels, kernel_size=1)
+        self.projection = projection(in_channels, channels)
         self.global_alignment = GlobalAlignment(
-            channels, transform=transform, norm_cfg=norm_cfg)
+            channels, transform, norm_cfg=norm_cfg)
         chain: Dict[str, Any] = dict(norm_cfg=norm_cfg, with_cp=with_cp)
         self.local_calibration = LocalCalibration(channels, calibration,
                                                   **chain)
@@ -266,12 +240,9 @@ class FAMIPoseNeck(BaseModule):
                                        visual_shortcut, **chain)
 
     def forward(self, maps: Sequence[Tensor]) -> FAMIFeatures:
-        """Align and fuse folded clips, by the last of the backbone's maps, (B
-        * T, C, H, W)."""
-        if isinstance(maps, Tensor):
-            maps = (maps, )
-        sequence = unfold_time(
-            self.projection(maps[-1]), self.window.num_frames)
+        """Align and fuse folded clips' last maps, (B * T, C, H, W)."""
+        last = maps if isinstance(maps, Tensor) else maps[-1]
+        sequence = unfold_time(self.projection(last), self.window.num_frames)
         key = sequence[:, self.window.key]
         support = supporting_frames(sequence, self.window)
         num_support = support.shape[1]
@@ -293,14 +264,11 @@ class FAMIPoseHead(EnhancedFeatureHead):
     """Heatmaps of the enhanced feature, and the objective.
 
     Args:
-        in_channels (int): C, the neck's.
-        out_channels (int): K.
-        mi_loss (dict, optional): Config of
-            :class:`FAMIMutualInformationLoss`; its channels come from the
-            head. Defaults to ``None``, heatmap loss only.
+        in_channels, out_channels: C, the neck's, and K.
+        mi_loss: Config of :class:`FAMIMutualInformationLoss`, whose channels
+            come from the head; ``None``: heatmap loss only.
         final_layer, loss, decoder, test_activation, activation_sigma: As
             :class:`DisentanglementHead`'s.
-        init_cfg (dict | list[dict], optional): Defaults to the host's.
     """
 
 
@@ -336,16 +304,13 @@ class VariationalTerms(ProbingEstimator):
         mass = label.sum(dim=-1)
         label = label / mass.clamp_min(1e-12)[..., None]
         counts = ((target_weights > 0) & (mass > 0)).to(prediction.dtype)
+        terms = {}
         with torch.no_grad():
-            probes = {
-                name: self.probabilities(maps)
-                for name, maps in self.probe(features).items()
-            }
-        terms = {
-            f'{name}_conditional':
-            self.conditional(probe, prediction, label, counts)
-            for name, probe in probes.items()
-        }
+            probes = self.probe(features)
+        for name, maps in probes.items():
+            probes[name] = self.probabilities(maps)
+            terms[f'{name}_conditional'] = self.conditional(
+                probes[name], prediction, label, counts)
         gain = (label * (prediction - probes['key'])).sum(dim=-1)
         terms['fused_gain'] = (gain * counts).sum() / counts.sum().clamp_min(1)
         return terms
@@ -394,19 +359,14 @@ FAMI_ESTIMATORS: Dict[str, Any] = dict(
 
 @MODELS.register_module()
 class FAMIMutualInformationLoss(MutualInformationLoss):
-    """alpha * L_MI of FAMI-Pose, term by term.
-
-    Its results are named as :class:`MutualInformationLoss`'s.
+    """alpha * L_MI of FAMI-Pose; see :class:`MutualInformationLoss`.
 
     Args:
-        in_channels (int): C; the head gives it.
-        num_keypoints (int): K; the head gives it.
-        estimator (str): ``'released'``, ``'vsd'``, or one that you put into
+        in_channels, num_keypoints: C and K; the head gives them.
+        estimator: ``'released'``, ``'vsd'``, or one that you put into
             :data:`FAMI_ESTIMATORS`.
-        alpha (float | dict): Weight of the objective, see
-            :class:`AlphaSchedule`. Defaults to the release's.
-        beta (float): Weight of the maximised information. Defaults to the
-            release's.
+        alpha: Weight of the objective, see :class:`AlphaSchedule`.
+        beta: Weight of the maximised information.
         **options: The estimator's: ``temperature``, ``label_init_cfg``, ...
     """
 
@@ -421,12 +381,6 @@ class FAMIMutualInformationLoss(MutualInformationLoss):
                  init_cfg=None,
                  **options) -> None:
         check_not_negative('mi_loss.beta', beta)
-        super().__init__(
-            in_channels,
-            num_keypoints,
-            estimator,
-            alpha,
-            weights=None,
-            init_cfg=init_cfg,
-            beta=beta,
-            **options)
+        options['beta'] = beta
+        super().__init__(in_channels, num_keypoints, estimator, alpha, None,
+                         init_cfg, **options)

@@ -1,36 +1,31 @@
 """PoseWarper: neighbours' heatmaps, warped to the key frame and averaged.
 
 Bertasius et al., "Learning Temporal Pose Estimation from Sparsely Labeled
-Videos", NeurIPS 2019, Sec. 3: the difference of two frames' heatmaps goes
-through residual blocks; for each of several dilations a convolution of that
-dilation turns it into the offsets of a deformable convolution (without
-modulation, each joint with offsets of its own) that resamples the supporting
-frame's heatmaps; the results are averaged. In training one supporting frame of
-each clip is warped to the key frame, whose label it must meet; at inference
-all frames are, and their weighted average is the prediction. The backbone and
-the layer to heatmaps are the single-frame model's, frozen. A head without
-layers of its own (``final_layer=None``) follows.
+Videos", NeurIPS 2019, Sec. 3; docs/rivals.md describes it. In training one
+supporting frame of each clip is warped to the key frame, whose label it must
+meet; at inference all frames are, and their weighted average is the
+prediction. Backbone and heatmap layer are the single-frame model's, frozen; a
+head with ``final_layer=None`` follows.
 
 What differs from the authors' release and from MMPose's ``PoseWarperNeck``:
 
-- the clip is in order of time and folded into the batch, not a list that
-  starts with the key frame; weights are given in that order;
+- the clip, and the weights, are in order of time, folded into the batch, not a
+  list that starts with the key frame;
 - the release draws the supporting frame of a training pair from all frames
-  within two of the key frame, itself included; here from the training
-  window's supporting frames (with ``offsets=(-1, 0, 1)`` and
-  ``random_range=(-2, 2)`` in the dataset: -2, -1, 1 or 2);
+  within two of the key frame, itself included; here from the training window's
+  supporting frames (with ``offsets=(-1, 0, 1)`` and ``random_range=(-2, 2)``
+  in the dataset: -2, -1, 1 or 2);
 - in training the offsets are computed for the drawn frames only, which batch
   normalisation's statistics then come from; in MMPose for all frames;
 - batch normalisation of the frozen backbone stays in eval mode (as in MMPose;
   the release freezes its parameters only);
 - the weights must sum to 1, as the release's do.
 
-Weights of MMPose's neck (``trans_layer``, ``offset_feats``, ``offset_layers``,
-``deform_conv_layers``) load as they are: what is not ``trans_layer`` is taken
+Weights of MMPose's neck load as they are: what is not ``trans_layer`` is taken
 to be in ``warping``.
 
-Shape letters: B clips, T frames, N pairs of frames, C channels, K keypoints,
-P = 9 kernel points, H x W cells.
+Shape letters: B clips, T frames, N pairs of frames, C channels, K keypoints, P
+= 9 kernel points, H x W cells.
 """
 import math
 from typing import Mapping, Optional, Sequence, Tuple
@@ -47,16 +42,10 @@ from ..layers.blocks import (check_choice, check_positive_int, merge_options,
                              paper_init)
 from .dcpose import dilated_convolutions, joint_convolutions, start_as_identity
 
-__all__ = ['HeatmapWarping', 'PoseWarpingNeck']
-
 
 class HeatmapWarping(BaseModule):
-    """Offsets from heatmap differences, and resampling by them.
-
-    Offsets start at zero and kernels as the identity, so that a new module
-    passes the supporting frame's heatmaps through. The parts have the names of
-    those of MMPose's ``PoseWarperNeck``.
-    """
+    """Offsets from heatmap differences, and resampling by them. Starts as the
+    identity; its parts are named as MMPose's ``PoseWarperNeck``'s."""
 
     def __init__(self,
                  num_keypoints: int,
@@ -68,13 +57,9 @@ class HeatmapWarping(BaseModule):
                  with_cp: bool = False) -> None:
         super().__init__()
         check_positive_int('inner_channels', inner_channels)
-        self.offset_feats = ResidualChain(
-            num_keypoints,
-            inner_channels,
-            num_blocks,
-            skip_projection='always',
-            norm_cfg=norm_cfg,
-            with_cp=with_cp).blocks
+        self.offset_feats = ResidualChain(num_keypoints, inner_channels,
+                                          num_blocks, 'always', norm_cfg,
+                                          with_cp).blocks
         self.offset_layers = dilated_convolutions(inner_channels,
                                                   2 * num_keypoints * 9,
                                                   dilations)
@@ -88,27 +73,26 @@ class HeatmapWarping(BaseModule):
         start_as_identity(self.deform_conv_layers)
 
     def init_weights(self) -> None:
-        """Initialise; offsets start at zero, kernels as the identity."""
         super().init_weights()
         self._start_as_identity()
 
     def offsets(self, support: Tensor, key: Tensor) -> Tuple[Tensor, ...]:
-        """The offsets of each deformable convolution, (N, 2 * K * P, H, W), in
-        cells; heatmaps (N, K, H, W)."""
+        """Each deformable convolution's offsets, (N, 2 * K * P, H, W), in
+        cells, of heatmaps (N, K, H, W)."""
         difference = self.offset_feats(key - support)
         return tuple(layer(difference) for layer in self.offset_layers)
 
     def forward(self, support: Tensor, key: Tensor) -> Tensor:
-        """The supporting frames' heatmaps as seen from the key frames; all
-        (N, K, H, W)."""
-        num, num_keypoints, height, width = support.shape
+        """Supporting heatmaps as seen from the key frames; all (N, K, H,
+        W)."""
+        num, num_keypoints, *size = support.shape
         # no modulation
-        mask = support.new_ones(1).expand(num, num_keypoints * 9, height,
-                                          width)
-        warped = sum(
-            layer(support, offset, mask) for layer, offset in zip(
-                self.deform_conv_layers, self.offsets(support, key)))
-        return warped / len(self.deform_conv_layers)
+        mask = support.new_ones(1).expand(num, num_keypoints * 9, *size)
+        layers = self.deform_conv_layers
+        offsets = self.offsets(support, key)
+        return sum(
+            layer(support, x, mask)
+            for layer, x in zip(layers, offsets)) / len(layers)
 
 
 @MODELS.register_module()
@@ -116,27 +100,24 @@ class PoseWarpingNeck(BaseModule):
     """Warp every frame's heatmaps to the key frame and average them.
 
     Args:
-        in_channels (int): C, of the backbone's last map.
-        out_channels (int): K.
-        offsets (Sequence[int]): The clip's frame offsets at inference.
-        frame_weights (Sequence[float]): Weight of each frame's warped
-            heatmaps, in order of time. Defaults to the release's.
-        train_offsets (Sequence[int], optional): The clip's frame offsets in
-            training. Defaults to ``None``, ``offsets``.
-        train_frames (str): What is supervised in training: ``'one'``, the
-            warped heatmaps of one supporting frame of each clip, drawn anew
-            each time, or ``'all'``, the weighted average.
-        inner_channels (int): Width of the residual blocks.
-        num_blocks (int): Number of residual blocks.
-        dilations (Sequence[int]): Dilations of the offset and deformable
-            convolutions.
-        heatmap_layer (dict, optional): Options of the layer to single-frame
-            heatmaps, see :class:`SingleFrameHeatmapLayer`.
-        backend (str): As :class:`DeformableConv2d`'s.
+        in_channels: C, of the backbone's last map.
+        out_channels: K.
+        offsets: The clip's frame offsets at inference.
+        frame_weights: Weight of each frame's warped heatmaps, in order of
+            time.
+        train_offsets: The clip's frame offsets in training; ``None``:
+            ``offsets``.
+        train_frames: What is supervised in training: ``'one'``, the warped
+            heatmaps of one supporting frame of each clip, drawn anew each
+            time, or ``'all'``, the weighted average.
+        inner_channels, num_blocks: Width and number of the residual blocks.
+        dilations: Of the offset and deformable convolutions.
+        heatmap_layer: Options of :class:`SingleFrameHeatmapLayer`.
+        backend: As :class:`DeformableConv2d`'s.
         norm_cfg, with_cp: As :class:`ResidualChain`'s.
-        init_cfg (dict | list[dict], optional): Defaults to the release's,
-            convolutions N(0, 0.001), normalisation 1 and 0; offsets always
-            start at zero, deformable kernels as the identity.
+        init_cfg: By default the release's, convolutions N(0, 0.001),
+            normalisation 1 and 0; offsets always start at zero, deformable
+            kernels as the identity.
     """
 
     def __init__(self,
@@ -192,27 +173,24 @@ class PoseWarpingNeck(BaseModule):
         parts = tuple(f'{prefix}{name}.'
                       for name, _ in self.warping.named_children())
         for key in [key for key in state_dict if key.startswith(parts)]:
-            state_dict[f'{prefix}warping.{key[len(prefix):]}'] = (
-                state_dict.pop(key))
+            name = f'{prefix}warping.{key[len(prefix):]}'
+            state_dict[name] = state_dict.pop(key)
 
     def _draw(self, heatmaps: Tensor) -> Tensor:
-        """One supporting frame of each clip, (B, T, K, H, W) -> (B, K, H,
+        """One supporting frame of each clip: (B, T, K, H, W) to (B, K, H,
         W)."""
         num_clips, num_frames = heatmaps.shape[:2]
-        draws = torch.randint(
-            num_frames - 1, (num_clips, ), device=heatmaps.device)
-        # the key frame's place is skipped
-        draws = draws + (draws >= self.train_window.key)
         clips = torch.arange(num_clips, device=heatmaps.device)
-        return heatmaps[clips, draws]
+        draws = torch.randint_like(clips, num_frames - 1)
+        # the key frame's place is skipped
+        return heatmaps[clips, draws + (draws >= self.train_window.key)]
 
     def forward(self, maps: Sequence[Tensor]) -> Tuple[Tensor]:
         """The backbone's maps of folded clips, of which the last, (B * T, C,
         H, W), is used, to the key frames' heatmaps, (B, K, H, W)."""
-        if isinstance(maps, Tensor):
-            maps = (maps, )
+        last = maps if isinstance(maps, Tensor) else maps[-1]
         window = self.train_window if self.training else self.window
-        heatmaps = unfold_time(self.trans_layer(maps[-1]), window.num_frames)
+        heatmaps = unfold_time(self.trans_layer(last), window.num_frames)
         key = heatmaps[:, window.key]
         if self.training and self.train_frames == 'one':
             return (self.warping(self._draw(heatmaps), key), )

@@ -6,26 +6,24 @@ Human Pose Estimation" (TAR-ViTPose), CVPR 2026:
 
 - regions (Sec. 3.2): where in each frame a joint's query may look, its
   single-frame heatmap, scaled to [0, 1], cut off at a threshold;
-- aggregation (Sec. 3.2): each joint has a learnt query that attends to its own
-  regions in all frames of the clip, then to the other joints' queries; several
-  such layers. Normalisation comes after each residual sum. (He and Yang,
-  "Video-Based Human Pose Regression via Decoupled Space-Time Aggregation",
-  CVPR 2024, also gives each joint a token, and attends over time per joint and
-  over joints separately.) There is no embedding of time: neither the order of
-  the frames nor the repetition of a frame changes the result, and a static
-  clip gives what one frame gives;
+- aggregation (Sec. 3.2): each joint's learnt query attends to its regions in
+  all frames, then to the other joints' queries; several such layers,
+  normalised after each residual sum. There is no embedding of time: neither
+  the order nor the repetition of frames matters, and a static clip gives what
+  one frame gives. (He and Yang, "Video-Based Human Pose Regression via
+  Decoupled Space-Time Aggregation", CVPR 2024, also gives each joint a token.)
 - restoration (Sec. 3.3): the key frame's tokens attend to the joints', and the
   result is added to them, so that the single-frame decoder can read it.
 
-It is a head, not a neck, because the decoder is used twice: on every frame,
-for the regions, and on the restored key frame. The decoder is MMPose's heatmap
-head, with its parameters' names, so that ViTPose checkpoints load. What
-differs from the release, beside the order of the clip:
+It is a head because the decoder, MMPose's heatmap head, so that ViTPose
+checkpoints load, is used twice: on every frame, for the regions, and on the
+restored key frame. What differs from the release, beside the order of the
+clip:
 
-- the release resizes heatmaps to the tokens bilinearly before it cuts them
-  off, by which a narrow peak may vanish, and a query left with no place at all
-  gives NaN. Here the tokens take the maximum of their cells, so the peak
-  always remains; a heatmap without any peak allows every place;
+- the release resizes heatmaps to the tokens bilinearly before the cut, by
+  which a narrow peak may vanish, and a query left with no place gives NaN.
+  Here tokens take the maximum of their cells, so the peak remains; a heatmap
+  without any peak allows every place;
 - tokens are a map's cells with their channels; the release reinterprets the
   (C, h, w) memory as (h * w, C) without a transposition, and back;
 - any backbone's last map will do; with one that has no position embedding a
@@ -51,18 +49,10 @@ from mmpose_tdmi.structures import FrameWindow, unfold_time
 from ..heads import HeatmapActivationMixin
 from ..layers.blocks import check_positive_int
 
-__all__ = [
-    'FeatureRestoration', 'JointTemporalAggregation', 'TemporalAttentionHead',
-    'joint_regions'
-]
-
 
 class MultiHeadAttention(BaseModule):
-    """Scaled dot-product attention with G heads.
-
-    Written with explicit products, so that weights can be looked at and
-    multiply-accumulates counted; there are few queries here.
-    """
+    """Scaled dot-product attention with G heads, in explicit products, so that
+    weights can be looked at and multiply-accumulates counted."""
 
     def __init__(self, channels: int, num_heads: int) -> None:
         super().__init__()
@@ -131,11 +121,9 @@ class JointAttentionLayer(BaseModule):
         """The queries (B, K, C) updated, and the weights with which they
         attended to the frames, (B, G, K, L)."""
         attended, weights = self.frame_attention(queries, context, allowed)
-        queries = self.frame_norm(queries + attended)
-        queries = self.joint_norm(queries +
-                                  self.joint_attention(queries, queries)[0])
-        return self.perceptron_norm(queries +
-                                    self.perceptron(queries)), weights
+        x = self.frame_norm(queries + attended)
+        x = self.joint_norm(x + self.joint_attention(x, x)[0])
+        return self.perceptron_norm(x + self.perceptron(x)), weights
 
 
 class JointTemporalAggregation(BaseModule):
@@ -161,14 +149,13 @@ class JointTemporalAggregation(BaseModule):
             self,
             context: Tensor,
             allowed: Optional[Tensor] = None) -> Tuple[Tensor, List[Tensor]]:
-        """What the clips' tokens (B, L, C), where each joint may look (B, K,
-        L), tell about it: (B, K, C), and each layer's weights, (B, G, K,
-        L)."""
+        """What clips' tokens (B, L, C) tell, where each joint may look (B, K,
+        L): (B, K, C), and each layer's weights, (B, G, K, L)."""
         queries = self.joint_queries.repeat(context.shape[0], 1, 1)
         weights = []
         for layer in self.layers:
-            queries, layer_weights = layer(queries, context, allowed)
-            weights.append(layer_weights)
+            queries, attention = layer(queries, context, allowed)
+            weights.append(attention)
         return queries, weights
 
 
@@ -181,11 +168,8 @@ class FeatureRestoration(BaseModule):
                  gated: bool = False) -> None:
         super().__init__()
         self.attention = MultiHeadAttention(channels, num_heads)
-        self.norm = self.gate = None
-        if gated:
-            self.gate = nn.Parameter(torch.zeros(channels))
-        else:
-            self.norm = nn.LayerNorm(channels)
+        self.gate = nn.Parameter(torch.zeros(channels)) if gated else None
+        self.norm = None if gated else nn.LayerNorm(channels)
 
     def forward(self, key: Tensor, joints: Tensor) -> Tensor:
         """The key frame's tokens (B, L, C), enriched by (B, K, C)."""
@@ -200,20 +184,17 @@ class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
     """Joint queries over the frames of a clip, before a heatmap decoder.
 
     Args:
-        in_channels (int): C, of the backbone's last map.
-        out_channels (int): K.
-        offsets (Sequence[int]): The clip's frame offsets.
-        num_layers (int): Layers of the aggregation.
-        num_heads (int): Heads of all attentions.
-        expansion (int): Hidden width of the perceptrons, in units of C.
-        region_threshold (float, optional): Where a joint's query may look:
-            cells at which its single-frame heatmap, scaled to [0, 1], is at
-            least this high. ``None`` lets it look everywhere.
-        gated (bool): Start as the single-frame model, see the module.
-        test_activation, activation_sigma: As :class:`SpatialSoftmaxHead`'s,
-            but ``'none'`` by default.
-        **kwargs: As HeatmapHead's: ``deconv_out_channels``,
-            ``final_layer``, ``loss``, ``decoder`` ...
+        in_channels: C, of the backbone's last map.
+        out_channels: K.
+        offsets: The clip's frame offsets.
+        num_layers: Layers of the aggregation.
+        num_heads: Heads of all attentions.
+        expansion: Hidden width of the perceptrons, in units of C.
+        region_threshold: How high, from 0 to 1, a joint's scaled single-frame
+            heatmap is where its query may look; ``None``: it looks everywhere.
+        gated: Start as the single-frame model, see the module.
+        test_activation, activation_sigma: As :class:`SpatialSoftmaxHead`'s.
+        **kwargs: As HeatmapHead's.
     """
 
     def __init__(self,
@@ -235,12 +216,9 @@ class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
                              f'0 to 1, got {region_threshold!r}')
         self.window = FrameWindow(tuple(offsets))
         self.region_threshold = region_threshold
-        self.aggregation = JointTemporalAggregation(
-            in_channels,
-            out_channels,
-            num_layers=num_layers,
-            num_heads=num_heads,
-            expansion=expansion)
+        self.aggregation = JointTemporalAggregation(in_channels, out_channels,
+                                                    num_layers, num_heads,
+                                                    expansion)
         self.restoration = FeatureRestoration(in_channels, num_heads, gated)
 
     def regions(self, frames: Tensor) -> Optional[Tensor]:
@@ -274,9 +252,7 @@ class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
         """The key frames' heatmaps as they are trained, (B, K, H, W), float32,
-        from the backbone's maps of folded clips, of which the last, (B * T, C,
-        h, w), is used."""
-        if isinstance(feats, Tensor):
-            feats = (feats, )
-        maps, _ = self.attend(feats[-1])
+        from the last of the maps of folded clips, (B * T, C, h, w)."""
+        maps, _ = self.attend(
+            feats if isinstance(feats, Tensor) else feats[-1])
         return super().forward((maps, ))
