@@ -17,7 +17,6 @@ A file names images by id, by file name, or by both. Where it gives both, both
 must mean the same image: ids that were numbered anew, or names of another
 split, are found here and not in a bad score.
 """
-import math
 import os.path as osp
 from pathlib import PurePosixPath
 from typing import (Annotated, Any, Dict, Hashable, Iterable, Iterator, List,
@@ -31,8 +30,8 @@ from .coco_json import (MAX_COORDINATE, Coordinate, Id, Side, Text, check,
 
 __all__ = [
     'MAX_COORDINATE', 'PERSON', 'AnnotationRecords', 'FrameIndex', 'RawBox',
-    'check_images', 'check_videos', 'is_id', 'is_number', 'known_size',
-    'read_annotation_records', 'read_box_file'
+    'check_images', 'check_videos', 'known_size', 'read_annotation_records',
+    'read_box_file'
 ]
 
 #: The category of persons in COCO and in PoseTrack.
@@ -243,17 +242,6 @@ def read_annotation_records(ann_file: str) -> AnnotationRecords:
         {image['id']: image
          for image in content['images']}, content.get('annotations', []),
         content.get('videos', []))
-
-
-def is_id(value: Any) -> bool:
-    """Whether a json value can be an id."""
-    return type(value) is int or type(value) is str
-
-
-def is_number(value: Any) -> bool:
-    """Whether a json value is a finite number (true and false are none)."""
-    return type(value) is int or (type(value) is float
-                                  and math.isfinite(value))
 
 
 def known_size(image: dict) -> Optional[Tuple[int, int]]:
