@@ -16,7 +16,6 @@ tools/infer_video.py read. An interrupted run goes on where it was.
 import argparse
 import dataclasses
 import json
-import shutil
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
@@ -30,7 +29,9 @@ from mmpose_tdmi.apis import (ImageSequence, PersonDetector, open_frames,
 from mmpose_tdmi.apis.models import file_digest
 from mmpose_tdmi.apis.settings import (DetectionSettings, add_options,
                                        read_options)
-from mmpose_tdmi.utils.files import write_json
+from mmpose_tdmi.utils.files import (check_outputs, remove_output,
+                                     remove_outputs, write_json)
+from mmpose_tdmi.video.decoding import video_files
 
 #: The category id of persons in COCO and PoseTrack, whatever the model's.
 PERSON_CATEGORY_ID = 1
@@ -183,7 +184,7 @@ class DetectionJob:
             for entry in json.loads(path.read_text(encoding='utf-8'))
         ]
         write_json(self.out, entries)
-        shutil.rmtree(self.partial)
+        remove_outputs(self.partial)
         return len(entries)
 
     def _chunks(self) -> Iterator[Tuple[Path, range]]:
@@ -220,10 +221,9 @@ def files_beside(out: Path) -> Tuple[Path, Path]:
 def remove_results(out: Path) -> None:
     """Remove a result, its chunks and its settings."""
     partial, settings = files_beside(out)
-    out.unlink(missing_ok=True)
-    settings.unlink(missing_ok=True)
-    if partial.exists():
-        shutil.rmtree(partial)
+    remove_output(out)
+    remove_output(settings)
+    remove_outputs(partial)
 
 
 def box_entries(record: Dict[str, object], rows: np.ndarray) -> List[dict]:
@@ -238,6 +238,11 @@ def box_entries(record: Dict[str, object], rows: np.ndarray) -> List[dict]:
 
 
 def detect(args: argparse.Namespace) -> None:
+    partial, settings = files_beside(args.out)
+    check_outputs([args.out, settings, *partial.glob('*.json')], [
+        args.input, args.det_config, args.det_checkpoint,
+        *video_files(args.input)
+    ])
     if args.overwrite:
         remove_results(args.out)
     records, read = open_input(args)

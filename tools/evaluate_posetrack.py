@@ -13,7 +13,7 @@ from pathlib import Path
 from mmpose_tdmi.evaluation import (METRIC_NAMES, PRESENCE_RULES,
                                     UNLABELLED_RULES, evaluate_folders,
                                     format_scores)
-from mmpose_tdmi.utils.files import write_json
+from mmpose_tdmi.utils.files import check_outputs, write_json
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,6 +53,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     try:
+        if args.out:
+            labels = list(args.gt_dir.glob('*.json'))
+            check_outputs([args.out], labels +
+                          [args.pred_dir / path.name for path in labels])
         scores = evaluate_folders(
             args.gt_dir,
             args.pred_dir,
@@ -60,7 +64,7 @@ def main() -> None:
             presence=args.presence,
             unlabelled=args.unlabelled,
             hota_as_released=not args.hota_own_counts)
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise SystemExit(f'error: {error}') from error
     print(format_scores(scores))
     if args.out:

@@ -21,6 +21,7 @@ from mmpose_tdmi.evaluation.functional import (HIEVE_TEST_VIDEOS,
                                                load_hieve_annotations,
                                                pack_submission,
                                                validate_submission)
+from mmpose_tdmi.utils.files import check_outputs
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -60,6 +61,9 @@ def expected_frames(
 def main(args: Optional[Sequence[str]] = None) -> None:
     args = parse_args(args)
     try:
+        if args.command == 'pack':
+            inputs = [*args.folder.glob('*.json'), args.ann_file]
+            check_outputs([args.out], filter(None, inputs))
         videos, frames = expected_frames(args.ann_file)
         summary = validate_submission(args.folder, videos, frames)
         if args.command == 'pack':

@@ -7,11 +7,13 @@ beforehand: everything is lazy and nothing grows with the video.
 
 Shapes: H x W pixels of a frame.
 """
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import (Any, Callable, Dict, Iterator, List, Optional, Sequence,
-                    Set, Tuple, Union)
+                    Tuple, Union)
 
 import numpy as np
 import torch
@@ -19,8 +21,9 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from mmpose_tdmi.models.cost import fold_batch_norms
+from mmpose_tdmi.utils.files import check_outputs
 from mmpose_tdmi.video.decoding import (VideoSource, is_one_video, open_video,
-                                        read_ahead)
+                                        read_ahead, video_files, video_name)
 from mmpose_tdmi.video.results import (VideoMeta, VideoResultWriter,
                                        open_writers)
 from mmpose_tdmi.video.smoothing import (NoSmoother, PoseSmoother,
@@ -210,6 +213,7 @@ class VideoPoseInferencer:
         if len(videos) > 1 and settings.name is not None:
             raise ValueError(f'name={settings.name!r} was given for '
                              f'{len(videos)} videos')
+        self._check_outputs(videos, settings)
         if settings.resume and callable(settings.boxes):
             raise ValueError(
                 'resume=True with boxes that come from a function: nobody can '
@@ -218,19 +222,30 @@ class VideoPoseInferencer:
                 'leave resume out')
         return videos, settings
 
+    def _check_outputs(self, videos: Sequence[Any],
+                       settings: InferenceSettings) -> None:
+        """Refuse to write over what was given, or the same file twice."""
+        outputs = settings.output_settings()
+        names = Counter(settings.name or video_name(video) for video in videos)
+        name, count = names.most_common(1)[0] if names else ('', 0)
+        if count > 1:
+            raise ValueError(
+                f'several videos are called {name!r}: their results would '
+                'overwrite each other')
+        if outputs is not None:
+            check_outputs(
+                chain(*(outputs.files(name).values() for name in names)), [
+                    *self._models.input_files(), *settings.input_files(),
+                    *chain(*map(video_files, videos))
+                ])
+
     def _iterate(self, videos: Sequence[Any], settings: InferenceSettings,
                  summaries: List[VideoSummary]) -> Iterator[FrameResult]:
         """One video after the other; their summaries go into a list."""
-        names: Set[str] = set()
         for video in videos:
             with open_video(video, settings.fps,
                             settings.on_corrupt) as source:
                 name = settings.name or source.name
-                if name in names:
-                    raise ValueError(
-                        f'several videos are called {name!r}: their results '
-                        'would overwrite each other')
-                names.add(name)
                 self.summary = VideoSummary(name, source.input)
                 summaries.append(self.summary)
                 yield from self._infer(source, settings, self.summary)

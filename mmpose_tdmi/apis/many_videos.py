@@ -20,7 +20,8 @@ from typing import (Any, Callable, Deque, Dict, Iterable, List, Mapping,
 
 import torch
 
-from mmpose_tdmi.utils.files import write_json
+from mmpose_tdmi.utils.files import check_outputs, write_json
+from mmpose_tdmi.video.decoding import video_files
 from mmpose_tdmi.video.results.resume import digest_of, fingerprint
 from .inferencer import VideoPoseInferencer
 from .settings import InferenceSettings, ModelSettings
@@ -236,6 +237,18 @@ class VideoWorker:
         return lambda job: asdict(
             inferencer.run(job.input, **self.arguments(job))[0])
 
+    def check_outputs(self, jobs: Sequence[VideoJob],
+                      others: Iterable[Path]) -> None:
+        """Refuse results, and other files, that would be written over what
+        was given."""
+        outputs, inputs = list(others), ModelSettings(
+            **self.models).input_files()
+        for job in jobs:
+            settings = InferenceSettings(**self.arguments(job))
+            outputs += settings.output_settings().files(job.name).values()
+            inputs += [*settings.input_files(), *video_files(job.input)]
+        check_outputs(outputs, inputs)
+
     def fingerprints(self, jobs: Sequence[VideoJob]) -> Dict[str, str]:
         """What videos' results depend on: the run, and what is written."""
         models = ModelSettings(**self.models)
@@ -266,6 +279,7 @@ def infer_videos(jobs: Sequence[VideoJob],
     ]
     if len(left) < len(jobs):
         print(f'already finished: {len(jobs) - len(left)}')
+    worker.check_outputs(left, [status[job.name] for job in left])
     ended: Dict[str, bool] = {}
 
     def report(attempt: Attempt) -> None:

@@ -11,7 +11,7 @@ import dataclasses
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Tuple, Union, get_args
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union, get_args
 
 import torch
 from torch import nn
@@ -49,6 +49,11 @@ class ModelSettings:
         "indices among the detector's classes (default: its class 'person')",
         nargs='+')
 
+    def input_files(self) -> List[PathLike]:
+        """list: The files that are read, or what may be such."""
+        return _paths(self.pose2d, self.pose2d_weights, self.det_model,
+                      self.det_weights)
+
     def contents(self) -> Dict[str, Any]:
         """dict: What the models are, whatever their files are called."""
         found = dict(
@@ -60,6 +65,10 @@ class ModelSettings:
                 det_config=_config_digest(self.det_model),
                 det_weights=file_digest(self.det_weights))
         return found
+
+
+def _paths(*values: Any) -> List[PathLike]:
+    return [value for value in values if isinstance(value, (str, Path))]
 
 
 def _config_digest(config: ConfigLike) -> str:
@@ -137,6 +146,10 @@ class InferenceSettings(OutputSettings):
 
     def __post_init__(self) -> None:
         self.check_formats()
+
+    def input_files(self) -> List[PathLike]:
+        """list: The files that are read beside video and models."""
+        return _paths(self.boxes, self.ann_file)
 
     def build_estimator(self,
                         model: nn.Module,

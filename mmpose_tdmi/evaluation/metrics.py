@@ -4,7 +4,7 @@ Unlike the host's ``PoseTrack18Metric`` they need neither the ``poseval``
 package nor per-video files, and a prediction for an image that the annotation
 file does not know is an error instead of an AP of 0.
 """
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from mmengine.logging import MessageHub, MMLogger
@@ -93,6 +93,9 @@ class PoseTrackMetric(PredictionMetric):
         PoseTrackEvaluator(*self._evaluation)  # refuse wrong options now
         self.out_format = out_format
         self.dummy_for_empty = dummy_for_empty
+
+    def _videos(self) -> Tuple[str, Collection[str]]:
+        return self._annotations(load_annotations)
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """Score what :meth:`process` kept, in percent.
@@ -219,6 +222,10 @@ class HiEveMetric(PredictionMetric):
                              f"'unofficial', got {prefix!r}")
         self.alphas = tuple(alphas)
         self.score_empty_frames = score_empty_frames
+
+    def _videos(self) -> Tuple[str, Collection[str]]:
+        path, annotations = self._annotations(load_hieve_annotations)
+        return path, annotations.frames_by_video()
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """Score what :meth:`process` kept: ``AP@<alpha>`` and ``AP@avg`` in

@@ -5,16 +5,18 @@ which poseval does not read. M predicted persons of a data sample (1 for a
 top-down model) or of a video, K keypoints of the dataset's layout.
 """
 import warnings
+from abc import abstractmethod
 from pathlib import Path
 from typing import (Any, Callable, Collection, Dict, List, Optional, Sequence,
                     Tuple, Union)
 
 import numpy as np
+from mmengine.dist import is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MessageHub
 from torch import Tensor
 
-from mmpose_tdmi.utils.files import check_file_name, write_json
+from mmpose_tdmi.utils.files import check_file_name, check_outputs, write_json
 from .functional import NO_TRACK, PredictedSequence, joint_columns
 
 
@@ -43,6 +45,7 @@ class PredictionMetric(BaseMetric):
         self.out_dir = out_dir
         self.format_only = format_only
         self._loaded: Tuple[Optional[str], Any] = (None, None)
+        self._may_write = out_dir is None or not is_main_process()
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep what is scored of a batch's predictions.
@@ -53,6 +56,12 @@ class PredictionMetric(BaseMetric):
         ``bboxes`` (M, 4), x1, y1, x2, y2, and optionally ``track_ids`` (M, ),
         or ``track_id`` in the sample itself.
         """
+        if not self._may_write:
+            path, videos = self._videos()
+            check_outputs(
+                [Path(self.out_dir, f'{video}.json') for video in videos],
+                [path])
+            self._may_write = True
         self.results += map(self._read, data_samples)
 
     def _read(self, sample: dict) -> Dict[str, Any]:
@@ -99,6 +108,10 @@ class PredictionMetric(BaseMetric):
             track_ids=tracks.astype(np.int64),
             id=int(sample['id']),
             img_id=int(sample['img_id']))
+
+    @abstractmethod
+    def _videos(self) -> Tuple[str, Collection[str]]:
+        """The annotation file, and the names of its videos."""
 
     def _annotations(self, load: Callable[[str], Any]) -> Tuple[str, Any]:
         """The annotation file, and what it holds, read when first needed."""

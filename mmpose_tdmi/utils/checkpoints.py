@@ -109,6 +109,8 @@ def publish(path: Union[str, Path],
     stem = re.sub(r'-[0-9a-f]{8}_\d{8}$', '',
                   out.stem if out.suffix == '.pth' else out.name)
     final = out.with_name(f'{stem}-{digest[:8]}_{date.today():%Y%m%d}.pth')
+    if final.is_file() and final.read_bytes() == buffer.getbuffer():
+        return final
     with atomic_path(final) as temporary:
         temporary.write_bytes(buffer.getbuffer())
     return final

@@ -499,6 +499,38 @@ def open_video(input: Any,
         f'generator of arrays or a camera, got {type(input).__name__}')
 
 
+def video_name(input: Any) -> str:
+    """What the results of an input of :func:`open_video` are called."""
+    if isinstance(input, VideoSource):
+        return input.name
+    if _is_camera(input):
+        match = _WEBCAM.fullmatch(str(input))
+        return f'webcam{(match.group(1) or 0) if match else input}'
+    if isinstance(input, (str, Path)):
+        return _name(input)
+    if _is_list_of_paths(input):
+        return Path(input[0]).resolve().parent.name
+    return 'frames'
+
+
+def video_files(input: Any) -> Sequence[PathLike]:
+    """The files that an input of :func:`open_video` is made of."""
+    if isinstance(input, VideoSource):
+        return input.paths or [input.input]
+    if _is_list_of_paths(input):
+        return list(input)
+    if not isinstance(input, (str, Path)):
+        return []
+    if Path(input).is_dir():
+        return [
+            path for path in Path(input).iterdir()
+            if path.suffix.lower() in IMAGE_SUFFIXES
+        ]
+    if glob.has_magic(str(input)) and not Path(input).exists():
+        return list(glob.glob(str(input), recursive=True))
+    return [input]
+
+
 def is_one_video(inputs: Any) -> bool:
     """Whether inputs are one video rather than several: a list or tuple of
     anything but arrays and images."""

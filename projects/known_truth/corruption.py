@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmpose_tdmi.utils.files import write_json
+from projects import is_kept_by_git
 
 #: The suite: options of :class:`CorruptFrames` by name.
 CORRUPTIONS: Mapping[str, Optional[dict]] = {
@@ -86,7 +87,7 @@ def fewer_videos(config: Config, count: int, folder: Path) -> Config:
         a for a in content['annotations'] if a['image_id'] in images
     ]
     chosen = Path(folder).resolve() / f'{path.stem}_{count}_videos.json'
-    write_json(chosen, content)
+    write_json(chosen, content, is_kept_by_git(chosen))
     config.test_evaluator.ann_file = str(chosen)
     config.test_dataloader.dataset.ann_file = str(chosen)
     return config

@@ -23,6 +23,7 @@ from torch import nn
 
 from mmpose_tdmi.models.cost import count_model
 from mmpose_tdmi.utils.files import write_json
+from projects import is_kept_by_git
 
 #: Clips of the batches that are timed.
 BATCH = 8
@@ -109,7 +110,7 @@ def main() -> None:
     args = parser.parse_args()
     cost = measure_cost(
         Config.fromfile(args.config), Config.fromfile(args.reference))
-    write_json(args.out, cost, indent=1)
+    write_json(args.out, cost, is_kept_by_git(args.out), indent=1)
 
 
 if __name__ == '__main__':

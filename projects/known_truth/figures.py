@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mmpose_tdmi.utils.files import atomic_path
+from projects import is_kept_by_git
 from .paired_statistics import Estimate
 
 
@@ -72,5 +73,5 @@ def dependence_curves(histories: Dict[str, List[List[dict]]],
 
 def _save(figure: Figure, path: Path) -> None:
     figure.tight_layout()
-    with atomic_path(path) as temporary:
+    with atomic_path(path, is_kept_by_git(path)) as temporary:
         figure.savefig(temporary)

@@ -8,6 +8,7 @@ Shape shorthand: none.
 from pathlib import Path
 
 from mmpose_tdmi.utils.files import atomic_path
+from projects import is_kept_by_git
 from .figures import dependence_curves, difference_plot
 from .paired_statistics import weighted_pckh
 from .results import Figures, Results
@@ -50,7 +51,7 @@ def write_page(results: Path, page: Path) -> Path:
         how_section(content)
     ]
     text = '\n\n'.join(part for part in parts if part) + '\n'
-    with atomic_path(page) as temporary:
+    with atomic_path(page, is_kept_by_git(page)) as temporary:
         temporary.write_text(text, encoding='utf-8')
     return page
 

@@ -9,7 +9,6 @@ is a small json, and ``model.pth`` in its folder for figures.
 Shape shorthand: none.
 """
 import platform
-import shutil
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Dict, List, Optional
@@ -17,7 +16,8 @@ from typing import Any, Dict, List, Optional
 import numpy as np
 from mmengine.config import Config
 
-from mmpose_tdmi.utils.files import write_json
+from mmpose_tdmi.utils.files import remove_outputs, write_json
+from projects import is_kept_by_git
 from projects.demo.steps import Step, run_steps
 from .composition import compose, config_hash, set_length
 from .features import (complete_weights, has_frozen_backbone,
@@ -134,8 +134,8 @@ class Benchmark(Foundation):
                                  self.checkpoint(system, seed))
             content = self._score(system, seed, config)
             content['train_seconds'] = round(records[0].seconds)
-            write_json(path, content)
-            shutil.rmtree(folder / 'predictions')
+            write_json(path, content, is_kept_by_git(path))
+            remove_outputs(folder / 'predictions')
         return path
 
     def _trained(self, system: System, seed: int) -> Path:

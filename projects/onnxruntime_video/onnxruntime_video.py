@@ -432,6 +432,10 @@ def read_frames(path):
 
 def run(args):
     """Everything; returns the graphs' streaming state for its counts."""
+    for path in filter(None, (args.out_video, args.out_json)):
+        if os.path.lexists(path):
+            raise ValueError(f'{path} is there and is not overwritten: move '
+                             'it away or choose another place')
     graphs = Graphs(args.graphs, args.batch_size, args.threads)
     boxes = read_boxes(args.boxes) if args.boxes else None
     streaming = StreamingPoses(graphs)

@@ -43,7 +43,7 @@ def main(args: Optional[List[str]] = None) -> None:
         raise SystemExit(f'error: {args.page} does not say what the reports '
                          f'in {args.reports} say: run this without --check')
     else:
-        with atomic_path(args.page) as temporary:
+        with atomic_path(args.page, is_own=True) as temporary:
             temporary.write_text(filled, encoding='utf-8')
         print(f'wrote {args.page}')
 

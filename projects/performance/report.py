@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
 
 from mmpose_tdmi.utils.files import atomic_path, write_json
+from projects import is_kept_by_git
 from .machine import describe_machine
 from .timing import markdown_table
 
@@ -65,8 +66,9 @@ class Report:
             path (str | Path): The json file.
         """
         path = Path(path)
-        write_json(path, asdict(self), indent=1)
-        with atomic_path(path.with_suffix('.md')) as temporary:
+        is_own = is_kept_by_git(path)
+        write_json(path, asdict(self), is_own, indent=1)
+        with atomic_path(path.with_suffix('.md'), is_own) as temporary:
             temporary.write_text(
                 f'{self}\n\n    {self.command}\n\n{machine_line(self)}\n',
                 encoding='utf-8')

@@ -12,7 +12,6 @@ The tree written is PoseTrack18's::
     ROOT/generated.json                           (settings)
 """
 import json
-import shutil
 from pathlib import Path
 from typing import Any, Dict, List, Tuple, Union
 
@@ -23,7 +22,7 @@ from mmpose_tdmi.datasets.converters.posetrack import (format_video_id,
                                                        make_image_id,
                                                        merge_annotations,
                                                        write_video_annotation)
-from mmpose_tdmi.utils.files import atomic_path, write_json
+from mmpose_tdmi.utils.files import atomic_path, remove_outputs, write_json
 from mmpose_tdmi.utils.parallel import run_tasks
 from .annotation import annotate
 from .scene import Scene
@@ -188,6 +187,5 @@ def _claim(root: Path, content: Dict[str, Any], overwrite: bool) -> None:
                 f'{ {k: content.get(k) for k in differing} }); choose another '
                 'folder or overwrite it')
         for name in ('images', 'annotations'):
-            if (root / name).is_dir():
-                shutil.rmtree(root / name)
+            remove_outputs(root / name)
     write_json(path, content, indent=1)

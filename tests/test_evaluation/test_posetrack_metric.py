@@ -216,6 +216,15 @@ def test_box_source_is_recorded(ann_file):
     assert recorded(dict(box_source='gt'), box_source='a.json') == 'a.json'
 
 
+def test_files_of_somebody_are_found_before_the_first_batch(
+        ann_file, tmp_path):
+    (tmp_path / '000002_toy.json').write_text('labels')
+    m = metric(ann_file, out_dir=str(tmp_path))
+    with pytest.raises(ValueError, match='000002_toy.json is there and was'):
+        m.process(None, [sample(100, sample_id=1)])
+    assert (tmp_path / '000002_toy.json').read_text() == 'labels'
+
+
 def test_official_prediction_files(ann_file, tmp_path):
     out = tmp_path / 'predictions'
     m = metric(ann_file, out_dir=str(out), format_only=True)

@@ -1,12 +1,14 @@
 """Whole-or-nothing files."""
 import json
 import os
+import shutil
 import stat
 
 import numpy as np
 import pytest
 
-from mmpose_tdmi.utils.files import atomic_path, write_json
+from mmpose_tdmi.utils.files import (RECORDS, atomic_path, check_outputs,
+                                     remove_output, remove_outputs, write_json)
 
 
 def test_a_finished_file_replaces_the_old_one(tmp_path):
@@ -20,9 +22,76 @@ def test_a_finished_file_replaces_the_old_one(tmp_path):
     assert os.listdir(path.parent) == ['a.txt']
 
 
+@pytest.fixture(params=[True, False], ids=['attributes', 'none'])
+def attributes(request, monkeypatch):
+    """File systems with and without extended attributes."""
+
+    def refuse(*_):
+        raise OSError(95, 'Operation not supported')
+
+    if not request.param:
+        monkeypatch.setattr(os, 'setxattr', refuse, raising=False)
+        monkeypatch.setattr(os, 'getxattr', refuse, raising=False)
+
+
+def test_only_what_was_written_here_is_replaced(tmp_path, attributes):
+    path = tmp_path / 'a.json'
+    for text in ('first', 'second', 'third'):
+        write_json(path, text)
+    path.write_text('"by hand"')
+    for write in (write_json, lambda *_: remove_output(path)):
+        with pytest.raises(ValueError, match='a.json is there and was not'):
+            write(path, 'fourth')
+    assert path.read_text() == '"by hand"'
+    shutil.copyfile(path, tmp_path / 'b.json')
+    with pytest.raises(ValueError, match='b.json is there and was not'):
+        write_json(tmp_path / 'b.json', 1)
+    write_json(path, 1, is_own=True)
+    assert path.read_text() == '1'
+
+
+def test_a_file_that_comes_in_between_stays(tmp_path, attributes):
+    path = tmp_path / 'a.txt'
+    with pytest.raises(ValueError, match='is there and was not written'):
+        with atomic_path(path) as temporary:
+            temporary.write_text('ours')
+            path.write_text('theirs')
+    assert path.read_text() == 'theirs'
+    assert sorted(set(os.listdir(tmp_path)) - {RECORDS}) == ['a.txt']
+
+
+def test_a_folder_is_cleared_of_what_was_written_here(tmp_path, attributes):
+    for name in ('a/1.json', 'a/b/2.json', 'c/3.json'):
+        write_json(tmp_path / name, 0)
+    (tmp_path / 'a/b/note.txt').write_text('mine')
+    for name in 'ac':
+        remove_outputs(tmp_path / name)
+    assert [p.name for p in tmp_path.rglob('*.*')
+            if p.name != RECORDS] == ['note.txt']
+    assert not (tmp_path / 'c').exists()
+
+
+def test_outputs_are_checked_before(tmp_path):
+    given, link = tmp_path / 'given.json', tmp_path / 'link.json'
+    write_json(given, 'ours, but given')
+    os.link(given, link)
+    for path in (given, tmp_path / 'x' / '..' / 'given.json', link):
+        (tmp_path / 'x').mkdir(exist_ok=True)
+        with pytest.raises(ValueError, match='over the input .*given.json'):
+            check_outputs([path], ['http://a/b.pth', given])
+    with pytest.raises(ValueError, match='two outputs'):
+        check_outputs([tmp_path / 'new', tmp_path / 'x/../new'])
+    with pytest.raises(NotADirectoryError, match='given.json is no folder'):
+        check_outputs([given / 'new' / 'a.json'])
+    with pytest.raises(ValueError, match='x is there and was not written'):
+        check_outputs([tmp_path / 'x'])
+    check_outputs([tmp_path / 'new' / 'a.json', given])
+
+
 def test_an_error_leaves_what_was_there(tmp_path):
     path = tmp_path / 'a.txt'
-    path.write_text('old')
+    with atomic_path(path) as temporary:
+        temporary.write_text('old')
     with pytest.raises(KeyError), atomic_path(path) as temporary:
         temporary.write_text('half')
         raise KeyError

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import Interpolation
 
+from mmpose_tdmi.utils.files import atomic_path
 from mmpose_tdmi.utils.video import VideoDecoder, VideoWriter, join_videos
 
 HEIGHT, WIDTH, NUM_FRAMES = 48, 64, 40
@@ -94,7 +95,8 @@ def test_a_rate_given_as_a_number(tmp_path):
 
 def test_no_half_written_file(tmp_path):
     path = tmp_path / 'a.mp4'
-    path.write_bytes(b'old')
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(b'old')
     with pytest.raises(KeyError), VideoWriter(path, 25) as writer:
         writer.write(picture(0))
         raise KeyError

@@ -24,7 +24,7 @@ from mmpose_tdmi.evaluation.pose_errors import (NEAR_LIMIT, OUTCOMES, SLICINGS,
                                                 ErrorRow, collect_errors,
                                                 error_rows, format_rows,
                                                 write_csv)
-from mmpose_tdmi.utils.files import atomic_path
+from mmpose_tdmi.utils.files import atomic_path, check_outputs
 
 #: Colours of the outcomes; hits are grey, errors stand out.
 COLOURS = ('#d9d9d9', '#4d4d4d', '#8c8c8c', '#d7301f', '#fdbb84', '#7b3294',
@@ -88,7 +88,13 @@ def plot_rows(path: Path, rows: Sequence[ErrorRow]) -> None:
 
 def main(args: Optional[Sequence[str]] = None) -> None:
     args = parse_args(args)
+    pictures = {by: f'errors_by_{by}.png' for by in args.by}
     try:
+        if args.out is not None:
+            check_outputs([
+                args.out / name
+                for name in ('pose_errors.csv', *pictures.values())
+            ], [*args.predictions.glob('*.json'), args.ann_file])
         errors = collect_errors(args.predictions, args.ann_file, args.presence,
                                 args.near)
     except (OSError, ValueError) as error:
@@ -102,7 +108,7 @@ def main(args: Optional[Sequence[str]] = None) -> None:
         write_csv(args.out / 'pose_errors.csv',
                   [row for table in rows.values() for row in table])
         for by, table in rows.items():
-            plot_rows(args.out / f'errors_by_{by}.png', table)
+            plot_rows(args.out / pictures[by], table)
         print(f'\n{args.out}: pose_errors.csv and {len(rows)} pictures')
 
 

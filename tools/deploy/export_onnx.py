@@ -26,6 +26,7 @@ from mmpose_tdmi.deploy import (DEFORM_CONVS, GRAPHS, ParityError, export_onnx,
                                 measure_parity)
 from mmpose_tdmi.deploy.onnx_graphs import DEFAULT_OPSET
 from mmpose_tdmi.deploy.parity import MAX_DIFFERENCE, MIN_SAME_PEAKS
+from mmpose_tdmi.utils.files import check_outputs
 
 #: In place of a checkpoint.
 RANDOM = 'random'
@@ -108,6 +109,11 @@ def build_random_model(config: Config) -> nn.Module:
 
 
 def export(args: argparse.Namespace) -> None:
+    names = [f'{graph}.onnx' for graph in args.graphs]
+    if args.programs:
+        names += [f'{phase}.pt2' for phase in GRAPHS[:2]]
+    check_outputs([args.out_dir / name for name in names],
+                  [args.config, args.checkpoint])
     model = load(args)
     written = export_onnx(
         model,

@@ -30,7 +30,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tabulate import tabulate
 
-from mmpose_tdmi.utils.files import write_json
+from mmpose_tdmi.utils.files import check_outputs, write_json
 from mmpose_tdmi.utils.parallel import run_tasks
 from mmpose_tdmi.version import __version__
 from ..coco_json import PathLike, mistake, read_json
@@ -207,6 +207,8 @@ def convert_split(form: DatasetFormat,
     counts = _up_to_date(made_of, path, videos)
     if counts is not None:
         return Conversion(path, counts, written=False)
+    check_outputs([path, made_of],
+                  [v.annotation for v in videos if v.annotation is not None])
     converted = list(
         run_tasks(form.read_video, videos, workers, f'{form.name} {split}',
                   'video', progress))

@@ -28,7 +28,7 @@ from typing import (Any, Dict, Generic, List, Optional, Sequence, Tuple,
 import numpy as np
 from msgspec import UNSET, Struct, UnsetType
 
-from mmpose_tdmi.utils.files import write_json
+from mmpose_tdmi.utils.files import check_outputs, write_json
 from ..coco_json import (MAX_COORDINATE, AnnoFrame, AnnolistFile, AnnoRect,
                          Category, Coordinate, Count, PathLike, Positive, Text,
                          Whole, check, collect_annolist, mistake, read_json)
@@ -329,6 +329,8 @@ def merge_annotations(video_jsons: Sequence[PathLike],
     if not video_jsons:
         raise ValueError('no per-video json files to merge')
     paths = [Path(path) for path in video_jsons]
+    if out is not None:
+        check_outputs([out], paths)
     if progress:
         from tqdm import tqdm
         paths = tqdm(paths, desc='merging', unit='video')

@@ -187,7 +187,10 @@ class DependenceHook(Hook):
             *(h for h in self._history if h['iteration'] < iteration),
             dict(iteration=iteration, **results)
         ]
-        write_json(Path(runner.work_dir) / 'dependence.json', self._history)
+        write_json(
+            Path(runner.work_dir) / 'dependence.json',
+            self._history,
+            is_own=True)
 
     def _held_out(self) -> List[dict]:
         """The clips, loaded once."""

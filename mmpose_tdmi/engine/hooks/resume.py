@@ -254,7 +254,9 @@ class ExactResumeHook(Hook):
         if is_main_process() and isinstance(runner.train_loop,
                                             EpochBasedTrainLoop):
             write_json(
-                Path(runner.work_dir) / EVALUATED, dict(epoch=runner.epoch))
+                Path(runner.work_dir) / EVALUATED,
+                dict(epoch=runner.epoch),
+                is_own=True)
 
     def after_train(self, runner: Runner) -> None:
         """Make up for the last epoch's evaluation."""

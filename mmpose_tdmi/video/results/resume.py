@@ -93,6 +93,11 @@ class RunFolder:
         an interrupted run with the same header has left is kept, and True
         returned; everything else is removed."""
         self.path.mkdir(parents=True, exist_ok=True)
+        found = [entry.name for entry in self.path.iterdir()]
+        if found and 'lock' not in found:
+            raise ValueError(f'{self.path} is of use for unfinished results, '
+                             f'but holds something else, {found[0]!r}: move '
+                             'it away')
         self._lock = (self.path / 'lock').open('w')
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

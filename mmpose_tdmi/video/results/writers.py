@@ -19,6 +19,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Union
 import numpy as np
 from mmengine.logging import print_log
 
+from mmpose_tdmi.utils.files import remove_leftovers
 from mmpose_tdmi.visualization import VideoDrawer
 from ..structures import FramePoses
 from .exports import EXPORTS, FILE_NAMES, frame_record
@@ -213,7 +214,7 @@ class VideoResultWriter:
             print_log(f'{meta.name}: going on with an interrupted run',
                       'current', logging.INFO)
         for path in self._files.values():
-            _remove_leftovers(path)
+            remove_leftovers(path)
         folder = self._folder.path
         self._journal = Journal(folder / 'records.jsonl')
         self._drawer = VideoDrawer(meta.dataset_meta, **drawing)
@@ -342,15 +343,3 @@ def open_writers(meta: VideoMeta,
                  settings: OutputSettings) -> VideoResultWriter:
     """Start writing the results of a video; see :class:`VideoResultWriter`."""
     return VideoResultWriter(meta, settings)
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Remove what a killed process has left of an unfinished file."""
-    # the names that atomic_path makes, in full: another video's name may
-    # begin with this one's
-    name = re.compile(
-        re.escape(f'.{path.stem}-') + r'[a-z0-9_]{8}' + re.escape(path.suffix))
-    if path.parent.is_dir():
-        for entry in path.parent.iterdir():
-            if name.fullmatch(entry.name):
-                entry.unlink()

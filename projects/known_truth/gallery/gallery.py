@@ -12,7 +12,8 @@ from jinja2 import Environment
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from torch import nn
 
-from mmpose_tdmi.utils.files import atomic_path
+from mmpose_tdmi.utils.files import atomic_path, remove_output
+from projects import is_kept_by_git
 from .pictures import (difference_picture, motion_picture, offset_picture,
                        prediction_picture)
 from .subjects import Subject
@@ -193,8 +194,12 @@ class Gallery:
         used = {path for s in sections for path, _ in s.figures}
         for path in (self.folder / PICTURES).glob('*.jpg'):
             if f'{PICTURES}/{path.name}' not in used:
-                path.unlink()
-        with atomic_path(self.folder / PAGE) as temporary:
+                if is_kept_by_git(path):
+                    path.unlink()
+                else:
+                    remove_output(path)
+        page = self.folder / PAGE
+        with atomic_path(page, is_kept_by_git(page)) as temporary:
             temporary.write_text(text, encoding='utf-8')
         return self.folder / PAGE
 
@@ -214,6 +219,6 @@ class Gallery:
         path.parent.mkdir(parents=True, exist_ok=True)
         _, data = cv2.imencode('.jpg', picture,
                                [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-        with atomic_path(path) as temporary:
+        with atomic_path(path, is_kept_by_git(path)) as temporary:
             temporary.write_bytes(data.tobytes())
         return f'{PICTURES}/{path.name}', caption

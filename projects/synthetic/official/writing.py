@@ -9,12 +9,11 @@ there, which is written last.
 Shape shorthand: none.
 """
 import json
-import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from mmpose_tdmi.datasets.converters.common import PathLike
-from mmpose_tdmi.utils.files import write_json
+from mmpose_tdmi.utils.files import remove_outputs, write_json
 from mmpose_tdmi.utils.parallel import run_tasks
 from ..generator import VERSION, generate
 from ..settings import ClipSettings
@@ -178,6 +177,5 @@ def _claim(root: Path, writer: _Writer, content: Dict[str, Any],
                 f'({", ".join(differing)} differ); choose another folder or '
                 'overwrite this one (overwrite=True, --overwrite)')
         for name in writer.folders:
-            if (root / name).is_dir():
-                shutil.rmtree(root / name)
+            remove_outputs(root / name)
     write_json(path, content, indent=1)

@@ -94,7 +94,6 @@ def test_an_interrupted_run_goes_on(clips, tmp_path):
     stamp = done.stat().st_mtime_ns
     broken = video_name('train', 1)
     (root / f'annotations/train/{broken}.json').unlink()
-    (root / f'images/train/{broken}/000002.jpg').write_bytes(b'half a pict')
     (root / f'images/train/{broken}/000003.jpg').unlink()
     (root / 'annotations/synthetic_train.json').unlink()
     generate(root, SETTINGS, dict(train=3, val=1), seed=5)

@@ -80,11 +80,19 @@ def test_whatever_changes_is_converted_anew(posetrack18):
     annotation.unlink()
     assert written() and not written()
     result = posetrack18 / 'annotations/posetrack18_train.json'
-    result.write_text('{}')
-    assert written() and not written()
-    result.with_name('posetrack18_train.sources.json').write_text('{')
-    assert written() and not written()
     assert len(json.loads(result.read_text())['videos']) == 2
+    result.unlink()
+    assert written() and not written()
+
+
+@pytest.mark.parametrize('name', ['json', 'sources.json'])
+def test_what_somebody_changed_is_kept(posetrack18, name):
+    convert_posetrack18(posetrack18, 'train')
+    path = posetrack18 / f'annotations/posetrack18_train.{name}'
+    path.write_text('{')
+    with pytest.raises(ValueError, match=f'{name} is there and .* changed'):
+        convert_posetrack18(posetrack18, 'train')
+    assert path.read_text() == '{'
 
 
 def test_a_failure_leaves_what_was_there(posetrack18, edit_json):

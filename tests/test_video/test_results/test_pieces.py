@@ -22,11 +22,11 @@ def brightness(path):
 
 
 def test_joined_pieces_are_one_video(tmp_path, image_of):
-    pieces = VideoPieces(tmp_path / 'pieces', FPS, length=10)
+    pieces = VideoPieces(tmp_path / '.a.partial', FPS, length=10)
     for index in range(34):
         pieces.write(index, image_of(index), index / FPS)
     pieces.publish(tmp_path / 'a.mp4')
-    assert len(list((tmp_path / 'pieces').iterdir())) == 4
+    assert len(list((tmp_path / '.a.partial').iterdir())) == 4
     reader = open_frames(tmp_path / 'a.mp4')
     assert reader.fps == FPS and len(reader) == 34
     assert reader.size == (96, 64)
@@ -40,16 +40,16 @@ def test_joined_pieces_are_one_video(tmp_path, image_of):
 
 def test_going_on_gives_the_same_video(tmp_path, image_of):
     whole = VideoPieces(tmp_path / 'whole', FPS, length=10)
-    interrupted = VideoPieces(tmp_path / 'pieces', FPS, length=10)
+    interrupted = VideoPieces(tmp_path / '.a.partial', FPS, length=10)
     for index in range(25):
         whole.write(index, image_of(index), index / FPS)
         if index < 17:
             interrupted.write(index, image_of(index), index / FPS)
     whole.publish(tmp_path / 'a.mp4')
     # the process is gone without a word; frames 10 to 16 with it
-    again = VideoPieces(tmp_path / 'pieces', FPS, length=10)
+    again = VideoPieces(tmp_path / '.a.partial', FPS, length=10)
     assert again.next_index == 10
-    assert len(list((tmp_path / 'pieces').iterdir())) == 1
+    assert len(list((tmp_path / '.a.partial').iterdir())) == 1
     for index in range(10, 25):
         again.write(index, image_of(index), index / FPS)
     again.publish(tmp_path / 'b.mp4')
@@ -60,7 +60,7 @@ def test_going_on_gives_the_same_video(tmp_path, image_of):
 def test_pieces_of_any_length(tmp_path, image_of):
     lengths, index = (1, 12, 2, 1, 30, 1), 0
     for length in lengths:
-        pieces = VideoPieces(tmp_path / 'pieces', FPS)
+        pieces = VideoPieces(tmp_path / '.a.partial', FPS)
         assert pieces.next_index == index
         for index in range(index, index + length):
             pieces.write(index, image_of(index), index / FPS)
@@ -74,26 +74,26 @@ def test_pieces_of_any_length(tmp_path, image_of):
 
 
 def test_abort_keeps_the_open_piece(tmp_path, image_of):
-    pieces = VideoPieces(tmp_path / 'pieces', FPS, length=10)
+    pieces = VideoPieces(tmp_path / '.a.partial', FPS, length=10)
     for index in range(13):
         pieces.write(index, image_of(index), index / FPS)
     pieces.abort()
-    again = VideoPieces(tmp_path / 'pieces', FPS, length=10)
+    again = VideoPieces(tmp_path / '.a.partial', FPS, length=10)
     assert again.next_index == 13
     again.cut(12)
     assert again.next_index == 10
 
 
 def test_abort_after_a_first_frame_that_was_none(tmp_path):
-    pieces = VideoPieces(tmp_path / 'pieces', FPS)
+    pieces = VideoPieces(tmp_path / '.a.partial', FPS)
     with pytest.raises(ValueError, match='expected uint8'):
         pieces.write(0, np.zeros((4, 4, 3)), 0.)
     pieces.abort()
-    assert list((tmp_path / 'pieces').iterdir()) == []
+    assert list((tmp_path / '.a.partial').iterdir()) == []
 
 
 def test_variable_rate_is_kept(tmp_path, image_of):
-    pieces = VideoPieces(tmp_path / 'pieces', Fraction(10), length=3)
+    pieces = VideoPieces(tmp_path / '.a.partial', Fraction(10), length=3)
     times = [0., .1, .13, .5, .5, .52, 1.4]
     for index, time in enumerate(times):
         pieces.write(index, image_of(index), time)

@@ -288,10 +288,11 @@ def test_a_disk_that_is_full_while_a_video_is_drawn(tmp_path, make_meta,
 def test_leftovers_of_a_killed_process_go(tmp_path, make_meta, settings, fill):
     folder = tmp_path / 'out/predictions'
     folder.mkdir(parents=True)
-    mine = folder / '.walk-a_b3c4d5.json'
+    mine = folder / '.walk-mmpose_tdmi-a_b3c4d5.json'
     others = [
-        folder / '.walk-away-a_b3c4d5.json', folder / '.walk-a_b3c4d5.csv.x',
-        folder / 'walk-a_b3c4d5.json'
+        folder / '.walk-away-mmpose_tdmi-a_b3c4d5.json',
+        folder / '.walk-mmpose_tdmi-a_b3c4d5.csv.x',
+        folder / '.walk-a_b3c4d5.json', folder / 'walk-a_b3c4d5.json'
     ]
     for path in (mine, *others):
         path.touch()
