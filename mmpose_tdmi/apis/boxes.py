@@ -1,10 +1,9 @@
 """Who is where in each frame: the step between decoding and poses.
 
 Boxes come from a detector, on every N-th frame, or from the caller; a tracker
-gives them ids and carries them over the frames between. Boxes that come with
-ids keep them.
+gives ids to those without and carries them over the frames between.
 
-Shape letters: n boxes of a frame, H x W pixels of a frame.
+Shape letters: n boxes of a frame.
 """
 import hashlib
 import json
@@ -44,20 +43,18 @@ MAX_FAILURES = 10
 
 
 class FileBoxes:
-    """Boxes from a detection file, in any form that the datasets read.
+    """Boxes from a detection file, in any form that the datasets read, such as
+    ``tools/detect_persons.py`` writes.
 
-    ``tools/detect_persons.py`` writes the first of these forms, a json list
-    of ``dict(image_id, category_id, bbox=[x, y, w, h], score)``. Entries may
-    carry a ``track_id``, all or none of them; their frame is told by
+    Entries may carry a ``track_id``, all or none; their frame is told by
 
-    1. ``ann_file``, if given: its ``images`` say which file an ``image_id``
-       is; a video file's are in a folder called as the file is, numbered from
-       0. Entries of other videos are passed over;
+    1. ``ann_file``, if given: its ``images``, for a video file in a folder
+       called as the file is, numbered from 0. Other videos are passed over;
     2. the entries' own file names, if all have one and the frames are image
-       files, or if entries have no ``image_id``;
+       files, or if none has an ``image_id``;
     3. ``image_id`` as the 0-based index of the frame.
 
-    Boxes below ``score_thr`` are left out. ``is_tracked``: they have ids.
+    Boxes below ``score_thr`` are left out.
     """
 
     def __init__(self,
@@ -108,12 +105,11 @@ class FileBoxes:
         return np.array([row[:5] for row in rows], float).reshape(-1, 5)
 
     def image_id(self, index: int) -> Optional[int]:
-        """The annotation file's id of a frame, if it has one."""
+        """The annotation file's id of a frame."""
         return self._image_ids.get(index)
 
     def _by_annotation(self, entries: Sequence[RawBox], frames: VideoSource,
                        ann_file: str) -> List[Optional[int]]:
-        """The frames that an annotation file has for the boxes' images."""
         records = read_annotation_records(ann_file)
         find = _frame_finder(frames)
         known = {i: find(x['file_name']) for i, x in records.images.items()}
@@ -139,7 +135,6 @@ class FileBoxes:
 
     def _by_file_name(self, entries: Sequence[RawBox],
                       frames: VideoSource) -> List[Optional[int]]:
-        """The boxes' own file names."""
         find = _frame_finder(frames)
         indices = [find(entry.file_name or '') for entry in entries]
         unknown = [e.file_name for e, i in zip(entries, indices) if i is None]
@@ -153,7 +148,6 @@ class FileBoxes:
 
     def _by_index(self, entries: Sequence[RawBox],
                   num_frames: Optional[int]) -> List[Optional[int]]:
-        """``image_id`` as the frame's index."""
         indices = [entry.image_id for entry in entries]
         limit = np.inf if num_frames is None else num_frames
         unknown = [
@@ -170,8 +164,8 @@ class FileBoxes:
 
 
 def _frame_finder(frames: VideoSource) -> Callable[[str], Optional[int]]:
-    """What finds the frame that a file's name, or the end of its path, is of.
-    A video file's frames are ``<its name>/<number>.jpg``."""
+    """What finds a frame by its file's name or the end of its path; a video
+    file's are ``<its name>/<number>.jpg``."""
     folder: Tuple[str, ...] = (frames.name, )
     by_name: Dict[str, int] = {}
     if frames.paths is not None:
@@ -210,8 +204,8 @@ def open_boxes(boxes: Boxes,
             - a detection file, see :class:`FileBoxes`;
             - a function of the frame's index and the frame;
             - a sequence with an entry for every frame;
-            - a mapping from frame indices, numbers or their texts as json
-              has them, to entries; frames without one have no persons.
+            - a mapping from frame indices, or their texts, to entries; frames
+              without one have no persons.
 
             Entries are arrays x1, y1, x2, y2 and, perhaps, score, (n, 4) or
             (n, 5), in pixels of the frame, or lists of :class:`TrackedBox`.
@@ -221,8 +215,8 @@ def open_boxes(boxes: Boxes,
 
     Raises:
         FileNotFoundError: If a file does not exist.
-        ValueError: If a file or an entry is malformed, or there are entries
-            of other frames than the video's; entries are looked at in turn.
+        ValueError: If a file or an entry, in its turn, is malformed, or of
+            another frame than the video's.
     """
     if isinstance(boxes, (str, Path)):
         return FileBoxes(boxes, source, score_thr, ann_file)
@@ -292,7 +286,6 @@ def boxes_digest(boxes: Any) -> str:
 def _checked(found: Any,
              index: int,
              score_thr: Optional[float] = None) -> FoundBoxes:
-    """A frame's boxes from a caller, if they are what they should be."""
     lowest = -np.inf if score_thr is None else score_thr
     is_tracked = len(found) and all(
         isinstance(box, TrackedBox) for box in found)
@@ -326,8 +319,8 @@ class FrameFailure(RuntimeError):
 
 
 def _ask(detect: Callable[[], Any], what: str) -> Any:
-    """What a detector finds. A lack of memory, which other frames may not
-    share, is a :class:`FrameFailure`, all else a :class:`DetectorError`."""
+    """What a detector finds; a lack of memory, which other frames may not
+    share, is a :class:`FrameFailure`, else a :class:`DetectorError`."""
     try:
         return detect()
     except FrameFailure:
@@ -354,7 +347,6 @@ class FramesAhead:
             yield self._waiting.popleft()
 
     def peek(self, place: int) -> Optional[TrackedFrame]:
-        """The next frame, 0, or one behind it; None beyond the last."""
         while len(self._waiting) <= place:
             frame = next(self._frames, None)
             if frame is None:
@@ -364,16 +356,14 @@ class FramesAhead:
 
 
 class DetectionAhead:
-    """Asks a detector about frames in batches, some before their turn.
-
-    What is found waits for its frame's turn: the tracker sees the same as
-    frame by frame.
+    """Asks a detector about frames in batches, some before their turn, for
+    which what is found then waits.
 
     A batch holds the frame at hand and those that will be detected on after
     it, of the same size and at most :data:`MAX_AHEAD` frames on. If memory is
-    not enough for a batch, its frames are looked at one by one, so that a
-    failure is that of its frame alone; if then none fails, batches are
-    halved. Frames before ``first`` are not looked at here.
+    not enough, its frames are looked at one by one, so that a failure is that
+    of its frame alone; if then none fails, batches are halved. Frames before
+    ``first`` are not looked at here.
     """
 
     def __init__(self,
@@ -390,7 +380,6 @@ class DetectionAhead:
 
     def __call__(self, frame: TrackedFrame, following: FramesAhead,
                  interval: int) -> np.ndarray:
-        """A frame's boxes, (n, 5), if every ``interval``-th is looked at."""
         # after a failure the frames to be looked at are others
         for index in [i for i in self._found if i < frame.index]:
             del self._found[index]
@@ -405,7 +394,6 @@ class DetectionAhead:
 
     def _next(self, frame: TrackedFrame, following: FramesAhead,
               interval: int) -> Iterator[TrackedFrame]:
-        """The frames that share a batch with the one at hand."""
         most = min(self.batch_size - 1, MAX_AHEAD // interval)
         for place in range(interval - 1, most * interval, interval):
             # a change of size anywhere before starts another row of frames
@@ -417,7 +405,6 @@ class DetectionAhead:
                 yield near[-1]
 
     def _detect_on(self, frames: Sequence[TrackedFrame]) -> None:
-        """Detect on frames and keep what comes of it."""
         indices = [frame.index for frame in frames]
         if len(frames) > 1:
             try:
@@ -450,19 +437,12 @@ class PersonFinder:
 
     Where a detector's memory is not enough for a frame, the tracker carries
     the boxes, and the next frame is detected on. :data:`MAX_FAILURES` in a row
-    end the video, as does any other failure at once.
+    end the video, as does any other failure at once. A frame of another size
+    than the one before is always detected on. Boxes that do not overlap the
+    frame are left out.
 
-    A frame of another size than the one before is always detected on. Boxes
-    that do not overlap the frame are left out.
-
-    Args:
-        boxes: What gives a frame's boxes.
-        tracker: What gives ids to boxes without.
-        det_interval: Every how many frames ``boxes`` is asked.
-        is_detector: Whether ``boxes`` is a detector, not the caller's own.
-        ahead: The detector, where it is to look at several frames at once;
-            ``boxes`` is then asked only about the frames before.
-
+    ``boxes`` is asked every ``det_interval`` frames, or only about those
+    before ``ahead``'s first; ``is_detector`` says that it is not the caller's.
     ``num_failures`` counts frames that the detector failed on.
     """
 
@@ -484,7 +464,6 @@ class PersonFinder:
 
     def iterate(self,
                 frames: Iterable[TrackedFrame]) -> Iterator[TrackedFrame]:
-        """Find persons; reads ahead as far as a batch of detections."""
         self._tracker.reset()
         wait, size, in_a_row = 0, None, 0
         frames = FramesAhead(frames)
@@ -501,7 +480,6 @@ class PersonFinder:
 
     def _detect(self, frame: TrackedFrame, following: FramesAhead,
                 in_a_row: int) -> Any:
-        """A frame's boxes; None if memory was not enough."""
         if not self._is_detector:
             with stage('detect'):
                 return self._boxes(frame.index, frame.image)
@@ -524,7 +502,6 @@ class PersonFinder:
             return None
 
     def _track(self, frame: TrackedFrame, found: Any) -> List[TrackedBox]:
-        """The boxes with ids."""
         if isinstance(found, list):
             return found
         with stage('track'):
@@ -538,7 +515,6 @@ class PersonFinder:
 
 
 def _inside(persons: List[TrackedBox], shape: tuple) -> List[TrackedBox]:
-    """The boxes that overlap a frame of shape (H, W, 3)."""
     height, width = shape[:2]
     return [
         box for box in persons if box.bbox[0] < width and box.bbox[1] < height

@@ -25,13 +25,12 @@ FORMAT_VERSION = 1
 class GraphMetadata:
     """Fields of ``metadata_props``.
 
-    ``mean`` and ``std`` are those of the colours in the order of ``colour``,
-    ``'rgb'`` or ``'bgr'``, which is the graph's; ``bbox_padding`` is how much
-    larger than a box its crop is; ``offsets`` is the window, frames from the
-    key frame, and ``padding`` what stands in for a frame that does not exist;
-    ``codec`` has ``type`` (``'UDPHeatmap'`` or ``'MSRAHeatmap'``),
-    ``blur_kernel_size`` and, for the latter, ``unbiased``; ``max_score`` is
-    what scores are cut off at; graphs of the same ``weights``, first digits
+    ``mean`` and ``std`` are in the graph's order of colours, ``colour``,
+    ``'rgb'`` or ``'bgr'``; ``bbox_padding`` is how much larger than a box its
+    crop is; ``offsets`` are the window's, ``padding`` what stands in for a
+    missing frame; ``codec`` has ``type`` (``'UDPHeatmap'`` or
+    ``'MSRAHeatmap'``), ``blur_kernel_size`` and, for the latter, ``unbiased``;
+    scores are cut off at ``max_score``; graphs of the same ``weights``, digits
     of their SHA-256, belong together. Sizes are width and height.
     """
     name: str
@@ -58,7 +57,6 @@ class GraphMetadata:
     format_version: int = FORMAT_VERSION
 
     def to_props(self) -> Dict[str, str]:
-        """The fields as strings of json."""
         return {key: json.dumps(value) for key, value in asdict(self).items()}
 
     @classmethod
@@ -140,7 +138,7 @@ def _describe_codec(decoder) -> Dict[str, Any]:
 
 
 def hash_weights(model: nn.Module) -> str:
-    """First 16 hexadecimal digits of a SHA-256 of all weights and buffers."""
+    """16 digits of a SHA-256 of all weights and buffers."""
     digest = hashlib.sha256()
     for name, x in sorted(model.state_dict().items()):
         digest.update(name.encode())

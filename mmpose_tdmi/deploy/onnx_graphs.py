@@ -7,13 +7,10 @@ Three graphs of a model, with the phases of :mod:`mmpose_tdmi.video.phases`:
   ``heatmaps`` (B, K, h, w);
 - ``clip``: ``clips`` (B, T, 3, H, W) to ``heatmaps``, composed of the two.
 
-Frames are normalised crops, float32, in the order of colours that the
-metadata tell. N and B are free. A runtime that keeps the first phase's maps
-along a track runs each frame once. The flip test stays outside: it is the
-same graphs on mirrored frames.
-
-Shape shorthand: N frames, B clips, T frames of a clip, C channels, K
-keypoints, H x W pixels of a crop, h x w cells.
+Frames are normalised crops, float32, in the metadata's order of colours. N
+frames and B clips are free. A runtime that keeps the first phase's maps along
+a track runs each frame once. The flip test is the same graphs on mirrored
+frames.
 """
 import copy
 import importlib
@@ -56,8 +53,7 @@ INSTALL_LINE = "pip install 'mmpose-tdmi[deploy]'"
 
 
 def require_package(name: str) -> ModuleType:
-    """Import a package that only deployment needs, or raise an ImportError
-    with the command that installs it."""
+    """Import a package of deployment; errors say how to install it."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -76,15 +72,13 @@ class ClipPhase(nn.Module):
         self.window = WindowPhase(model)
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Heatmaps as they are decoded, (B, K, h, w), of normalised frames in
-        order of time, (B, T, 3, H, W)."""
+        """Clips (B, T, 3, H, W) to heatmaps as they are decoded."""
         maps = self.frame(fold_time(clips))
         return self.window(*(x.unflatten(0, clips.shape[:2]) for x in maps))
 
 
 def check_exportable(model: nn.Module) -> None:
-    """Raise a ValueError if a model is in training mode or one of its parts,
-    which the message names, cannot be exported."""
+    """Raise a ValueError that names what of a model cannot be exported."""
     check_preprocessor(model)
     preprocessor = model.data_preprocessor
     if preprocessor.pad_size_divisor != 1:
@@ -114,8 +108,7 @@ def check_exportable(model: nn.Module) -> None:
 
 
 def with_deform_backend(model: nn.Module, backend: str) -> nn.Module:
-    """A copy of a model whose deformable convolutions have one backend of
-    :data:`mmpose_tdmi.models.layers.deformable.BACKENDS`."""
+    """A copy of a model whose deformable convolutions have one backend."""
     model = copy.deepcopy(model)
     for module in model.modules():
         if isinstance(module, DeformableConv2d):
@@ -137,11 +130,10 @@ def export_programs(
         num_frames: T.
         input_size: Width and height of a crop in pixels.
         deform_conv: A form of :data:`DEFORM_CONVS`.
-        phases: Which. Defaults to both.
+        phases: Which.
 
     Returns:
-        By phase, from :class:`FramePhase` and :class:`WindowPhase`, with N and
-        B free.
+        By phase, with N and B free.
     """
     if deform_conv not in DEFORM_CONVS:
         raise ValueError(f'deform_conv must be one of {tuple(DEFORM_CONVS)}, '
@@ -168,7 +160,6 @@ def export_programs(
 
 
 def _export(phase: nn.Module, inputs: Maps, name: str) -> ExportedProgram:
-    """Export a phase with a free first axis of all inputs."""
     axis = Dim(name, min=1, max=MAX_BATCH)
     shapes: tuple = tuple({0: axis} for _ in inputs)
     if isinstance(phase, WindowPhase):  # whose inputs are one *maps
@@ -196,7 +187,7 @@ def export_onnx(model: nn.Module,
     Args:
         model: What :func:`mmpose_tdmi.apis.init_pose_model` gives, on the CPU.
         out_dir: Where ``<graph>.onnx`` go; replaced as whole files.
-        graphs: Of :data:`GRAPHS`. Defaults to all.
+        graphs: Of :data:`GRAPHS`.
         deform_conv: ``'operator'``, ONNX's ``DeformConv``, or
             ``'grid_sample'``, for runtimes without it.
         opset: ONNX operator set, at least 19.
@@ -256,7 +247,6 @@ def export_onnx(model: nn.Module,
 
 
 def _to_onnx(phase: str, program: ExportedProgram, opset: int, optimize: bool):
-    """A program as an ONNX graph with names of its inputs and outputs."""
     is_frame, signature = phase == 'frame', program.graph_signature
     outer = signature.user_outputs if is_frame else signature.user_inputs
     maps = [f'map_{i}' for i in range(len(outer))]
@@ -267,22 +257,17 @@ def _to_onnx(phase: str, program: ExportedProgram, opset: int, optimize: bool):
         output_names=maps if is_frame else ['heatmaps'],
         optimize=optimize,
         verbose=False).model_proto
-    _clean(model)
-    for value in [*model.graph.input, *model.graph.output]:
-        axis = value.type.tensor_type.shape.dim[0]
-        axis.dim_param = 'frames' if is_frame else 'batch'
-    return model
-
-
-def _clean(model) -> None:
-    """Drop what the exporter notes for debugging, such as source paths."""
     graph = model.graph
-    # intermediate shapes; a runtime infers them
+    # notes for debugging, such as source paths, and shapes that are inferred
     del graph.value_info[:], graph.metadata_props[:], model.metadata_props[:]
     for item in [*graph.node, *graph.initializer, *graph.input, *graph.output]:
         del item.metadata_props[:]
         item.doc_string = ''
     graph.doc_string = model.doc_string = ''
+    for value in [*graph.input, *graph.output]:
+        axis = value.type.tensor_type.shape.dim[0]
+        axis.dim_param = 'frames' if is_frame else 'batch'
+    return model
 
 
 def shape_of(value) -> tuple:

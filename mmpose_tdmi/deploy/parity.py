@@ -1,7 +1,4 @@
-"""ONNX Runtime against PyTorch.
-
-Shape shorthand: B clips, T frames of a clip, K keypoints, h x w cells.
-"""
+"""ONNX Runtime against PyTorch."""
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, Mapping, Sequence, Union
@@ -32,14 +29,13 @@ class Parity:
 
     @property
     def is_good(self) -> bool:
-        """bool: Whether both limits are met."""
+        """Whether both limits are met."""
         return (self.max_difference <= MAX_DIFFERENCE
                 and self.same_peaks >= MIN_SAME_PEAKS)
 
 
 def compare_heatmaps(expected: np.ndarray, found: np.ndarray) -> Parity:
-    """Compare PyTorch's heatmaps, (B, K, h, w), with a graph's; a ParityError
-    if the shapes differ."""
+    """Compare PyTorch's heatmaps, (B, K, h, w), with a graph's."""
     if expected.shape != found.shape:
         raise ParityError('the graph gives heatmaps of the shape '
                           f'{found.shape}, the model {expected.shape}')
@@ -70,7 +66,6 @@ def open_session(path: Union[str, Path], threads: int = 0):
 
 
 def read_metadata(session) -> GraphMetadata:
-    """The metadata of an open graph."""
     return GraphMetadata.from_props(
         session.get_modelmeta().custom_metadata_map)
 
@@ -84,9 +79,8 @@ def measure_parity(model: nn.Module,
     """Compare exported graphs with their model on random clips.
 
     ``paths`` has ``frame`` and ``window``, which are compared together,
-    ``clip``, or all; ``batch_sizes`` has B of each pass; ``threads`` of 0 are
-    ONNX Runtime's own choice. The answer has ``'frame+window'`` and
-    ``'clip'``, as far as their graphs are there.
+    ``clip``, or all; ``batch_sizes`` has B of each pass; ``threads`` is as
+    :func:`open_session`'s. Gives ``'frame+window'`` and ``'clip'``.
     """
     sessions = {
         graph: open_session(paths[graph], threads)

@@ -15,10 +15,9 @@ __all__ = ['CpuAmpOptimWrapper']
 class CpuAmpOptimWrapper(OptimWrapper):
     """The plain optimiser wrapper with bfloat16 autocast on the CPU.
 
-    MMEngine's ``AmpOptimWrapper`` refuses to be built on a machine without an
-    accelerator, although its autocast works on CPUs. It pays only on CPUs
-    that compute in bfloat16 (AMX, AVX512-BF16); on others it is much slower
-    than float32, and shows that a config trains under mixed precision.
+    MMEngine's ``AmpOptimWrapper`` refuses machines without an accelerator. It
+    pays only on CPUs that compute in bfloat16 (AMX, AVX512-BF16); on others it
+    is slower than float32, and shows that a config trains in mixed precision.
 
     Args:
         loss_scale: Only ``'dynamic'``, what the host's training tool sets with
@@ -34,7 +33,6 @@ class CpuAmpOptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """The host's context for the training model, with autocast."""
         with super().optim_context(model), autocast(
                 device_type='cpu', dtype=torch.bfloat16):
             yield

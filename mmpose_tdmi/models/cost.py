@@ -59,8 +59,8 @@ def clip_length(model: nn.Module) -> int:
 
 @contextmanager
 def on_fake_tensors(model: nn.Module) -> Iterator[None]:
-    """A context in which a model runs on shapes without numbers; compiled
-    deformable convolutions, which need them, as ``grid_sample``."""
+    """Let a model run on shapes without numbers; compiled deformable
+    convolutions, which need them, as ``grid_sample``."""
     backends = {
         module: module.backend
         for module in model.modules() if isinstance(module, DeformableConv2d)
@@ -147,8 +147,7 @@ def clip_cost(config: Union[str, Path],
               shape: Optional[Sequence[int]] = None,
               depth: int = 2,
               cfg_options: Optional[dict] = None) -> ClipCost:
-    """Count a config's model for crops of (H, W), by default the decoder's
-    input size."""
+    """Count a config's model, by default for the decoder's (H, W)."""
     cfg = Config.fromfile(str(config))
     cfg.merge_from_dict(cfg_options or {})
     init_default_scope(cfg.get('default_scope', 'mmpose'))
@@ -172,12 +171,10 @@ def clip_cost(config: Union[str, Path],
 def fold_batch_norms(model: nn.Module, shape: Tuple[int, int]) -> int:
     """Fold the batch normalisations of a pose estimator, in place.
 
-    In evaluation a batch normalisation is one factor and one offset a channel,
-    which the convolution before it can have in its weights: the same outputs
-    up to rounding, in less time. It is folded only if its input always is the
-    output of the same convolution and nothing else reads that output.
-    (``mmcv.cnn.fuse_conv_bn`` goes by the order of a module's children, which
-    is wrong where a map forks, and leaves out transposed convolutions.)
+    One is folded into the weights of a convolution only if its input always is
+    that one's output and nothing else reads it. (``mmcv.cnn.fuse_conv_bn``
+    goes by the order of a module's children, which is wrong where a map forks,
+    and leaves out transposed convolutions.)
 
     Args:
         model: A pose estimator in evaluation mode. It cannot be trained
@@ -185,8 +182,8 @@ def fold_batch_norms(model: nn.Module, shape: Tuple[int, int]) -> int:
         shape: (H, W) of the crops.
 
     Returns:
-        int: How many were folded; they are :class:`torch.nn.Identity` then.
-            0, with a warning, if the model does not run on fake tensors.
+        How many were folded; they are :class:`torch.nn.Identity` then. 0, with
+        a warning, if the model does not run on fake tensors.
     """
     if model.training:
         raise ValueError('batch normalisations are folded for inference only: '

@@ -22,16 +22,14 @@ class SequencePoseDataPreprocessor(PoseDataPreprocessor):
     """Normalise clips and fold time into the batch.
 
     The host's preprocessor refuses clips or, without mean and std, swaps
-    *frames* instead of channels. This one hands it the clips' frames one by
-    one, and folds them, ``index = b * T + t``; one data sample per clip
-    remains.
+    *frames* instead of channels. This one hands it frame by frame, and folds
+    them, ``index = b * T + t``; one data sample per clip remains.
 
     Args:
         num_frames: T that every clip must have; ``None``: any, one per batch.
         channels_last: Give the frames in the channels-last memory format,
             which convolutions on CPUs and tensor cores run faster in.
-        batch_augments: Not supported: they would treat the frames of a clip
-            differently.
+        batch_augments: Not supported: they treat a clip's frames differently.
         mean, std, pad_size_divisor, pad_value: As the host's.
         bgr_to_rgb, rgb_to_bgr, non_blocking: As the host's.
     """
@@ -60,10 +58,9 @@ class SequencePoseDataPreprocessor(PoseDataPreprocessor):
         self.channels_last = channels_last
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Check, normalise and fold a batch of clips: ``inputs``, a list of B
-        (T, C, H, W) or a tensor (B, T, C, H, W), becomes (B * T, C, H, W)
-        float, and the B ``data_samples`` get ``batch_input_shape`` and
-        ``pad_shape``, (height, width)."""
+        """Check, normalise and fold a batch: ``inputs``, B (T, C, H, W) or
+        (B, T, C, H, W), becomes (B * T, C, H, W) float, and ``data_samples``
+        get ``batch_input_shape`` and ``pad_shape``, (height, width)."""
         clips = list(data['inputs'])
         num_frames = self._check_clips(clips, data['data_samples'])
         frames = [frame for clip in clips for frame in clip]

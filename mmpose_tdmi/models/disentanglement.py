@@ -48,15 +48,14 @@ __all__ = [
 
 
 class DisentangledFeatures(NamedTuple):
-    """Features of a batch of clips, all (B, C, H, W); the last is what a
-    heatmap layer reads, as everywhere in the host.
+    """Features of a batch of clips, all (B, C, H, W); a heatmap layer reads
+    the last.
 
     Attributes:
         motion: M, the raw motion feature.
         useful: Mu, its useful part; M itself without factorisation.
         noisy: Mn, its noisy part; ``None`` without factorisation.
-        visual: V, the visual feature that was aggregated: the key frame's
-            (TDMI) or the clip's spatiotemporal one (TDMI-ST).
+        visual: V, the key frame's (TDMI) or the spatiotemporal (TDMI-ST).
         fused: The enhanced representation, F with a tilde.
     """
     motion: Tensor
@@ -124,8 +123,7 @@ class NoFactorisation(BaseModule):
 
 class Aggregation(BaseModule):
     """Residual blocks on motion and visual feature; with ``visual_shortcut`` a
-    visual feature plus their output, normalised with a scale that starts at
-    0."""
+    visual feature plus their output, whose scale starts at 0."""
 
     def __init__(self,
                  channels: int,
@@ -148,8 +146,7 @@ class Aggregation(BaseModule):
 
     def forward(self, useful: Tensor, visual: Tensor,
                 shortcut: Tensor) -> Tensor:
-        """Mu, V, and what the result starts as with a shortcut, to the
-        enhanced representation; all (B, C, H, W)."""
+        """Mu, V and the shortcut to the enhanced feature, (B, C, H, W)."""
         fused = self.blocks(torch.cat((useful, visual), dim=1))
         if self.shortcut_norm is None:
             return fused
@@ -163,25 +160,22 @@ class DisentanglementHead(EnhancedFeatureHead):
     Args:
         in_channels: C, the temporal difference neck's ``out_channels``.
         out_channels: K.
-        visual: The visual feature that is aggregated: ``'key_frame'`` (TDMI)
-            or ``'spatiotemporal'`` (TDMI-ST).
-        offsets: The neck's frame offsets; they only count with
-            ``visual='spatiotemporal'`` or ``visual_shortcut='window'``.
+        visual: V: ``'key_frame'`` (TDMI) or ``'spatiotemporal'`` (TDMI-ST).
+        offsets: The neck's frame offsets; for ``visual='spatiotemporal'`` and
+            ``visual_shortcut='window'``.
         spatiotemporal: Options of :class:`SpatiotemporalFeature`.
-        factorisation: ``'attention'`` (Eq. 6), ``'split'`` or ``'none'``
-            (Table 7).
+        factorisation: ``'attention'`` (Eq. 6), ``'split'``, ``'none'`` (Table
+            7).
         attention_channels: Hidden width of Eq. 6's perceptrons.
         num_blocks: Residual blocks of the aggregation.
-        visual_shortcut: ``True``: start as the single-frame model on the key
-            frame, see :class:`Aggregation`; ``'window'``: as the mean of its
-            heatmaps over the window, see :class:`WindowShortcut`.
+        visual_shortcut: Start as the single-frame model: ``True``, on the key
+            frame (:class:`Aggregation`), ``'window'``, as its mean over the
+            window (:class:`WindowShortcut`).
         skip_projection, norm_cfg, with_cp: As :class:`ResidualChain`'s.
         final_layer: Heatmap layer, by default the paper's 3x3 convolution.
-        loss: Heatmap loss, by default the paper's ``KeypointMSELoss``, by
-            target weights.
-        mi_loss: Config of :class:`MutualInformationLoss`, whose channels come
-            from the head. ``None``: no mutual information objective; the noisy
-            branch then gets no gradient and is frozen.
+        loss: By default the paper's ``KeypointMSELoss``, by target weights.
+        mi_loss: Config of :class:`MutualInformationLoss`; ``None``: no such
+            objective, and the noisy branch, without a gradient, is frozen.
         decoder: Config of the codec.
         test_activation, activation_sigma: As :class:`SpatialSoftmaxHead`'s.
         init_cfg: By default the paper's, convolutions N(0, 0.001).
@@ -276,8 +270,8 @@ class DisentanglementHead(EnhancedFeatureHead):
     def forward(
             self, feats: Union[TemporalFeatures,
                                DisentangledFeatures]) -> Tensor:
-        """The key frame's heatmaps as they are trained, (B, K, H, W), float32,
-        of the neck's output or its :meth:`disentangle` result."""
+        """The key frame's heatmaps as they are trained, (B, K, H, W), float32;
+        of the neck's output or of :meth:`disentangle`'s."""
         if not isinstance(feats, DisentangledFeatures):
             feats = self.disentangle(feats)
         return super().forward(feats)
@@ -296,16 +290,14 @@ class DisentanglementNeck(BaseModule):
     """Give a stock head the key frame's map enhanced by the clip's motion.
 
     A stock head on :class:`TemporalDifferenceNeck` sees the key frame alone.
-    The mutual information objective, stated over heatmaps, is
-    :class:`DisentanglementHead`'s.
+    The mutual information objective is :class:`DisentanglementHead`'s.
 
     Args:
         temporal: Config of the neck that gives :class:`TemporalFeatures`.
         channels: C, the ``out_channels`` of that neck.
         factorisation: ``'attention'`` (Eq. 6, its useful part) or ``'none'``.
         visual_shortcut: See :class:`Aggregation`.
-        post_neck: Config of a neck that is applied to the enhanced map, such
-            as ``GlobalAveragePooling``.
+        post_neck: Config of a neck on the result, e.g. an average pooling.
         attention_channels, num_blocks, init_cfg: As
             :class:`DisentanglementHead`'s.
         skip_projection, norm_cfg, with_cp: As :class:`ResidualChain`'s.
@@ -358,6 +350,6 @@ class DisentanglementNeck(BaseModule):
 
     def forward(self, maps: Union[Tensor,
                                   Sequence[Tensor]]) -> Tuple[Tensor, ...]:
-        """The enhanced map of each clip's key frame, (B, C, H, W), or what
-        ``post_neck`` makes of it, from the backbone's maps of folded clips."""
+        """Maps of folded clips to the key frames' enhanced ones, (B, C, H, W),
+        or what ``post_neck`` makes of them."""
         return self.encode_windows(self.encode_frames(maps))

@@ -1,12 +1,11 @@
 """From features to heatmaps: what TDMI's head, its single-frame baseline and
 the rivals share.
 
-Heatmaps may be trained as logits, by :class:`SpatialCrossEntropyLoss`; the
-paper's, trained by the mean squared error, need nothing of this. The maximum
-of logits is no score. The softmax over space has a scale: multiplied by 2 * pi
-* sigma^2 (cells^2, the volume under a Gaussian of peak 1) a perfect prediction
-has the peak 1, as with the mean squared error, so that scores and thresholds
-mean the same.
+Not in the paper: heatmaps trained as logits, by
+:class:`SpatialCrossEntropyLoss`. Their softmax over space times 2 * pi *
+sigma^2 (cells^2, the volume under a Gaussian of peak 1) has the peak 1 where
+the prediction is perfect, so that scores mean what they do with the mean
+squared error.
 
 Shape letters: B instances, C channels, K keypoints, H x W heatmap cells.
 """
@@ -48,10 +47,9 @@ def heatmaps_of_logits(logits: Tensor, sigma: float) -> Tensor:
 class HeatmapActivationMixin:
     """Adds ``test_activation`` to a subclass of the host's HeatmapHead.
 
-    It is mixed in before the head, whose ``__init__`` then calls
-    :meth:`init_activation`. Network outputs are also brought to float32, which
-    the host's accuracy needs under bfloat16. A head's ``mi_loss`` adds its
-    losses.
+    The head's ``__init__`` calls :meth:`init_activation`. Outputs are brought
+    to float32, which the host's accuracy needs under bfloat16. A head's
+    ``mi_loss`` adds its losses.
     """
 
     # the head's
@@ -202,10 +200,16 @@ class SpatialSoftmaxHead(HeatmapActivationMixin, HeatmapHead):
         self.init_activation(test_activation, activation_sigma)
 
 
-def load_heatmap_layer(layer: nn.Module, key: str, checkpoint: str,
+def load_heatmap_layer(layer: nn.Module, key: str, checkpoint: Optional[str],
                        prefix: str) -> None:
     """Copy a single-frame model's heatmap layer, ``prefix`` in its checkpoint;
-    ``key`` is the config key, for errors."""
+    ``key`` is the config key, for messages."""
+    if checkpoint is None:
+        print_log(
+            f'{key} gives no checkpoint: this layer to single-frame heatmaps '
+            'is random unless a checkpoint of the whole model is loaded',
+            'current', logging.WARNING)
+        return
     prefix = prefix.rstrip('.')
     weights = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
     weights = weights.get('state_dict', weights)
@@ -221,11 +225,10 @@ def load_heatmap_layer(layer: nn.Module, key: str, checkpoint: str,
 class SingleFrameHeatmapLayer(nn.Conv2d):
     """A convolution to heatmaps that is loaded from a single-frame model.
 
-    PoseWarper and DCPose refine *heatmaps*: of a model trained on single
-    frames the backbone and this, its last layer, are frozen, and what is
-    learnt on clips works on the heatmaps that they give. Not in their papers:
-    softmax, for models that were trained on logits, which cannot be warped:
-    what lies off the map counts as 0, which is no low logit.
+    PoseWarper and DCPose refine *heatmaps*: a single-frame model's backbone
+    and this, its last layer, are frozen. Not in their papers: softmax, for
+    models trained on logits, which cannot be warped: what lies off the map
+    counts as 0, which is no low logit.
 
     Args:
         in_channels, num_keypoints: C and K.
@@ -264,20 +267,10 @@ class SingleFrameHeatmapLayer(nn.Conv2d):
         self.requires_grad_(not frozen)
 
     def init_weights(self) -> None:
-        if self.checkpoint is not None:
-            load_heatmap_layer(self, 'heatmap_layer', self.checkpoint,
-                               self.prefix)
-            return
-        print_log(
-            'heatmap_layer.checkpoint is not given: the layer to '
-            'single-frame heatmaps is random unless a checkpoint of the '
-            'whole model is loaded',
-            logger='current',
-            level=logging.WARNING)
+        load_heatmap_layer(self, 'heatmap_layer', self.checkpoint, self.prefix)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The backbone's maps (N, C, H, W) to heatmaps, (N, K, H, W), at least
-        float32."""
+        """Maps (N, C, H, W) to heatmaps (N, K, H, W), at least float32."""
         maps = at_least_float32(super().forward(x))
         if self.activation == 'none':
             return maps

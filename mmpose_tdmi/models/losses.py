@@ -21,10 +21,9 @@ __all__ = ['SpatialCrossEntropyLoss']
 class SpatialCrossEntropyLoss(nn.Module):
     """Cross-entropy of softmax over H x W against the normalised target.
 
-    The mean over joints, weighted by the target weights if
-    ``use_target_weight``. Joints whose target is empty (off the heatmap) are
-    left out; without any joint the loss is 0 and still connected to the
-    output.
+    The mean over joints, by target weights if ``use_target_weight``. Joints
+    with an empty target (off the heatmap) are left out; without any the loss
+    is 0 and still connected to the output.
     """
 
     def __init__(self,

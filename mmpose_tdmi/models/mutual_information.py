@@ -35,14 +35,13 @@ heatmap layer. Eq. 11 and 12 so give also I(Mu; V), and twice the other terms.
 
 Shape letters: B clips, C channels, K keypoints, H x W cells, L = H * W.
 """
-import logging
 import math
 from typing import (Any, Callable, Dict, Mapping, NamedTuple, Optional,
                     Sequence, Union)
 
 import torch
 import torch.nn.functional as F
-from mmengine.logging import MessageHub, print_log
+from mmengine.logging import MessageHub
 from mmengine.model import BaseModule
 from mmpose.registry import MODELS
 from torch import Tensor, nn
@@ -67,8 +66,7 @@ EPSILON = 1e-3
 
 
 def spatial_log_softmax(maps: Tensor, temperature: float) -> Tensor:
-    """Log-probabilities of the cells of each channel of finite maps (B, C, H,
-    W) over ``temperature``: (B, C, L), between about -1e4 and 0."""
+    """Log-probabilities of cells, finite (B, C, H, W) to (B, C, L)."""
     logits = at_least_float32(maps).flatten(2)
     logits = logits - logits.amax(dim=-1, keepdim=True).detach()
     logits = (logits / temperature).clamp_min(MIN_LOGIT)
@@ -94,11 +92,10 @@ def info_nce(x: Tensor,
     """InfoNCE, a lower bound of I(x; y) of maps (B, C, H, W), in nats.
 
     van den Oord et al., "Representation Learning with Contrastive Predictive
-    Coding": with N pairs of the joint distribution and any critic f, I(x; y)
-    >= ln N + E[ln softmax_j f(x_i, y_j) at j = i]. Here a pair is the maps'
-    channel vectors at one place of one clip, averaged over a grid of at most
-    so many cells (height, width), which makes pairs less dependent; the critic
-    is the cosine similarity over a temperature. In [-2 / temperature, ln N].
+    Coding": with N pairs and any critic f, I(x; y) >= ln N + E[ln softmax_j
+    f(x_i, y_j) at j = i]. A pair here is the maps' channel vectors at one cell
+    of a coarse grid (height, width) of one clip, which makes pairs less
+    dependent; f is the cosine over a temperature. In [-2 / temperature, ln N].
     """
     directions_x, directions_y = (_directions(maps, grid) for maps in (x, y))
     critic = directions_x @ directions_y.t() / temperature
@@ -123,9 +120,8 @@ class AlphaSchedule:
 
     Args:
         alpha: A number >= 0, or ``dict(type='linear', start=0., end=1.,
-            begin=0, stop=1000, by_epoch=False)``: linear from ``start`` at
-            iteration (epoch) ``begin`` to ``end`` at ``stop``, constant before
-            and after.
+            begin=0, stop=1000, by_epoch=False)``: from ``start`` at iteration
+            (epoch) ``begin`` to ``end`` at ``stop``, constant outside.
     """
 
     def __init__(self, alpha: Union[float, Mapping]) -> None:
@@ -163,13 +159,12 @@ class AlphaSchedule:
 
 
 class Estimator(BaseModule):
-    """What an estimator of the objective's terms is; one of your own is used
-    by its name once it is put into :data:`ESTIMATORS`.
+    """An estimator of the objective's terms; your own goes by its name into
+    :data:`ESTIMATORS`.
 
     Its ``__init__`` takes ``in_channels``, ``num_keypoints``, and options with
-    defaults. Calling it with the features, the predicted heatmaps and the
-    targets, (B, K, H, W), and their weights, (B, K), gives scalar terms by
-    name.
+    defaults. Called with the features, predicted heatmaps and targets, (B, K,
+    H, W), and their weights, (B, K), it gives scalar terms by name.
     """
 
     #: How often each term counts in the objective, and with which sign.
@@ -253,10 +248,9 @@ class VSDEstimator(ProbingEstimator):
         nce_temperature, nce_grid: Of InfoNCE's critic; grid, (height, width).
         probe_weight: Weight of the probes' losses.
         reduction: How the terms count in the objective: ``'mean'`` divides
-            them by the cells of a map, so that alpha = 1 weighs what it does
-            in the paper, whose heatmap loss is a mean over cells, as are the
-            authors' terms; ``'sum'`` leaves them in nats, which suits
-            :class:`SpatialCrossEntropyLoss`. Bare terms stay in nats.
+            them by a map's cells, as the paper's heatmap loss and the authors'
+            terms are means, so that alpha = 1 weighs as there; ``'sum'``
+            leaves nats, which suits :class:`SpatialCrossEntropyLoss`.
         gate: Joints that count in the conditional terms: ``'none'``, all that
             have a target (VSD's form), or ``'label'``, those whose label the
             probe explains better than the prediction does.
@@ -326,9 +320,9 @@ def released_term(a: Tensor, b: Tensor, temperature: float = 0.05) -> Tensor:
 
 
 class FrozenHeatmapLayer(nn.Conv2d):
-    """A pretrained model's 1x1 heatmap layer that is never trained. Its
-    weights come from ``init_cfg``, ``dict(type='Pretrained', checkpoint=...,
-    prefix='head.final_layer')``, or with a checkpoint of the whole model."""
+    """A pretrained 1x1 heatmap layer that is never trained, from ``init_cfg``
+    (``dict(type='Pretrained', checkpoint=..., prefix='head.final_layer')``) or
+    a checkpoint of the whole model."""
 
     def __init__(self,
                  in_channels: int,
@@ -344,17 +338,10 @@ class FrozenHeatmapLayer(nn.Conv2d):
         self.requires_grad_(False)
 
     def init_weights(self) -> None:
-        if self.init_cfg is not None:
-            load_heatmap_layer(self, 'label_init_cfg',
-                               self.init_cfg['checkpoint'],
-                               self.init_cfg.get('prefix', 'head.final_layer'))
-            return
-        print_log(
-            "MutualInformationLoss(estimator='released'): no label_init_cfg "
-            'is given, so the frozen heatmap layer of the label terms is '
-            'random unless a checkpoint of the whole model is loaded',
-            logger='current',
-            level=logging.WARNING)
+        found = self.init_cfg or {}
+        load_heatmap_layer(self, 'mi_loss.label_init_cfg',
+                           found.get('checkpoint'),
+                           found.get('prefix', 'head.final_layer'))
 
 
 class ReleasedEstimator(Estimator):
@@ -387,8 +374,7 @@ class ReleasedEstimator(Estimator):
 
     def forward(self, features: Any, heatmaps: Tensor, targets: Tensor,
                 target_weights: Tensor) -> Dict[str, Tensor]:
-        """The terms by name. Targets and weights are not used: the authors'
-        label is the prediction, and their terms are not masked."""
+        """The terms by name; targets and weights are not used."""
         motion, useful, noisy, visual, fused = features
         label, term = self.label_layer, self.term
         return dict(
@@ -409,20 +395,18 @@ ESTIMATORS: Dict[str, Any] = dict(vsd=VSDEstimator, released=ReleasedEstimator)
 class MutualInformationLoss(BaseModule):
     """alpha * L_MI, term by term.
 
-    The result holds, for every term, ``loss_mi_<term>``, its share of the
-    objective (alpha * weight * coefficient * estimate, for ``vsd`` per cell or
-    in nats as its ``reduction`` says): the host adds up every key with
-    ``loss`` in it. Beside it stand ``mi_<term>``, the bare estimate, and
-    ``mi_alpha``, which are only logged. Probes add ``loss_probe_<name>``,
-    which train these alone and do not depend on alpha.
+    Every term gives ``loss_mi_<term>``, its share of the objective (alpha *
+    weight * coefficient * estimate, for ``vsd`` as its ``reduction`` says),
+    and, only logged, the bare estimate ``mi_<term>`` beside ``mi_alpha``.
+    Probes add ``loss_probe_<name>``, which train these alone and do not depend
+    on alpha.
 
     Args:
         in_channels, num_keypoints: C and K; the head gives them.
         estimator: ``'vsd'``, ``'released'``, or one that you put into
             :data:`ESTIMATORS`.
         alpha: Eq. 15's alpha, see :class:`AlphaSchedule`.
-        weights: Weight of each term, by its name among the estimator's
-            ``coefficients``; 1 where not given.
+        weights: By the terms' names; 1 where not given.
         **options: The estimator's: ``temperature``, ``label_init_cfg``, ...
     """
 
@@ -452,9 +436,8 @@ class MutualInformationLoss(BaseModule):
     def forward(self, features: NamedTuple, heatmaps: Tensor, targets: Tensor,
                 target_weights: Tensor,
                 heatmap_loss: Callable) -> Dict[str, Tensor]:
-        """The objective's terms, see the class, of ``features``, (B, C, H, W)
-        each, with a noisy part, ``heatmaps`` and ``targets``, (B, K, H, W),
-        and ``target_weights``, (B, K), with the head's ``heatmap_loss``."""
+        """The terms, see the class, of features (B, C, H, W), with a noisy
+        part, heatmaps and targets (B, K, H, W), their weights (B, K)."""
         alpha, estimator = self.alpha.value(), self.estimator
         losses = {}
         with torch.autocast(heatmaps.device.type, enabled=False):

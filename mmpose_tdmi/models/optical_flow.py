@@ -49,10 +49,9 @@ class RaftFlow(BaseModule):
         mean, std: The data preprocessor's, of R, G, B from 0 to 255; RAFT gets
             RGB in [-1, 1].
         arch: ``'small'`` or ``'large'``.
-        weights: Name of torchvision's weights, such as ``'C_T_SKHT_V2'`` or
-            ``'DEFAULT'``, or path of a file with a state dict of theirs;
-            ``None``: random. They are loaded by :meth:`init_weights`, at the
-            start of a training; a trained model's checkpoint holds them.
+        weights: Name of torchvision's weights, such as ``'C_T_SKHT_V2'``, or
+            file with such a state dict; ``None``: random. Loaded at the start
+            of a training; a trained model's checkpoint holds them.
         num_updates: RAFT's iterations.
         frame_scale: What the frames are enlarged by for RAFT, whose sides must
             be multiples of 8 from 128 on.
@@ -118,10 +117,9 @@ class RaftFlow(BaseModule):
                 'for tests.)') from error
 
     def forward(self, start: Tensor, end: Tensor) -> Tensor:
-        """Flow between normalised frames, (N, 3, h, w) both: (N, 2, h', w')
-        float32, h' and w' being h and w times ``frame_scale``: how far what is
-        seen at a place of ``start`` moves to the right and down, in pixels of
-        the h x w crop."""
+        """Flow between normalised frames (N, 3, h, w): (N, 2, h', w') float32,
+        h' and w' being h and w times ``frame_scale``: how far what is seen in
+        ``start`` moves right and down, in pixels of the h x w crop."""
         size = self._size(start)
         trained = torch.is_grad_enabled() and not self.frozen
         with torch.set_grad_enabled(trained), torch.autocast(
@@ -145,7 +143,6 @@ class RaftFlow(BaseModule):
         return size
 
     def _to_rgb(self, frames: Tensor, size: Tuple[int, int]) -> Tensor:
-        """Normalised frames as RGB in [-1, 1] of the given size."""
         frames = (frames.float() * self.std + self.mean) / 127.5 - 1
         if tuple(frames.shape[-2:]) == size:
             return frames
@@ -172,8 +169,7 @@ class OpticalFlowNeck(BaseModule):
         out_channels, offsets, visual_stage: As
             :class:`TemporalDifferenceNeck`'s.
         skip_projection, norm_cfg, with_cp: As :class:`ResidualChain`'s.
-        init_cfg: Of the layers on the flow, not of the flow network; by
-            default the paper's, convolutions N(0, 0.001).
+        init_cfg: Of the layers on the flow; by default the paper's.
     """
 
     def __init__(self,
@@ -213,9 +209,8 @@ class OpticalFlowNeck(BaseModule):
                              **merge_options('flow', flow, RaftFlow))
 
     def optical_flow(self, frames: Tensor) -> Tensor:
-        """The flow between the frames of normalised clips, (B, T, 3, h, w):
-        (B, T - 1, 2, h', w'), in pixels of the h x w crop, from each frame to
-        the next or from the key frame to each other one."""
+        """Normalised clips (B, T, 3, h, w) to the ``pairs``' flow, (B, T - 1,
+        2, h', w'), in pixels of the h x w crop."""
         if self.pairs == 'consecutive':
             start, end = frames[:, :-1], frames[:, 1:]
         else:
@@ -227,9 +222,8 @@ class OpticalFlowNeck(BaseModule):
         return unfold_time(flow, self.window.num_frames - 1)
 
     def encode_frames(self, maps: Sequence[Tensor]) -> Tuple[Tensor, Tensor]:
-        """The part that treats each frame by itself: normalised frames (N, 3,
-        h, w), then their maps, to the frames and their visual feature (N, C,
-        H, W)."""
+        """Each frame by itself: normalised frames (N, 3, h, w), then their
+        maps, to the frames and their visual feature (N, C, H, W)."""
         channels = tuple(x.shape[1] for x in maps)
         if channels != (3, *self.in_channels):
             raise ValueError(
@@ -240,7 +234,7 @@ class OpticalFlowNeck(BaseModule):
         return maps[0], visual
 
     def encode_windows(self, frames: Sequence[Tensor]) -> TemporalFeatures:
-        """The part that compares the frames of clips, ordered b * T + t."""
+        """The frames of clips, ordered b * T + t."""
         clips, sequence = (
             unfold_time(x, self.window.num_frames) for x in frames)
         size = sequence.shape[-2:]
@@ -254,17 +248,15 @@ class OpticalFlowNeck(BaseModule):
         return TemporalFeatures(motion, sequence, sequence[:, self.window.key])
 
     def forward(self, maps: Sequence[Tensor]) -> TemporalFeatures:
-        """Encode folded clips, by both parts."""
         return self.encode_windows(self.encode_frames(maps))
 
 
 @MODELS.register_module()
 class BackboneWithFrames(BaseModule):
-    """Any backbone with the frames, on which flow is computed, as its first
-    map.
+    """A backbone with the frames, for optical flow, as its first map.
 
-    State-dict keys are those of that backbone: a model of single frames can be
-    loaded, and a model with this backbone into one without it.
+    State-dict keys are those of the backbone alone: models load into each
+    other with and without this class.
 
     Args:
         backbone: Config of the backbone.

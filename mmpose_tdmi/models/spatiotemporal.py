@@ -66,9 +66,8 @@ def supporting_frames(sequence: Tensor, window: FrameWindow) -> Tensor:
 
 class SpatiotemporalFeature(ContextAlignment):
     """Supporting frames' maps, aligned to the key frame and fused with it. The
-    numbers of blocks are those of s, of c and at the end; the other options
-    are :class:`SteeredDeformableConv2d`'s, ``chain``
-    :class:`ResidualChain`'s."""
+    numbers of blocks are those of s, of c and at the end, other options
+    :class:`SteeredDeformableConv2d`'s, ``chain`` :class:`ResidualChain`'s."""
 
     def __init__(self, channels: int, window: FrameWindow,
                  options: Optional[Mapping], **chain) -> None:
@@ -99,13 +98,12 @@ class SpatiotemporalFeature(ContextAlignment):
 class WindowShortcut(BaseModule):
     """The window's visual features, averaged with weights that motion gives.
 
-    Not in the paper. :class:`Aggregation` with ``visual_shortcut`` starts as
-    the single-frame model on the key frame, and has to learn to look at the
-    neighbours at all. The weighted mean of the frames' features, and with a
-    linear heatmap layer of their heatmaps, finds joints that the key frame
-    hides without training, but smears what moves. This shortcut starts as that
-    mean, and the useful motion feature decides, cell by cell, how much each
-    frame counts:
+    Not in the paper. :class:`Aggregation` with ``visual_shortcut`` has to
+    learn to look at the neighbours at all. The weighted mean of the frames'
+    features (with a linear layer: of their heatmaps) finds joints that the key
+    frame hides without training, but smears what moves. This shortcut starts
+    as that mean, and the useful motion feature decides, cell by cell, how much
+    each frame counts:
 
         a_t(x) = softmax_t(b_t + (W * Mu)_t(x)),    V'(x) = sum_t a_t(x) F_t(x)
 
@@ -132,17 +130,14 @@ class WindowShortcut(BaseModule):
         constant_init(self.gate, 0)
 
     def init_weights(self) -> None:
-        """Initialise; the weights start as :attr:`start_weights`."""
         super().init_weights()
         self._start()
 
     def weights(self, useful: Tensor) -> Tensor:
-        """Each frame's weight in each cell: Mu, (B, C, H, W), to (B, T, H,
-        W)."""
+        """Mu (B, C, H, W) to each frame's weight per cell, (B, T, H, W)."""
         logits = self.frame_logits[:, None, None] + self.gate(useful)
         return logits.softmax(dim=1)
 
     def forward(self, sequence: Tensor, useful: Tensor) -> Tensor:
-        """Maps in time order, (B, T, C, H, W), averaged as Mu, (B, C, H, W),
-        says."""
+        """Maps (B, T, C, H, W), averaged as Mu, (B, C, H, W), says."""
         return (self.weights(useful).unsqueeze(2) * sequence).sum(dim=1)

@@ -44,9 +44,8 @@ __all__ = [
 
 
 class TemporalFeatures(NamedTuple):
-    """Features of a batch of clips: the motion, and the visual features that
-    heads combine it with. A stock head that reads ``feats[-1]`` works on them
-    as on a single frame.
+    """Motion and visual features of a batch of clips. A stock head, which
+    reads ``feats[-1]``, works on them as on a single frame.
 
     Attributes:
         motion: M of Eq. 5, (B, C, H, W).
@@ -59,7 +58,7 @@ class TemporalFeatures(NamedTuple):
 
 
 def clip_window(offsets: Sequence[int]) -> FrameWindow:
-    """The window of offsets of a key frame and supporting frames."""
+    """A window of at least two frames."""
     window = FrameWindow(tuple(offsets))
     if window.num_frames < 2:
         raise ValueError('offsets must hold at least two frames, the key '
@@ -79,8 +78,7 @@ def resolve_stage(key: str, stage: int, in_channels: Sequence[int]) -> int:
 
 
 def feature_differences(frames: Tensor) -> Tensor:
-    """Differences of consecutive frames (B, T, C, H, W), later minus earlier
-    (Eq. 1): (B, T - 1, C, H, W), exact zeros where frames are equal."""
+    """Eq. 1, later minus earlier: (B, T, C, H, W) to (B, T - 1, C, H, W)."""
     return frames[:, 1:] - frames[:, :-1]
 
 
@@ -114,7 +112,7 @@ class IntraStageFusion(ResidualChain):
                          **chain)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """A stage's maps (B, T, C, H, W) to D^j, (B, C, H, W)."""
+        """(B, T, C, H, W) to D^j, (B, C, H, W)."""
         if frames[0].is_contiguous(memory_format=torch.channels_last):
             # flattened, the differences would have to be rearranged
             steps = frames.unbind(dim=1)
@@ -129,15 +127,13 @@ class SpatialModulation(BaseModule):
     Args:
         channels: C.
         backend, groups, mask, offset_dilation, offset_init, dilation: As
-            :class:`SteeredDeformableConv2d`'s. The authors' code has
+            :class:`SteeredDeformableConv2d`'s; the authors' code has
             ``mask='none'`` and ``offset_dilation=3``.
-        offset_input: What the estimate looks at: ``'difference'``, D^j, or
-            ``'key_and_difference'``, the key frame's visual map and D^j
-            (authors' code).
+        offset_input: What the estimate sees: ``'difference'``, D^j, or
+            ``'key_and_difference'``, the key frame's map too (authors' code).
         chains: ``'independent'`` residual blocks for offsets and modulation,
             or ``'shared'`` (authors' code).
-        num_blocks: Residual blocks before the plain convolutions; the paper
-            gives no number.
+        num_blocks: Residual blocks before the plain convolutions.
         kernel_size: Odd side of the deformable kernel.
         **chain: As :class:`ResidualChain`'s.
     """
@@ -177,8 +173,7 @@ class SpatialModulation(BaseModule):
                                              offset_dilation, offset_init)
 
     def forward(self, motion: Tensor, key: Tensor) -> Tensor:
-        """Calibrate D^j; the key frame's visual map is only used with
-        ``offset_input='key_and_difference'``. All (B, C, H, W)."""
+        """D^j, calibrated, of D^j and the key frame's map, (B, C, H, W)."""
         seen = motion
         if self.offset_input == 'key_and_difference':
             seen = torch.cat((key, motion), dim=1)
@@ -209,8 +204,8 @@ class ProgressiveAccumulation(BaseModule):
         unit: ``'conv'``, 3x3 convolution, normalisation, ReLU, or
             ``'residual'``, a basic block (authors' code).
         num_units: Units per step; the paper says "several".
-        on_first: Whether the first stage goes through units of its own, as Eq.
-            5 has it. With a single stage and ``False``, M is D1.
+        on_first: Whether the first stage goes through units of its own (Eq.
+            5). With a single stage and ``False``, M is D1.
         **chain: As :class:`ResidualChain`'s.
     """
 
@@ -270,24 +265,19 @@ class TemporalDifferenceNeck(BaseModule):
     """Motion features from differences of consecutive frames.
 
     Args:
-        in_channels: Channels of each of the backbone's maps (of the
-            pre-neck's, if there is one).
+        in_channels: Channels of each map of the backbone, or pre-neck.
         out_channels: C.
-        offsets: The clip's frame offsets, at least two; see
-            :class:`FrameWindow`.
+        offsets: The clip's frame offsets, see :class:`FrameWindow`.
         stages: Indices of the maps whose differences are used, e.g. ``(-1, )``
             for Table 6 (a); ``None``: all.
-        num_blocks: Residual blocks of Eq. 2, one number per map of
-            ``in_channels`` or one for all.
+        num_blocks: Residual blocks of Eq. 2, of each map or of all.
         fusion: ``'progressive'`` (Eq. 5) or ``'concat'`` (Table 6 b).
-        accumulation: ``unit``, ``num_units`` and ``on_first`` of
-            :class:`ProgressiveAccumulation`; with ``fusion='concat'`` only
-            ``num_units`` counts.
+        accumulation: Options of :class:`ProgressiveAccumulation`; of them
+            ``fusion='concat'`` takes ``num_units`` only.
         modulation: Options of :class:`SpatialModulation`; ``None`` leaves it
             out (Table 6 a to c).
         visual_stage: Index of the map that gives the visual feature.
-        pre_neck: Config of a neck, such as an FPN, that is first applied to
-            the folded maps.
+        pre_neck: Config of a neck, such as an FPN, applied to the maps first.
         skip_projection, norm_cfg, with_cp: As :class:`ResidualChain`'s.
         init_cfg: By default the paper's, convolutions N(0, 0.001); see also
             ``modulation.offset_init``.
@@ -311,8 +301,7 @@ class TemporalDifferenceNeck(BaseModule):
         super().__init__(init_cfg or paper_init())
         if isinstance(in_channels, int):
             in_channels = (in_channels, )
-        if (not isinstance(in_channels, Sequence)
-                or isinstance(in_channels, str) or not in_channels):
+        if not isinstance(in_channels, Sequence) or not in_channels:
             raise ValueError('in_channels must be the channels of each of '
                              f'the backbone\'s maps, got {in_channels!r}')
         for stage, channels in enumerate(in_channels):
@@ -332,8 +321,8 @@ class TemporalDifferenceNeck(BaseModule):
                                           self.in_channels)
         if isinstance(num_blocks, int):
             num_blocks = (num_blocks, ) * len(self.in_channels)
-        if not isinstance(num_blocks, Sequence) or isinstance(
-                num_blocks, str) or len(num_blocks) != len(self.in_channels):
+        if not isinstance(num_blocks, Sequence) or len(num_blocks) != len(
+                self.in_channels):
             raise ValueError(
                 'num_blocks must be one number or one for each of the '
                 f'{len(self.in_channels)} maps of in_channels, got '
@@ -374,8 +363,8 @@ class TemporalDifferenceNeck(BaseModule):
                                        accumulation['num_units'], norm_cfg)
 
     def encode_frames(self, maps: Sequence[Tensor]) -> Tuple[Tensor, ...]:
-        """The part that treats each frame by itself: the backbone's maps, (N,
-        C_j, H_j, W_j) each, to those of the used stages, (N, C, H, W) each."""
+        """Each frame by itself: the backbone's maps, (N, C_j, H_j, W_j) each,
+        to those of the used stages, (N, C, H, W) each."""
         if isinstance(maps, Tensor):
             maps = (maps, )
         if self.pre_neck is not None:
@@ -390,8 +379,7 @@ class TemporalDifferenceNeck(BaseModule):
             self.alignment([maps[stage] for stage in self.used_stages]))
 
     def encode_windows(self, frames: Sequence[Tensor]) -> TemporalFeatures:
-        """The part that compares the frames of clips: the used stages' maps,
-        in the order b * T + t, to M and the visual features."""
+        """The used stages' maps, ordered b * T + t, to M and visual ones."""
         clips = {
             stage: unfold_time(x, self.window.num_frames)
             for stage, x in zip(self.used_stages, frames)
@@ -407,5 +395,4 @@ class TemporalDifferenceNeck(BaseModule):
         return TemporalFeatures(self.fusion(motions), sequence, key)
 
     def forward(self, maps: Sequence[Tensor]) -> TemporalFeatures:
-        """Encode folded clips, by both parts."""
         return self.encode_windows(self.encode_frames(maps))

@@ -1,7 +1,4 @@
-"""What the command-line tools are made of.
-
-Here: the host's tools, and what they lack on machines without accelerators.
-"""
+"""The host's tools, and what they lack on machines without accelerators."""
 import os
 import runpy
 import sys
@@ -41,12 +38,8 @@ def run_host_tool(name: str) -> None:
 
 
 def cpu_amp_arguments(arguments: Sequence[str]) -> List[str]:
-    """A training's command line, so that ``--amp`` works on CPUs.
-
-    The host's tool names its own wrapper first and applies ``--cfg-options``
-    afterwards, where
-    :class:`~mmpose_tdmi.engine.CpuAmpOptimWrapper` takes its place.
-    """
+    """A training's command line, so that ``--amp`` works on CPUs: by
+    ``--cfg-options``, which the host's tool applies after its own wrapper."""
     arguments = list(arguments)
     if '--amp' not in arguments:
         return arguments

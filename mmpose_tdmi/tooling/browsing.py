@@ -34,14 +34,10 @@ class BrowsedSample(NamedTuple):
 
 
 class DatasetBrowser:
-    """Draws samples of a dataset of clips.
-
-    ``original`` draws the frames as they are, pose and box on the key frame;
-    ``transformed`` the packed clip and its targets; ``pipeline`` what each
-    transform makes of the sample, one below the other.
-
-    ``height`` is that of a frame in the pictures, pixels.
-    """
+    """Draws samples of a dataset of clips, frames ``height`` pixels high:
+    ``original``, the frames as they are, pose and box on the key frame;
+    ``transformed``, the packed clip and its targets; ``pipeline``, what each
+    transform makes of the sample, one below the other."""
 
     def __init__(self,
                  dataset: Any,
@@ -107,7 +103,6 @@ class DatasetBrowser:
 
     def _painted(self, results: dict,
                  images: Sequence[np.ndarray]) -> List[np.ndarray]:
-        """The frames as they are now, drawn on the key frame."""
         images = [
             np.ascontiguousarray(image).clip(0, 255).astype(np.uint8)
             for image in images
@@ -144,8 +139,7 @@ class DatasetBrowser:
 
 
 def crop_corners(step: TopdownAffine, results: dict) -> np.ndarray:
-    """Corners of what will be cropped of a sample, x, y in pixels of the
-    frame, (4, 2)."""
+    """Corners, (4, 2), of what will be cropped, in pixels of the frame."""
     # the host's matrices turn opposite ways with and without UDP: see where
     # the step itself takes three points
     points = np.array([[(0, 0), (100, 0), (0, 100)]], np.float32)
@@ -167,8 +161,7 @@ def write_sample(folder: Path,
                  sample: BrowsedSample,
                  clip_format: str = 'mp4',
                  fps: float = 4.) -> Tuple[Path, ...]:
-    """Write a sample's picture ``<name>.png``, and its clip in one of
-    :data:`CLIP_FORMATS`; gives the files."""
+    """Write a sample's picture, and its clip in one of the formats."""
     picture = folder / f'{sample.name}.png'
     with atomic_path(picture) as temporary:
         if not cv2.imwrite(str(temporary), sample.picture):

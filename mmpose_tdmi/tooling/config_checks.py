@@ -1,8 +1,8 @@
 """Mistakes in configs of clips, found before a training finds them.
 
-Each rule looks at one thing that people get wrong and that shows late, as an
-odd error or as an AP of 0. Rules read the config and nothing else;
-:func:`check_data` and :func:`check_model` try out data and model.
+Each rule looks at one thing that shows late, as an odd error or an AP of 0,
+and reads the config alone; :func:`check_data` and :func:`check_model` try out
+data and model.
 """
 import re
 from functools import partial
@@ -58,7 +58,6 @@ def loaders(config: Config) -> Iterator[Tuple[str, Any]]:
 
 
 def check_imports(config: Config) -> Iterator[Finding]:
-    """Without the import, the plugin's types are unknown."""
     if 'mmpose_tdmi' not in part_of(config, 'custom_imports.imports'):
         yield error(
             'custom_imports',
@@ -215,7 +214,6 @@ def check_codec(config: Config) -> Iterator[Finding]:
 
 
 def _plain(codec: Any) -> dict:
-    """A codec with tuples for lists."""
     return {
         key: tuple(value) if isinstance(value, (list, tuple)) else value
         for key, value in dict(codec).items()

@@ -35,12 +35,11 @@ class PoseSmoother(ABC):
         """Smooth a video; a smoother serves many, also at the same time.
 
         Args:
-            frames: Frames in order of time, indices ascending by one where
-                none was left out.
+            frames: In order of time, indices ascending by one where none was
+                left out.
 
         Returns:
-            The same frames in the same order, the persons with smoothed
-            keypoints; what was put in is left as it is.
+            New frames in the same order, the persons' keypoints smoothed.
         """
 
 
@@ -60,7 +59,6 @@ def _reliability(scores: np.ndarray, score_thr: float) -> np.ndarray:
 
 def _with_keypoints(frame: FramePoses,
                     keypoints: List[np.ndarray]) -> FramePoses:
-    """The same persons with other keypoints, (K, 2) each."""
     return frame.with_persons([
         replace(person, keypoints=values.astype(person.keypoints.dtype))
         for person, values in zip(frame.persons, keypoints)
@@ -88,16 +86,14 @@ class _State:
 class OneEuroSmoother(PoseSmoother):
     """Follows keypoints, the faster the faster they move.
 
-    An exponential mean whose cutoff frequency rises with speed, so that a
-    joint that rests does not tremble and one that moves does not lag (Casiez
-    et al., CHI 2012). Its authors' library, with which it agrees, filters one
-    number at a time; here a joint's speed is that of both coordinates, and
-    single joints may be unreliable.
+    An exponential mean whose cutoff frequency rises with speed: a joint that
+    rests does not tremble, one that moves does not lag (Casiez et al., CHI
+    2012). It agrees with its authors' library, but a joint's speed is that of
+    both coordinates, and single joints may be unreliable.
 
-    The cutoff frequency is ``min_cutoff + beta * speed``, with the speed in
-    person sizes per second, a person's size being the square root of the
-    box's area, so that settings fit near and far people alike. A keypoint
-    whose score is below ``score_thr`` is followed proportionally less.
+    The cutoff frequency is ``min_cutoff + beta * speed``, the speed in person
+    sizes, square roots of the box's area, per second. A keypoint whose score
+    is below ``score_thr`` is followed proportionally less.
 
     Args:
         min_cutoff: Hertz; lower is smoother at rest.
@@ -161,39 +157,32 @@ class OneEuroSmoother(PoseSmoother):
         x1, y1, x2, y2 = person.box.bbox
         size = math.sqrt((x2 - x1) * (y2 - y1))
         velocity = (x - state.position) / step
-        velocity = _towards(state.velocity, velocity,
-                            trust * _share(self.d_cutoff, step))
+        turn = 2 * math.pi * self.d_cutoff * step
+        velocity = _towards(state.velocity, velocity, trust, turn)
         speed = np.linalg.norm(velocity, axis=1) / size
-        position = _towards(
-            state.position, x,
-            trust * _share(self.min_cutoff + self.beta * speed, step))
+        turn = 2 * math.pi * (self.min_cutoff + self.beta * speed) * step
+        position = _towards(state.position, x, trust, turn)
         # what has never been reliable says nothing about where it is now
         unknown = ~state.is_known
         position[unknown], velocity[unknown] = x[unknown], 0
         return _State(position, velocity, state.is_known | (trust >= 1))
 
 
-def _share(cutoff: Any, step: float) -> Any:
-    """The share of a new value in the mean."""
-    turn = 2 * math.pi * cutoff * step
-    return turn / (1 + turn)
-
-
-def _towards(old: np.ndarray, new: np.ndarray,
-             share: np.ndarray) -> np.ndarray:
-    """Between two positions (K, 2), by each keypoint's share (K, )."""
-    return old + np.asarray(share)[:, None] * (new - old)
+def _towards(old: np.ndarray, new: np.ndarray, trust: np.ndarray,
+             turn: Any) -> np.ndarray:
+    """Between two positions (K, 2); by how far a new one is believed, (K, ),
+    and by what the cutoff frequency turns in the step, 2 * pi * f * t."""
+    return old + (trust * (turn / (1 + turn)))[:, None] * (new - old)
 
 
 class SavitzkyGolaySmoother(PoseSmoother):
     """Fits a polynomial to each coordinate around each frame.
 
-    It needs ``window // 2`` frames to come, where ``window``, odd, is how many
-    the polynomial of order ``polyorder`` is fitted to; near the ends of a
-    track there are fewer on one side. Weights are SciPy's; applied here frame
-    by frame, as a video's tracks are not known as a whole. Keypoints whose
+    The polynomial of order ``polyorder`` is fitted to ``window`` frames, odd,
+    half of them yet to come, or fewer at a track's ends. Keypoints whose
     scores are below ``score_thr`` are put on the line between their reliable
-    neighbours first; where a window has none, they stay. 0 heeds no scores.
+    neighbours first, if a window has any. 0 heeds no scores. Weights are
+    SciPy's, applied frame by frame, as whole tracks are not known.
     """
 
     def __init__(self,

@@ -1,9 +1,8 @@
 """Who is who from frame to frame.
 
-Boxes go in, boxes with identities come out; between the frames that a
-detector looks at, boxes are carried on. Trackers that compare poses and
-motion give the final identities once the poses are known: until then boxes
-get provisional ones, by their overlap, for their crops to be kept.
+Boxes go in, boxes with identities come out; between frames with detections
+boxes are carried on. Trackers that compare poses and motion give the final
+identities once the poses are known, until then provisional ones, by overlap.
 
 Shapes: A tracks, N persons of a frame, K keypoints, D numbers of a motion
 descriptor.
@@ -31,11 +30,10 @@ Person = Tuple[int, np.ndarray, float]
 class PersonTracker(ABC):
     """Gives boxes the identities of persons, frame after frame.
 
-    A frame goes either into :meth:`update`, with the boxes that were found in
-    it, or into :meth:`carry`. Both look at boxes only, and at once: who is
-    whom has to be known before poses are estimated along a person's crops.
-    Trackers that associate poses do so afterwards, in :meth:`observe`, which
-    may run in another thread and any number of frames behind.
+    A frame goes either into :meth:`update`, with the boxes found in it, or
+    into :meth:`carry`: who is whom must be known before poses are estimated
+    along a person's crops. Poses are associated afterwards, in
+    :meth:`observe`, perhaps in another thread and any number of frames behind.
     """
 
     #: Whether :meth:`observe` looks at :attr:`PersonPose.motion`.
@@ -109,7 +107,6 @@ def _passed(frame_index: int, last: Optional[int]) -> int:
 
 def _check_boxes(boxes: np.ndarray, scores: np.ndarray,
                  frame_index: int) -> Tuple[np.ndarray, np.ndarray]:
-    """Boxes and scores as float64, or an error that names what is wrong."""
     boxes = np.asarray(boxes, dtype=np.float64)
     scores = np.asarray(scores, dtype=np.float64)
     if not boxes.size:
@@ -138,13 +135,12 @@ def _check_range(**ranges: Tuple[float, float, float]) -> None:
 
 def _make_box(track_id: int, bbox: np.ndarray, score: float,
               source: str) -> TrackedBox:
-    """A :class:`TrackedBox` of plain numbers."""
     x1, y1, x2, y2 = bbox.tolist()
     return TrackedBox(int(track_id), (x1, y1, x2, y2), float(score), source)
 
 
 def share_inside(bbox: np.ndarray, image: np.ndarray) -> float:
-    """float: The share of a box's area that is inside an image (H, W, ...)."""
+    """The share of a box's area that is inside an image (H, W, ...)."""
     height, width = image.shape[:2]
     clipped = np.clip(bbox, 0, [width, height, width, height])
     return float(
@@ -181,18 +177,17 @@ class IoUTracker(PersonTracker):
     """Pairs boxes with tracks by intersection over union.
 
     A track's box is predicted for every frame (:class:`BoxMotion`). Tracks
-    that were seen in the last frame with detections choose first, then those
-    that were lost, who are looked for where they are predicted and where they
-    were last seen: one who stops behind something reappears there. Boxes
-    without a track start one at once. All boxes are given out.
+    seen in the last frame with detections choose first, then lost ones, which
+    are looked for where they are predicted and where they were last seen.
+    Boxes without a track start one at once. All boxes are given out.
 
     Args:
         iou_thr: The smallest overlap of a pair, in (0, 1].
         max_age: Frames for which a person who is not seen is remembered.
-        predict: Whether boxes are predicted; otherwise they are expected, and
-            carried, where they were last seen.
-        min_inside: Carried boxes of which a smaller share is inside the
-            image, if given, are left out: the person has left.
+        predict: Whether boxes are predicted, or expected, and carried, where
+            they were last seen.
+        min_inside: Carried boxes of which less is inside the image, if given,
+            are left out: the person has left.
     """
 
     def __init__(self,
@@ -243,17 +238,14 @@ class ByteTracker(PersonTracker):
     """ByteTrack (Zhang et al., ECCV 2022) of the package ``supervision``.
 
     Boxes of high scores are paired with tracks first, those of low scores
-    (from 0.1) with what is left, so that a half-hidden person's weak box
-    keeps the track going. Which boxes start a track is the library's rule:
-    those whose score is 0.1 above ``high_score``, in the first frame at once
-    and later when they are seen a second time; others are left out. Between
-    detections boxes are carried as :class:`IoUTracker` does it.
+    (from 0.1) with what is left. Scores 0.1 above ``high_score`` start a
+    track, in the first frame at once and later when seen a second time; other
+    boxes are left out. Boxes are carried as :class:`IoUTracker` does it.
 
     Args:
         high_score: From here a box is strong.
-        max_age: Frames with detections for which a person who is not seen is
-            remembered.
-        min_inside: As :class:`IoUTracker`'s.
+        max_age, min_inside: As :class:`IoUTracker`'s, the age in frames with
+            detections.
     """
 
     def __init__(self,
@@ -320,11 +312,9 @@ class PoseTracker(IoUTracker):
 
     Poses and boxes are alike by ``oks_weight * OKS + (1 - oks_weight) *
     IoU``, a track's being moved to where its box is predicted; that has to
-    reach ``similarity_thr``. Among what is within reach,
-    ``motion_weight`` times the likeness of the motion features is added:
-    they decide between persons but bring nobody from afar. Features are
-    compared by their cosine after the mean over everybody is taken off, which
-    is what all of them share.
+    reach ``similarity_thr``. Then ``motion_weight`` times the likeness of the
+    motion features is added, which so decide between persons but bring nobody
+    from afar: their cosine, without the mean over everybody.
 
     Args:
         oks_weight: 0 to 1.
@@ -366,9 +356,8 @@ class PoseTracker(IoUTracker):
         descriptors: List[Optional[np.ndarray]] = [None] * len(persons)
         if self.needs_motion and persons:
             descriptors = [_describe(p, index) for p in persons]
-            mean = np.mean(descriptors, axis=0)
-            self._mean = mean if self._mean is None else _blend(
-                self._mean, mean, _MEAN_MOMENTUM)
+            self._mean = _blend(self._mean, np.mean(descriptors, axis=0),
+                                _MEAN_MOMENTUM)
 
         def similarity(tracks: List[Track]):
             near = self._near(tracks, np.array(poses), boxes)
@@ -385,8 +374,7 @@ class PoseTracker(IoUTracker):
         for track, pose, new, person in zip(tracks, poses, descriptors,
                                             persons):
             track.pose = pose
-            track.descriptor = new if track.descriptor is None else _blend(
-                track.descriptor, new, _MOTION_MOMENTUM)
+            track.descriptor = _blend(track.descriptor, new, _MOTION_MOMENTUM)
             box = replace(person.box, track_id=track.track_id)
             found.append(replace(person, box=box))
         return frame_poses.with_persons(found)
@@ -420,8 +408,9 @@ def _describe(person: PersonPose, index: int) -> np.ndarray:
     return motion_descriptor(person.motion)
 
 
-def _blend(old: np.ndarray, new: np.ndarray, share: float) -> np.ndarray:
-    return (1 - share) * old + share * new
+def _blend(old: Optional[np.ndarray], new: Optional[np.ndarray],
+           share: float) -> Optional[np.ndarray]:
+    return new if old is None else (1 - share) * old + share * new
 
 
 def _areas(boxes: np.ndarray) -> np.ndarray:

@@ -29,8 +29,7 @@ def assign(similarity: np.ndarray,
 
 
 def box_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Intersection over union of boxes x1, y1, x2, y2, (A, 4) and (B, 4), as
-    (A, B)."""
+    """Intersection over union, (A, B), of x1, y1, x2, y2, (A, 4), (B, 4)."""
     return torch_box_iou(
         *(torch.from_numpy(np.reshape(boxes, (-1, 4)).astype(np.float64))
           for boxes in (first, second))).numpy()
@@ -57,8 +56,8 @@ def pose_oks(first: np.ndarray,
 
 
 def motion_descriptor(motion: np.ndarray) -> np.ndarray:
-    """A motion feature over a crop, (C, h, w), as a few numbers that say
-    where what moves: its means over :data:`MOTION_CELLS`, (D, ), float32."""
+    """Means of a motion feature (C, h, w) over :data:`MOTION_CELLS`, (D, ),
+    float32."""
     feature = torch.from_numpy(np.ascontiguousarray(motion, np.float32))
     return adaptive_avg_pool2d(feature, MOTION_CELLS).flatten().numpy()
 
@@ -86,10 +85,9 @@ class BoxMotion:
     """Where a person's box is expected next.
 
     A Kalman filter (OpenCV's) of the box's centre, which moves at constant
-    velocity, and of its width and height, which stay as they are: sizes that
-    are extrapolated over several frames run away. Uncertainties are
-    proportional to the box's height, with the factors of DeepSORT (Wojke et
-    al., ICIP 2017). Boxes are x1, y1, x2, y2 in pixels, (4, ).
+    velocity, and of its width and height, which stay: extrapolated sizes run
+    away. Uncertainties are proportional to the box's height, as in DeepSORT
+    (Wojke et al., ICIP 2017). Boxes are x1, y1, x2, y2 in pixels, (4, ).
     """
 
     def __init__(self, bbox: np.ndarray) -> None:
@@ -114,7 +112,6 @@ class BoxMotion:
         return tuple(self._filter.statePost[4:, 0].tolist())
 
     def predict(self, num_frames: int = 1) -> None:
-        """Let a number of frames pass."""
         for _ in range(num_frames):
             self._filter.processNoiseCov = np.diag(
                 self._noise(POSITION_NOISE, VELOCITY_NOISE))
@@ -134,7 +131,6 @@ class BoxMotion:
 
 
 def _to_state(bbox: np.ndarray) -> np.ndarray:
-    """Centre, width and height as a column."""
     low, high = np.asarray(bbox[:2]), np.asarray(bbox[2:])
     return np.concatenate([(low + high) / 2, high - low])[:, None]
 
@@ -178,15 +174,13 @@ class TrackTable:
         return [t for t in self.tracks if t.last_index == self.last_index]
 
     def predict(self, num_frames: int) -> None:
-        """Let a number of frames pass."""
         for track in self.tracks:
             # who has not been seen for longer is about to be forgotten
             track.motion.predict(min(num_frames, self.max_age))
 
     def update(self, frame_index: int, boxes: np.ndarray,
                similarity: Similarity) -> List[Track]:
-        """The tracks of a frame's persons, (B, 4), old ones or new ones; those
-        who were seen in the last frame choose first."""
+        """The tracks of a frame's persons, (B, 4), old or new ones."""
         seen = self.seen
         oldest = frame_index - self.max_age
         self.tracks = [t for t in self.tracks if t.last_index >= oldest]

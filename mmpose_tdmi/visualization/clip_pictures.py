@@ -1,8 +1,7 @@
 """Pictures of clips: strips of frames, maps laid over a frame, poses.
 
-Everything is drawn after enlarging, so that small crops stay readable.
-Pictures are uint8, BGR. Shapes: T frames of a clip, C channels, K keypoints,
-H x W pixels of a frame or crop, h x w cells of a feature or heatmap.
+Everything is drawn after enlarging, so that small crops stay readable. Shapes:
+T frames, C channels, K keypoints, H x W pixels, h x w cells of a map.
 """
 from typing import Dict, List, Mapping, Optional, Sequence
 
@@ -92,8 +91,7 @@ def strip(frames: Sequence[np.ndarray],
 def overlaid(frame: np.ndarray,
              heat: np.ndarray,
              height: int = 192) -> np.ndarray:
-    """A map (h, w) over a whole frame (H, W, 3); the brightest place is the
-    map's maximum, the darkest its minimum."""
+    """A map (h, w), the brighter the higher, over a whole frame (H, W, 3)."""
     heat = np.asarray(heat, np.float32)
     if heat.ndim != 2 or not np.isfinite(heat).all():
         raise ValueError('expected a finite map (h, w), got shape '
@@ -151,8 +149,7 @@ def box_corners(box: np.ndarray) -> np.ndarray:
 
 
 def frame_captions(sample: Mapping) -> List[str]:
-    """T texts like ``-1 #12`` or ``+2 #13 pad``, of a sample or its
-    metainfo."""
+    """T texts like ``+2 #13 pad``, of a sample or its metainfo."""
     offsets = sample['frame_offsets']
     padded = sample.get('frame_padded') or [False] * len(offsets)
     return [
@@ -165,13 +162,11 @@ def frame_captions(sample: Mapping) -> List[str]:
 @torch.no_grad()
 def clip_maps(model: nn.Module, clip: Tensor, sample: PoseDataSample,
               names: Sequence[str]) -> Dict[str, np.ndarray]:
-    """Run one packed clip (T, 3, H, W), uint8, and keep maps of it.
+    """Run one packed clip (T, 3, H, W), uint8, in eval mode and keep maps.
 
-    The model, not wrapped, is run in eval mode, once more than for the
-    training or test itself, and is left in the mode it was in; the sample is
-    not changed. Gives name -> (h, w) for the ``names``, of :data:`MAPS`, that
-    the model's head makes: the largest of the K heatmaps at each cell, and
-    features' root mean square over the C channels.
+    Gives name -> (h, w) for the ``names``, of :data:`MAPS`, that the head of
+    the model, not wrapped, makes: the largest of the K heatmaps at each cell,
+    and features' root mean square over the C channels.
     """
     training = model.training
     model.eval()
@@ -217,14 +212,10 @@ def prediction_picture(image: np.ndarray,
                        painter: PosePainter,
                        maps: Maps,
                        truth: Optional[np.ndarray] = None) -> np.ndarray:
-    """A sample with its ``pred_instances``, drawn in three rows: the key
-    frame's image with the predicted and the annotated pose; the clip; the
-    same poses on the crop, and the maps.
-
-    The clip is packed, (T, 3, H, W), uint8; ``maps`` are those of
-    :func:`clip_maps`; ``truth`` is the annotated x, y, visibility in the
-    image, (K, 3).
-    """
+    """A sample's ``pred_instances`` in three rows: the key frame's image with
+    the predicted and the annotated pose; the packed clip, (T, 3, H, W), uint8;
+    the same poses on the crop, and the ``maps`` of :func:`clip_maps`.
+    ``truth`` is x, y, visibility in the image, (K, 3)."""
     meta, predicted = sample.metainfo, sample.pred_instances
     frames = clip_frames(clip)
     key = frames[meta['key_frame']]
@@ -253,9 +244,7 @@ def prediction_picture(image: np.ndarray,
 
 def training_picture(clip: Tensor, sample: PoseDataSample, maps: Maps,
                      height: int) -> np.ndarray:
-    """A training sample: its clip, its targets, its maps; arguments as
-    :func:`prediction_picture`'s, targets in ``gt_fields`` where they are
-    heatmaps."""
+    """A training sample: its clip, target heatmaps if any, and maps."""
     meta, frames = sample.metainfo, clip_frames(clip)
     key = frames[meta['key_frame']]
     row = _overlays(key, maps, height)

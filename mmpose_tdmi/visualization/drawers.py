@@ -28,12 +28,9 @@ class PoseDrawer:
     """Draws poses on frames of a video.
 
     Args:
-        dataset_meta: The layout of the keypoints with its skeleton and
-            colours, as a model or dataset of MMPose has it.
-        kpt_thr: Keypoints with a lower score are not drawn, nor limbs that
-            end in one.
-        line_width: Width of lines in pixels; by default what suits the height
-            of the frame.
+        dataset_meta: A model's or dataset's, with skeleton and colours.
+        kpt_thr: Keypoints with a lower score, and their limbs, are not drawn.
+        line_width: In pixels; by default what suits the frame's height.
     """
 
     def __init__(self,
@@ -61,7 +58,7 @@ class PoseDrawer:
             ids: The persons' ids, n; drawn at their boxes.
 
         Returns:
-            np.ndarray: The drawn frame, (H, W, 3), uint8, BGR.
+            The drawn frame, (H, W, 3), uint8, BGR.
         """
         if ids is not None and boxes is None:
             raise ValueError('ids are drawn at the boxes, give boxes as well')
@@ -111,12 +108,8 @@ def id_colour(person: int) -> Tuple[int, int, int]:
 
 
 def heatmap_strength(heatmaps: np.ndarray) -> np.ndarray:
-    """Where a person's keypoints may be: (K, h, w) to (h, w), 0 to 1.
-
-    The largest of the keypoints' maps, divided by the maximum of all of them:
-    the surest keypoint is the brightest, and one that may be anywhere is not
-    seen. Zeros if no map has a positive value.
-    """
+    """Where a person's keypoints may be: the largest of their maps (K, h, w),
+    divided by the maximum of all, (h, w), 0 to 1; 0 if none is positive."""
     strength = np.maximum(heatmaps.max(axis=0), 0).astype(np.float32)
     highest = strength.max()
     return strength / highest if highest > 0 else strength
@@ -126,10 +119,9 @@ def motion_strength(motion: np.ndarray) -> np.ndarray:
     """Where a motion feature differs from that of what stands still: (C, h, w)
     to (h, w), 0 to 1.
 
-    Most of a crop has one feature, that of no motion, which is not zero. Shown
-    is the distance of each cell's feature to the cells' median, from the
-    crop's smallest to its largest; 0 everywhere if no cell differs. The outer
-    two cells, which see the padding of convolutions, are 0 and left out.
+    Most of a crop has the feature of no motion, which is not zero. Shown is
+    each cell's distance to the cells' median, from the crop's smallest to its
+    largest; 0 if no cell differs, and at the border.
     """
     strength = np.zeros(motion.shape[1:], np.float32)
     inner = (slice(None), *(slice(_BORDER, -_BORDER), ) * 2)
@@ -172,8 +164,7 @@ class VideoDrawer:
 
     Args:
         dataset_meta, kpt_thr, line_width: As :class:`PoseDrawer`'s.
-        trail: For how many frames the way of a person, the centre of its
-            box, stays visible; 0 for no trails.
+        trail: For how many frames the way of a box's centre stays visible.
         heatmap: Whether to lay the keypoints' heatmaps over the persons.
         motion: Whether to lay the motion feature's strength over them.
     """
@@ -194,8 +185,7 @@ class VideoDrawer:
         self._trails: Dict[int, Deque[Tuple[int, float, float]]] = {}
 
     def draw(self, poses: FramePoses, image: np.ndarray) -> np.ndarray:
-        """Draw the poses of the next frame, (H, W, 3), uint8, BGR; the image
-        that is given is not changed."""
+        """Draw the poses of the next frame on a copy of it."""
         persons = poses.persons
         boxes = [person.box.bbox for person in persons]
         ids = [person.box.track_id for person in persons]

@@ -1,8 +1,8 @@
 """Watching the mutual information objective (Section 3.2 of the paper).
 
 It is to make the useful and the noisy motion feature, Mu and Mn, independent.
-Its own estimate cannot tell whether it does: the hook measures on held-out
-clips, by two estimates that no loss uses; the backends group its terms.
+The hook measures on held-out clips whether it does, by two estimates that no
+loss uses; the backends group its terms.
 
 - **HSIC** (Gretton et al., "Measuring Statistical Dependence with
   Hilbert-Schmidt Norms", ALT 2005), with Gaussian kernels whose width is the
@@ -36,16 +36,13 @@ ROUNDING = 1e-24
 
 
 def normalised_hsic(x: Tensor, y: Tensor) -> float:
-    """Normalised HSIC with Gaussian kernels of x (n, p) and y (n, q), n >= 4.
-
-    About 0 if independent (the unbiased estimate may be a little below), 1 if
-    equal up to scale; 0 if either is constant.
-    """
+    """Normalised HSIC with Gaussian kernels of x (n, p) and y (n, q), n >= 4:
+    about 0 if independent, 1 if equal up to scale; 0 if either is constant."""
     return _normalised(_gaussian_kernel(x), _gaussian_kernel(y))
 
 
 def linear_cka(x: Tensor, y: Tensor) -> float:
-    """Linear CKA; arguments and result as :func:`normalised_hsic`."""
+    """Linear CKA; as :func:`normalised_hsic`."""
     x, y = _standard(x), _standard(y)
     return _normalised(x @ x.t(), y @ y.t())
 
@@ -96,18 +93,16 @@ def _gaussian_kernel(samples: Tensor) -> Tensor:
 class DependenceHook(Hook):
     """Log HSIC and CKA between Mu and Mn on held-out clips.
 
-    A model with a :class:`DisentanglementHead` is run, in eval mode and
-    without gradients, on clips of a dataset of its own, before the first
-    iteration, every ``interval`` iterations and after the last. Two kinds of
-    samples are looked at: ``clip``, the features averaged over space, one
-    sample a clip; and ``cell``, their vectors at the cells of a coarse grid.
-    Logged as ``dependence/hsic_clip``, ``dependence/hsic_cell``,
+    A model with a :class:`DisentanglementHead` is run, in eval mode, on clips
+    of a dataset of its own, before the first iteration, every ``interval``
+    iterations and after the last. There are two kinds of samples: ``clip``,
+    features averaged over space, and ``cell``, their vectors at the cells of a
+    coarse grid. Logged as ``dependence/hsic_clip``, ``dependence/hsic_cell``,
     ``dependence/cka_clip`` and ``dependence/cka_cell``, and written to
     ``dependence.json`` in the work folder.
 
-    Mu and Mn are the same map times two vectors of channel weights, so that
-    they cannot become independent as long as both are alive; what can change
-    is which channels each of them shows.
+    Mu and Mn are one map times two vectors of channel weights: as long as both
+    are alive they cannot be independent, only show other channels.
 
     Args:
         dataset: Config of the held-out dataset.
@@ -139,14 +134,12 @@ class DependenceHook(Hook):
         self._history: List[Dict[str, float]] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Measure the model that training starts with."""
         path = Path(runner.work_dir) / 'dependence.json'
         if runner.iter > 0 and path.is_file():  # of the training so far
             self._history = json.loads(path.read_text(encoding='utf-8'))
         self._measure(runner, runner.iter)
 
     def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:
-        """Measure every so many iterations, and after the last."""
         if (self.every_n_train_iters(runner, self.interval)
                 or runner.iter + 1 == runner.max_iters):
             self._measure(runner, runner.iter + 1)
@@ -193,7 +186,6 @@ class DependenceHook(Hook):
             is_own=True)
 
     def _held_out(self) -> List[dict]:
-        """The clips, loaded once."""
         if not self._batches:
             dataset = DATASETS.build(self.dataset)
             count = min(self.num_clips, len(dataset))
@@ -233,9 +225,8 @@ def grouped_name(name: str) -> str:
     """A scalar's name with its group: ``'mi_loss/noise'`` of
     ``'loss_mi_noise'``; one with a group, or of none, stays as it is.
 
-    TensorBoard and WandB show curves by the part of their names before the
-    first slash. The host's names have none, so that the terms of the mutual
-    information objective would drown in one flat list.
+    TensorBoard and WandB show curves by the part before the first slash, of
+    which the host's names have none.
     """
     if '/' in name:
         return name
@@ -259,7 +250,6 @@ class GroupedTensorboardVisBackend(TensorboardVisBackend):
     """
 
     def add_scalar(self, name: str, value, step: int = 0, **kwargs) -> None:
-        """Record a scalar under its group; as the host's otherwise."""
         super().add_scalar(grouped_name(name), value, step, **kwargs)
 
 
@@ -272,7 +262,6 @@ class GroupedWandbVisBackend(WandbVisBackend):
     """
 
     def add_scalar(self, name: str, value, step: int = 0, **kwargs) -> None:
-        """Record a scalar under its group; as the host's otherwise."""
         super().add_scalar(grouped_name(name), value, step, **kwargs)
 
     def add_scalars(self,
@@ -280,6 +269,5 @@ class GroupedWandbVisBackend(WandbVisBackend):
                     step: int = 0,
                     file_path: Optional[str] = None,
                     **kwargs) -> None:
-        """Record scalars under their groups; as the host's otherwise."""
         scalars = {grouped_name(k): value for k, value in scalar_dict.items()}
         super().add_scalars(scalars, step, file_path, **kwargs)

@@ -1,10 +1,9 @@
 """What people look at: pictures of clips, and of a test's worst persons.
 
-The host's visualisation hook draws the key frame alone, and its bad-case hook
-compares coordinates by the loss of heatmaps and boxes of a detector with
-dummy keypoints. These two take their options, so that ``tools/test.py``'s
-``--show-dir`` and ``--badcase`` work as ever, and show the clip, heatmaps,
-and the motion features of Section 3.2 of the paper.
+The host's hooks draw the key frame alone, and compare coordinates by the loss
+of heatmaps and detected boxes with dummy keypoints. These two take their
+options, so that ``tools/test.py``'s ``--show-dir`` and ``--badcase`` work as
+ever, and show clip, heatmaps and the paper's motion features (Section 3.2).
 """
 import heapq
 from collections import defaultdict
@@ -51,14 +50,12 @@ def _folder(hook: Any, runner: Runner) -> Path:
 
 
 def _sample_name(sample: PoseDataSample) -> str:
-    """A sample's name for files: video, frame and the sample's own id."""
     path = Path(sample.metainfo['img_path'])
     return f'{path.parent.name}_{path.stem}_id{sample.metainfo["id"]}'
 
 
 def _picture(hook: Any, runner: Runner, evaluator: Evaluator, clip: Tensor,
              sample: PoseDataSample, *truth: np.ndarray) -> np.ndarray:
-    """What a hook of this module draws of a predicted sample."""
     path = sample.metainfo['img_path']
     image = mmcv.imfrombytes(fileio.get(path, backend_args=hook.backend_args))
     if image is None:
@@ -80,26 +77,21 @@ def _write_picture(path: Path, picture: np.ndarray) -> None:
 class ClipVisualizationHook(PoseVisualizationHook):
     """Draw clips with predictions, heatmaps and motion features.
 
-    In validation the first sample of every ``interval``-th batch is drawn,
-    in tests every ``interval``-th sample, in training the first sample of
-    every ``train_interval``-th iteration. Pictures of tests go to ``out_dir``
-    if it is given, and otherwise, like all others, to the visualiser's
-    backends (``vis_data/vis_image``, TensorBoard, WandB).
-
-    Maps are made by running the drawn clip once more, by itself, in eval
-    mode: without it nothing is changed or slowed down, and with a flip test
-    they are those of the unflipped clip.
+    In validation the first sample of every ``interval``-th batch is drawn, in
+    tests every ``interval``-th sample, in training the first sample of every
+    ``train_interval``-th iteration. Pictures of tests go to ``out_dir`` if it
+    is given, all others to the visualiser's backends. Maps come from another
+    run of the drawn clip, unflipped, in eval mode.
 
     Args:
         enable: Whether to draw; ``--show-dir`` sets it.
-        interval: See above.
+        interval, train_interval: See above; 0 in training draws none.
         kpt_thr: Keypoints of a lower score are not drawn.
         show: Show pictures in a window.
         wait_time: For how many seconds; 0 waits for a key.
         out_dir: Folder for a test's pictures, below the run's own folder
             unless absolute; ``<video>_<frame>_id<sample>.jpg`` in it.
         backend_args: File backend of the images.
-        train_interval: See above; 0 draws none.
         maps: Which to draw: ``'heatmap'``, ``'motion'`` (M), ``'useful'``
             (Mu), ``'noisy'`` (Mn), ``'visual'`` (V), ``'fused'``; those that
             the model's head does not make are left out.
@@ -131,7 +123,6 @@ class ClipVisualizationHook(PoseVisualizationHook):
                          batch_idx: int,
                          data_batch: Optional[dict] = None,
                          outputs: Optional[dict] = None) -> None:
-        """Draw the first sample of every so many iterations."""
         if (not self.enable or not self.train_interval
                 or not self.every_n_train_iters(runner, self.train_interval)):
             return
@@ -143,7 +134,6 @@ class ClipVisualizationHook(PoseVisualizationHook):
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                        outputs: Sequence[PoseDataSample]) -> None:
-        """Draw the first sample of every so many batches."""
         if self.enable and batch_idx % self.interval == 0:
             picture = _picture(self, runner, runner.val_evaluator,
                                data_batch['inputs'][0], outputs[0])
@@ -151,7 +141,6 @@ class ClipVisualizationHook(PoseVisualizationHook):
 
     def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                         outputs: Sequence[PoseDataSample]) -> None:
-        """Draw every so many samples."""
         if not self.enable:
             return
         for clip, sample in zip(data_batch['inputs'], outputs):
@@ -169,36 +158,12 @@ class ClipVisualizationHook(PoseVisualizationHook):
                 self._give(name, picture, self._test_index)
 
     def _give(self, name: str, picture: np.ndarray, step: int) -> None:
-        """Hand a picture to the window or the visualiser's backends."""
         picture = np.ascontiguousarray(picture[..., ::-1])
         if self.show:
             self._visualizer.show(
                 picture, win_name=name, wait_time=self.wait_time)
         else:
             self._visualizer.add_image(name, picture, step)
-
-
-def _oks(pose: np.ndarray, joints: np.ndarray, person: dict,
-         sigmas: np.ndarray) -> float:
-    """Object keypoint similarity, by COCO's rule."""
-    width, height = person['bbox'][2:]
-    # 0.53: the host's share of a person in the box
-    area = person.get('area') or 0.53 * width * height
-    ones = np.ones(len(pose))
-    similarity = oks_iou(
-        np.column_stack((joints, ones)).ravel(),
-        np.column_stack((pose, ones)).ravel()[None], area, [area], sigmas)
-    return float(similarity[0])
-
-
-def _head_size(person: dict) -> float:
-    """PoseTrack's head size."""
-    if 'bbox_head' not in person:
-        raise ValueError(
-            f'annotation {person.get("id")} has no bbox_head, which the '
-            "'posetrack' score measures by: use 'oks' or 'pck'")
-    x, y, width, height = person['bbox_head']
-    return head_sizes(np.array([[x, y, x + width, y + height]], float))[0]
 
 
 def score_of(metric: str, pose: np.ndarray, person: dict,
@@ -209,10 +174,24 @@ def score_of(metric: str, pose: np.ndarray, person: dict,
     labelled = joints[:, 2] > 0
     pose, joints = pose[labelled], joints[labelled, :2]
     if metric == 'oks':
-        return _oks(pose, joints, person, sigmas[labelled])
-    # PCKh@0.5, or a tenth of the box's longer side
-    limit = 0.5 * _head_size(person) if metric == 'posetrack' else (
-        0.1 * max(person['bbox'][2:]))
+        width, height = person['bbox'][2:]
+        # 0.53: the host's share of a person in the box
+        area = person.get('area') or 0.53 * width * height
+        ones = np.ones(len(pose))
+        similarity = oks_iou(
+            np.column_stack((joints, ones)).ravel(),
+            np.column_stack((pose, ones)).ravel()[None], area, [area],
+            sigmas[labelled])
+        return float(similarity[0])
+    limit = 0.1 * max(person['bbox'][2:])
+    if metric == 'posetrack':  # PCKh@0.5
+        if 'bbox_head' not in person:
+            raise ValueError(
+                f'annotation {person.get("id")} has no bbox_head, which the '
+                "'posetrack' score measures by: use 'oks' or 'pck'")
+        x, y, width, height = person['bbox_head']
+        head = np.array([[x, y, x + width, y + height]], float)
+        limit = 0.5 * head_sizes(head)[0]
     return float((np.linalg.norm(pose - joints, axis=1) <= limit).mean())
 
 
@@ -231,22 +210,18 @@ def _has_joints(person: dict) -> bool:
 class ClipBadCaseHook(Hook):
     """Find and draw a test's worst persons.
 
-    Every tested person is scored against its annotation; those with a score
-    of at most ``badcase_thr`` are bad cases. The ``max_cases`` worst are
-    drawn after the test, the score leading the file's name, and all are
-    listed, worst first, in ``results.json``. Detected persons that overlap no
-    annotated one by an IoU of 0.5 are counted and left out: false positives
-    have no score.
+    Every tested person is scored against its annotation; those of at most
+    ``badcase_thr`` are bad cases. The ``max_cases`` worst are drawn after the
+    test, the score leading the file's name, and all are listed, worst first,
+    in ``results.json``. Detected persons that overlap no annotated one by an
+    IoU of 0.5 are counted and left out: false positives have no score.
 
-    It takes the place of the host's hook, and ``tools/test.py --badcase``
-    switches it on::
+    It takes the place of the host's hook (``tools/test.py --badcase``), whose
+    ``metric`` must be set, or the host's tool fills in the head's loss::
 
         default_hooks = dict(
             badcase=dict(
                 _delete_=True, type='ClipBadCaseHook', metric='posetrack'))
-
-    There ``metric`` must be set: the host's test tool fills in the head's
-    loss otherwise.
 
     Args:
         enable: Whether to look; ``--badcase`` sets it.
@@ -258,8 +233,7 @@ class ClipBadCaseHook(Hook):
             ``'oks'``, or ``'pck'`` (within 0.1 of the box's longer side).
         badcase_thr: In [0, 1].
         max_cases: How many are drawn at most, by each process.
-        ann_file: Annotations for detected persons; by default those of the
-            test's evaluator.
+        ann_file: Annotations for detected persons, by default the evaluator's.
     """
 
     def __init__(self,
@@ -300,7 +274,6 @@ class ClipBadCaseHook(Hook):
         self.height = height
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Start anew."""
         self._annotated: Optional[Dict[int, List[dict]]] = None
         self._seen = self._scored = 0
         self._cases: List[dict] = []
@@ -310,7 +283,6 @@ class ClipBadCaseHook(Hook):
 
     def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                         outputs: Sequence[PoseDataSample]) -> None:
-        """Score a batch's persons."""
         if not self.enable:
             return
         sigmas = np.asarray(runner.test_evaluator.dataset_meta['sigmas'])

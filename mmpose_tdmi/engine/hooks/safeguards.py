@@ -1,8 +1,8 @@
 """What keeps a training from being lost or spoilt.
 
-The host writes checkpoints in place, and removes an old one before the new
-one is written: a process killed in between can leave nothing to resume from.
-And a loss that is not finite goes into the weights and the next checkpoint.
+The host writes checkpoints in place after it removed old ones: a process
+killed in between can leave nothing to resume from. And a loss that is not
+finite goes into the weights and the next checkpoint.
 """
 import math
 import os
@@ -55,7 +55,6 @@ class AtomicLocalBackend(LocalBackend):
         self._waiting: Optional[List[Tuple[str, int]]] = None
 
     def put(self, obj: bytes, filepath: PathLike) -> None:
-        """Write bytes to a file; missing folders are made."""
         path = Path(filepath)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f'.{path.name}{PARTIAL}')
@@ -75,7 +74,6 @@ class AtomicLocalBackend(LocalBackend):
                  obj: str,
                  filepath: PathLike,
                  encoding: str = 'utf-8') -> None:
-        """Write text to a file; as :meth:`put`."""
         self.put(obj.encode(encoding), filepath)
 
     def remove(self, filepath: PathLike) -> None:
@@ -105,16 +103,15 @@ class AtomicCheckpointHook(CheckpointHook):
     """The host's hook, safe against being killed at any point.
 
     On local disks a checkpoint is written beside its place, forced to the
-    disk and moved there; then ``last_checkpoint`` is replaced, the same way;
-    then old checkpoints, and the old best one, are removed: there may be one
-    more than ``max_keep_ckpts`` for a moment. Other storage (``out_dir`` with
-    a prefix, ``backend_args``) is written as the host does it, in that order.
+    disk and moved there; then ``last_checkpoint``, likewise; then old ones are
+    removed: for a moment there may be one more than ``max_keep_ckpts``. Other
+    storage (``out_dir`` with a prefix, ``backend_args``) is written as the
+    host does it, in that order.
 
     Arguments are those of MMEngine's ``CheckpointHook``.
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Choose how files are written, and clean up."""
         super().before_train(runner)
         if self.file_client_args is None and self.backend_args is None and (
                 type(self.file_backend) is LocalBackend):
@@ -138,10 +135,16 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int,
                                    meta: Dict[str, int]) -> None:
-        outdated = self._note_step(runner, step)
+        kept, info, outdated = self.keep_ckpt_ids, runner.message_hub, []
+        if self.max_keep_ckpts > 0 and step not in kept:
+            if len(kept) == self.max_keep_ckpts:
+                outdated.append(kept.popleft())
+            kept.append(step)
+            info.update_info('keep_ckpt_ids', list(kept))
+            info.update_info('outdated_ckpt_ids', outdated)
         name = self.filename_tmpl.format(step)
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
-        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        info.update_info('last_ckpt', self.last_ckpt)
         runner.save_checkpoint(
             self.out_dir,
             name,
@@ -168,19 +171,6 @@ class AtomicCheckpointHook(CheckpointHook):
             elif self.file_backend.isdir(path):
                 self.file_backend.rmtree(path)
 
-    def _note_step(self, runner: Runner, step: int) -> List[int]:
-        """Note a checkpoint among those kept; gives those to remove."""
-        if self.max_keep_ckpts <= 0 or step in self.keep_ckpt_ids:
-            return []
-        outdated = []
-        if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
-            outdated.append(self.keep_ckpt_ids.popleft())
-        self.keep_ckpt_ids.append(step)
-        runner.message_hub.update_info('keep_ckpt_ids',
-                                       list(self.keep_ckpt_ids))
-        runner.message_hub.update_info('outdated_ckpt_ids', outdated)
-        return outdated
-
     def _save_best_checkpoint(self, runner: Runner,
                               metrics: Dict[str, float]) -> None:
         if not isinstance(self.file_backend, AtomicLocalBackend):
@@ -191,7 +181,6 @@ class AtomicCheckpointHook(CheckpointHook):
             super()._save_best_checkpoint(runner, metrics)
 
     def _best(self) -> List[str]:
-        """The best checkpoints there are."""
         found = [getattr(self, 'best_ckpt_path', None)]
         found += getattr(self, 'best_ckpt_path_dict', {}).values()
         return [path for path in found if path is not None]
@@ -210,15 +199,11 @@ class NonFiniteError(FloatingPointError):
 class NonFiniteGuardHook(Hook):
     """Raise an error on NaN and infinity, before the optimiser's step.
 
-    Losses are looked at between forward and backward pass, gradients between
-    backward pass and step: weights, optimiser and the last checkpoint stay
-    as they were. The :class:`NonFiniteError` names the loss terms, the
-    iteration, and the batch's samples with those that are not finite. The
-    cost is one number read from the device an iteration, two with
-    ``gradients``.
-
-    With fp16 and a dynamic loss scale, gradients overflow now and then; the
-    scaler leaves such a step out, and this hook does not see it.
+    Losses are looked at before the backward pass, gradients before the step:
+    weights, optimiser and the last checkpoint stay as they were. The
+    :class:`NonFiniteError` names loss terms, iteration, and the batch's
+    samples. It costs one number read from the device an iteration, two with
+    ``gradients``. Steps that fp16's loss scaler leaves out it does not see.
 
     Args:
         gradients: Look at gradients, too.
@@ -233,7 +218,6 @@ class NonFiniteGuardHook(Hook):
         self._batch: Any = None
 
     def before_train(self, runner: Runner) -> None:
-        """Look at the model's losses and the optimiser's steps."""
         self._release()
         self._runner = runner
         self._handles.append(
@@ -251,11 +235,9 @@ class NonFiniteGuardHook(Hook):
                           runner: Runner,
                           batch_idx: int,
                           data_batch: Optional[dict] = None) -> None:
-        """Keep the batch, to name its samples."""
         self._batch = data_batch
 
     def after_train(self, runner: Runner) -> None:
-        """Let go of model and optimiser."""
         self._release()
 
     def _release(self) -> None:
@@ -334,7 +316,6 @@ def _shown(values: Dict[str, float]) -> str:
 
 
 def _samples(batch: Any) -> List[str]:
-    """A line for each sample of a batch."""
     if not isinstance(batch, dict) or 'data_samples' not in batch:
         return ['  unknown']
     lines = []

@@ -24,8 +24,7 @@ class MultiStageHRNet(HRNet):
     Args:
         extra, in_channels: As HRNet's.
         out_stages: Which stages to return, ascending numbers from 1 to 4.
-        frozen: Freeze every parameter and keep batch normalisation in eval
-            mode, also after ``train()``.
+        frozen: Freeze every parameter and keep eval mode.
         **kwargs: As HRNet's.
     """
 
@@ -73,7 +72,6 @@ class MultiStageHRNet(HRNet):
     @staticmethod
     def _enter_stage(transition: Iterable[Optional[nn.Module]],
                      branches: Sequence[Tensor]) -> List[Tensor]:
-        """A stage's inputs: branches kept, or made of the coarsest one."""
         return [
             branches[i] if layer is None else layer(branches[-1])
             for i, layer in enumerate(transition)

@@ -48,8 +48,8 @@ class SelfAttention(BaseModule):
 
 
 class TransformerBlock(BaseModule):
-    """x + attention(norm(x)), then x + perceptron(norm(x)), each skipped by a
-    frame with the drop path rate in training."""
+    """x + attention(norm(x)), then x + perceptron(norm(x)), each with the drop
+    path rate."""
 
     def __init__(self, channels: int, num_heads: int,
                  drop_path_rate: float) -> None:
@@ -93,14 +93,11 @@ class MultiStageViT(BaseModule):
     Args:
         arch: ``'small'``, ``'base'``, ``'large'``, ``'huge'`` (ViTPose's), or
             a dict of ``embed_dims``, ``num_layers`` and ``num_heads``.
-        img_size: (H, W) that the position embedding is for; other inputs get
-            it resized.
+        img_size: (H, W) of the position embedding, resized for other inputs.
         out_indices: Blocks whose maps are returned, ascending; negative
             numbers count from the last, whose map is normalised.
-        drop_path_rate: Stochastic depth of the last block, growing linearly
-            from 0 at the first.
-        frozen: Freeze every parameter and keep eval mode, also after
-            ``train()``.
+        drop_path_rate: Stochastic depth of the last block, linearly from 0.
+        frozen: Freeze every parameter and keep eval mode.
         with_cp: Recompute blocks in the backward pass.
     """
 
@@ -161,8 +158,7 @@ class MultiStageViT(BaseModule):
 
     def _fit_position_embedding(self, state_dict: dict, prefix: str,
                                 *args) -> None:
-        """Make a checkpoint's position embedding this network's: no class
-        token, a grid, square or of this network's ratio of sides, resized."""
+        """Make a checkpoint's position embedding this network's."""
         skip = int(state_dict.pop(f'{prefix}cls_token', None) is not None)
         name = f'{prefix}pos_embed'
         if name in state_dict:
@@ -171,7 +167,7 @@ class MultiStageViT(BaseModule):
                 found, self._grid_of(found.shape[1]), self.patch_resolution)
 
     def _grid_of(self, num_tokens: int) -> Tuple[int, int]:
-        """The rows and columns of ``num_tokens`` patches."""
+        """Rows and columns, square or of this network's ratio of sides."""
         height, width = self.patch_resolution
         scale = (num_tokens / (height * width))**0.5
         similar = round(height * scale), round(width * scale)
@@ -186,8 +182,8 @@ class MultiStageViT(BaseModule):
             f'network\'s {height} x {width}')
 
     def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
-        """Frames (N, in_channels, H, W) to a map (N, C, h, w) for each of
-        ``out_indices``; h = H / 16, w = W / 16 where 16 divides them."""
+        """Frames (N, in_channels, H, W) to maps (N, C, h, w), h = H / 16, w =
+        W / 16 where 16 divides them."""
         x, size = self.patch_embed(x)
         x = x + resize_position_embedding(self.pos_embed,
                                           self.patch_resolution, size)

@@ -75,8 +75,7 @@ def at_least_float32(x: Tensor) -> Tensor:
 
 
 def paper_init(*layers: str) -> List[dict]:
-    """The paper's ``init_cfg`` of new layers: convolutions, those named or
-    all, N(0, 0.001), normalisation 1 and 0."""
+    """The paper's: convolutions N(0, 0.001), normalisation 1 and 0."""
     return [
         dict(
             type='Normal',
@@ -91,10 +90,9 @@ class DiracInit(BaseInit):
     """Each output channel is the input channel of the same number.
 
     Deformable convolutions whose offsets start at zero are then the identity
-    (with a modulation that starts at 1/2, at a gain of 2), and what is around
-    them is connected from the first iteration on. The paper's recipe starts
-    them at random, which costs little in a long training and much in a short
-    one.
+    (with a modulation that starts at 1/2, at a gain of 2), connected from the
+    first iteration on. The paper starts them at random, which costs little in
+    a long training and much in a short one.
 
     Args:
         gain: What the channels are multiplied by.

@@ -45,15 +45,14 @@ def deform_conv2d_grid_sample(
     """Modulated deformable convolution with ungrouped weights.
 
     Args:
-        x: Input, (N, C, H, W).
-        offset: Kernel offsets in input cells, (N, G * P * 2, H', W'), the pair
-            in the order (dy, dx), as torchvision and mmcv.
+        x: (N, C, H, W).
+        offset: In input cells, (N, G * P * 2, H', W'), pairs (dy, dx).
         mask: Modulation, (N, G * P, H', W').
         weight, bias: (O, C, kh, kw) and (O, ).
         stride, padding, dilation: (vertical, horizontal).
 
     Returns:
-        Tensor: (N, O, H', W').
+        (N, O, H', W').
     """
     num, channels, height, width = x.shape
     out_height, out_width = offset.shape[-2:]
@@ -87,8 +86,7 @@ def _sampled_cells(x: Tensor, kernel_size: Sequence[int],
                    padding: Sequence[int],
                    dilation: Sequence[int]) -> Tuple[Tensor, Tensor]:
     """The cells that a plain convolution reads: y, (P, H', 1), and x, (P, 1,
-    W'), in grid_sample's [-1, 1] without align_corners, which unlike the
-    other convention also holds for maps one cell wide."""
+    W'), in [-1, 1] without align_corners, which suits maps one cell wide."""
     factory = dict(device=x.device, dtype=x.dtype)
     cells = []
     for axis in range(2):
@@ -112,13 +110,9 @@ def deform_conv2d_blocked(
     padding: Tuple[int, int] = (0, 0),
     dilation: Tuple[int, int] = (1, 1)
 ) -> Tensor:
-    """:func:`deform_conv2d_grid_sample` with stride 1, without a gradient.
-
-    Its intermediate results, nine times the map, leave the processor's caches
-    between the steps. Here a few offset groups of one map go through all
-    steps, in reused buffers: half the time of one map, a third off a batch
-    (docs/performance.md).
-    """
+    """:func:`deform_conv2d_grid_sample` with stride 1, without a gradient; a
+    few offset groups of one map go through all steps, in reused buffers, which
+    the processor's caches hold: half the time (docs/performance.md)."""
     num, channels, height, width = x.shape
     out_size = offset.shape[-2:]
     points = weight.shape[-2] * weight.shape[-1]
@@ -181,8 +175,7 @@ class DeformableConv2d(BaseModule):
     Args:
         kernel_size, padding, dilation: Of both directions.
         groups: G, groups of input channels with offsets of their own.
-        backend: ``'auto'``, ``'mmcv'``, ``'torchvision'`` or
-            ``'grid_sample'``, see the module.
+        backend: One of :data:`BACKENDS`, see the module.
     """
 
     def __init__(self,
@@ -234,9 +227,8 @@ class DeformableConv2d(BaseModule):
         return 'torchvision' if mmcv_operator() is None else 'mmcv'
 
     def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
-        """Sample (N, C, H, W) at points displaced by ``offset``, (N, 2 * G *
-        P, H, W), in cells and pairs (dy, dx), scale by ``mask``, (N, G * P, H,
-        W), and convolve: (N, O, H, W), float32 (float64 for float64 input)."""
+        """(N, C, H, W), offsets (N, 2 * G * P, H, W), in cells and pairs (dy,
+        dx), and modulation (N, G * P, H, W) to (N, O, H, W), >= float32."""
         expected = self.groups * self.num_points
         if offset.shape[1] != 2 * expected or mask.shape[1] != expected:
             raise ValueError(
@@ -315,7 +307,6 @@ class DeformableEstimator(BaseModule):
         constant_init(self.mask_conv, 0, bias=int(self.mask == 'none'))
 
     def init_weights(self) -> None:
-        """Initialise as ``offset_init`` says, whatever the parent's config."""
         super().init_weights()
         self._init_convs()
 

@@ -72,8 +72,8 @@ class ResidualSteps(BaseModule):
                 norm_cfg=norm_cfg) for i in range(num_blocks)))
 
     def init_weights(self) -> None:
-        """Keep what the parent's config has set, which mmcv's ``ConvModule``
-        would initialise once more, in its own way."""
+        """Keep what the parent's config has set: mmcv's ``ConvModule`` would
+        initialise once more, in its own way."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B, out_channels, H, W), >= 0."""
@@ -118,8 +118,7 @@ class PoseResidualFusion(BaseModule):
 
     def residuals(self, previous: Tensor, key: Tensor,
                   following: Tensor) -> Tensor:
-        """Weighted residuals in both directions of time: (B, K, H, W) each
-        -> (B, 4 * K, H, W); exact zeros for a static clip."""
+        """(B, K, H, W) each -> (B, 4 * K, H, W), zeros for a static clip."""
         past, future = key - previous, key - following
         return group_by_joint(past, past * self.frame_weights[0], future,
                               future * self.frame_weights[1])
@@ -131,8 +130,7 @@ class PoseResidualFusion(BaseModule):
 
 
 class PoseCorrection(BaseModule):
-    """Modulated deformable convolutions on the merged heatmaps. The release
-    has no sigmoid on the modulation (``mask``)."""
+    """Modulated deformable convolutions on the merged heatmaps."""
 
     def __init__(self,
                  num_keypoints: int,
@@ -159,8 +157,7 @@ class PoseCorrection(BaseModule):
         start_as_identity(self.deform_conv_layers)
 
     def forward(self, residuals: Tensor, merged: Tensor) -> Tensor:
-        """The residual fusion's result (B, C, H, W) and the merged heatmaps to
-        the corrected ones, (B, K, H, W) both."""
+        """(B, C, H, W), merged heatmaps (B, K, H, W) to corrected ones."""
         context = self.blocks(torch.cat((residuals, merged), dim=1))
         corrected = 0
         for to_offset, to_mask, convolution in zip(self.offset_layers,
@@ -187,8 +184,7 @@ def dilated_convolutions(in_channels: int, out_channels: int,
 
 def joint_convolutions(num_keypoints: int, dilations: Sequence[int],
                        bias: bool, backend: str) -> nn.ModuleList:
-    """A deformable convolution for each dilation, each joint with its own
-    offsets, that starts as the identity."""
+    """A deformable convolution for each dilation, that starts as identity."""
     layers = nn.ModuleList(
         DeformableConv2d(num_keypoints, num_keypoints, 3, x, x, num_keypoints,
                          bias, backend) for x in dilations)
@@ -213,17 +209,14 @@ class DCPoseNeck(BaseModule):
         offsets: The clip's frame offsets, ``(-a, 0, b)``.
         fusion_channels, fusion_blocks: Of the residual fusion.
         merger_blocks: Of the temporal merger.
-        correction_channels, correction_blocks: Of the map that the
-            correction's convolutions read.
+        correction_channels, correction_blocks: Of what the correction reads.
         dilations: Of the correction's convolutions.
-        mask: What is done to the correction's modulation: ``'none'`` (release)
-            or ``'sigmoid'``.
+        mask: On the modulation: ``'none'`` (release) or ``'sigmoid'``.
         heatmap_layer: Options of :class:`SingleFrameHeatmapLayer`.
         backend: As :class:`DeformableConv2d`'s.
         norm_cfg: As :class:`ResidualChain`'s.
-        init_cfg: By default the release's, convolutions N(0, 0.001),
-            normalisation 1 and 0; deformable kernels always start as the
-            identity.
+        init_cfg: By default the release's, convolutions N(0, 0.001);
+            deformable kernels always start as the identity.
     """
 
     def __init__(self,
@@ -271,13 +264,11 @@ class DCPoseNeck(BaseModule):
             self, maps: Sequence[Tensor]) -> Tuple[Tensor, Tensor, Tensor]:
         """The three frames' heatmaps in order of time, (B, K, H, W) each."""
         last = maps if isinstance(maps, Tensor) else maps[-1]
-        heatmaps = self.heatmap_layer(last)
-        return tuple(unfold_time(heatmaps, 3).unbind(dim=1))
+        return tuple(unfold_time(self.heatmap_layer(last), 3).unbind(dim=1))
 
     def forward(self, maps: Sequence[Tensor]) -> Tuple[Tensor]:
-        """The backbone's maps of folded clips, of which the last, (B * 3, C,
-        H, W), is used, to the key frames' heatmaps, (B, K, H, W)."""
+        """The last of folded clips' maps, (B * 3, C, H, W), to the key frames'
+        heatmaps, (B, K, H, W)."""
         frames = self.single_frame_heatmaps(maps)
-        residuals = self.residual_fusion(*frames)
-        merged = self.temporal_merger(*frames)
-        return (self.correction(residuals, merged), )
+        return (self.correction(
+            self.residual_fusion(*frames), self.temporal_merger(*frames)), )

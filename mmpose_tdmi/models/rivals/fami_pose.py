@@ -64,12 +64,11 @@ from ..temporal_difference import clip_window
 
 
 class FAMIFeatures(NamedTuple):
-    """Features of a batch of clips; the last is what a heatmap layer reads.
+    """Features of a batch of clips; a heatmap layer reads the last.
 
     Attributes:
-        support: What there was to learn from, (B, S, C, H, W): the supporting
-            frames' maps, or with ``merge='before'`` their globally aligned
-            merger, S = 1.
+        support: The supporting frames' maps, (B, S, C, H, W), or with
+            ``merge='before'`` their globally aligned merger, S = 1.
         calibrated: The supporting frames' aligned feature, (B, C, H, W).
         key: The key frame's map, (B, C, H, W).
         fused: The enhanced feature, (B, C, H, W).
@@ -85,12 +84,9 @@ TRANSFORMS = dict(translation=2, affine=6)
 
 
 class GlobalAlignment(BaseModule):
-    """Transform a whole map towards the key frame's: coarse alignment.
-
-    One transformation is estimated from the difference of the two maps, by
-    convolutions of stride 2. What these leave is pooled to 3 x 3, which is all
-    that the release's five leave of 96 x 72.
-    """
+    """Transform a whole map towards the key frame's, as estimated from their
+    difference by convolutions of stride 2 and pooling to 3 x 3, which is what
+    the release's five leave of 96 x 72."""
 
     def __init__(self,
                  channels: int,
@@ -174,8 +170,7 @@ class LocalCalibration(ContextAlignment):
     def __init__(self, channels: int, options: Optional[Mapping],
                  **chain) -> None:
         super().__init__()
-        self.context_blocks = ResidualChain(
-            2 * channels, channels, 1, skip_projection='always', **chain)
+        self.context_blocks = ResidualChain(2 * channels, channels, 1, **chain)
         self.add_convolutions(
             channels,
             merge_options('calibration', options, CALIBRATION_DEFAULTS))
@@ -189,19 +184,15 @@ class FAMIPoseNeck(BaseModule):
 
     Args:
         in_channels: Channels of the backbone's last map.
-        out_channels: C; where it is not ``in_channels``, the default, a 1x1
-            convolution comes first.
+        out_channels: C, by a 1x1 convolution; by default ``in_channels``.
         offsets: The clip's frame offsets, at least two.
-        merge: When the supporting frames are merged into one feature:
-            ``'after'`` their local calibration (paper) or ``'before'`` it
-            (release).
-        transform: The global transformation: ``'translation'`` (release) or
-            ``'affine'``.
+        merge: When the supporting frames are merged: ``'after'`` their local
+            calibration (paper) or ``'before'`` it (release).
+        transform: Global one: ``'translation'`` (release) or ``'affine'``.
         calibration: Options of :class:`LocalCalibration`.
-        num_merge_blocks, num_output_blocks: Residual blocks that merge the
-            supporting frames, and on the merger and the key frame's map.
-        visual_shortcut: Start as the single-frame model, see
-            :class:`Aggregation`.
+        num_merge_blocks, num_output_blocks: Residual blocks on the supporting
+            frames, and on their merger and the key frame's map.
+        visual_shortcut: See :class:`Aggregation`.
         norm_cfg, with_cp: As :class:`ResidualChain`'s.
         init_cfg: By default the release's, convolutions N(0, 0.001).
     """
@@ -229,10 +220,10 @@ class FAMIPoseNeck(BaseModule):
         self.projection = projection(in_channels, channels)
         self.global_alignment = GlobalAlignment(
             channels, transform, norm_cfg=norm_cfg)
-        chain: Dict[str, Any] = dict(norm_cfg=norm_cfg, with_cp=with_cp)
+        chain: Dict[str, Any] = dict(
+            skip_projection='always', norm_cfg=norm_cfg, with_cp=with_cp)
         self.local_calibration = LocalCalibration(channels, calibration,
                                                   **chain)
-        chain['skip_projection'] = 'always'
         self.merge_blocks = ResidualChain(
             (self.window.num_frames - 1) * channels, channels,
             num_merge_blocks, **chain)
@@ -265,16 +256,15 @@ class FAMIPoseHead(EnhancedFeatureHead):
 
     Args:
         in_channels, out_channels: C, the neck's, and K.
-        mi_loss: Config of :class:`FAMIMutualInformationLoss`, whose channels
-            come from the head; ``None``: heatmap loss only.
+        mi_loss: Config of :class:`FAMIMutualInformationLoss`, or ``None``.
         final_layer, loss, decoder, test_activation, activation_sigma: As
             :class:`DisentanglementHead`'s.
     """
 
 
 class VariationalTerms(ProbingEstimator):
-    """``vsd``; options as :class:`VSDEstimator`'s of the same names, and
-    ``beta``, the weight of ``fused_gain``."""
+    """``vsd``; ``beta`` is ``fused_gain``'s weight, other options are
+    :class:`VSDEstimator`'s."""
 
     def __init__(self,
                  in_channels: int,
@@ -291,7 +281,6 @@ class VariationalTerms(ProbingEstimator):
             support_conditional=1., key_conditional=1., fused_gain=-beta)
 
     def probe(self, features: FAMIFeatures) -> Dict[str, Tensor]:
-        """``key``, (B, K, H, W), and ``support``, (B * S, K, H, W)."""
         return dict(
             key=self.key_probe(features.key.detach()),
             support=self.support_probe(fold_time(features.support).detach()))
@@ -317,8 +306,8 @@ class VariationalTerms(ProbingEstimator):
 
 
 class ReleasedTerms(ReleasedEstimator):
-    """``released``: the six terms, as five; options as its parent's, and
-    ``beta``, the weight of the maximised information."""
+    """``released``: the six terms, as five; ``beta`` is the weight of the
+    maximised information."""
 
     def __init__(self,
                  in_channels: int,

@@ -77,14 +77,12 @@ class HeatmapWarping(BaseModule):
         self._start_as_identity()
 
     def offsets(self, support: Tensor, key: Tensor) -> Tuple[Tensor, ...]:
-        """Each deformable convolution's offsets, (N, 2 * K * P, H, W), in
-        cells, of heatmaps (N, K, H, W)."""
+        """Each convolution's offsets, (N, 2 * K * P, H, W), in cells."""
         difference = self.offset_feats(key - support)
         return tuple(layer(difference) for layer in self.offset_layers)
 
     def forward(self, support: Tensor, key: Tensor) -> Tensor:
-        """Supporting heatmaps as seen from the key frames; all (N, K, H,
-        W)."""
+        """Supporting heatmaps as seen from the key frames, (N, K, H, W)."""
         num, num_keypoints, *size = support.shape
         # no modulation
         mask = support.new_ones(1).expand(num, num_keypoints * 9, *size)
@@ -103,21 +101,17 @@ class PoseWarpingNeck(BaseModule):
         in_channels: C, of the backbone's last map.
         out_channels: K.
         offsets: The clip's frame offsets at inference.
-        frame_weights: Weight of each frame's warped heatmaps, in order of
-            time.
-        train_offsets: The clip's frame offsets in training; ``None``:
-            ``offsets``.
-        train_frames: What is supervised in training: ``'one'``, the warped
-            heatmaps of one supporting frame of each clip, drawn anew each
-            time, or ``'all'``, the weighted average.
+        frame_weights: Of each frame's warped heatmaps, in order of time.
+        train_offsets: Those in training; ``None``: ``offsets``.
+        train_frames: What is supervised in training: ``'one'``, one drawn
+            supporting frame's heatmaps, or ``'all'``, the weighted average.
         inner_channels, num_blocks: Width and number of the residual blocks.
         dilations: Of the offset and deformable convolutions.
         heatmap_layer: Options of :class:`SingleFrameHeatmapLayer`.
         backend: As :class:`DeformableConv2d`'s.
         norm_cfg, with_cp: As :class:`ResidualChain`'s.
-        init_cfg: By default the release's, convolutions N(0, 0.001),
-            normalisation 1 and 0; offsets always start at zero, deformable
-            kernels as the identity.
+        init_cfg: By default the release's, convolutions N(0, 0.001); offsets
+            always start at zero, deformable kernels as the identity.
     """
 
     def __init__(self,
@@ -177,8 +171,7 @@ class PoseWarpingNeck(BaseModule):
             state_dict[name] = state_dict.pop(key)
 
     def _draw(self, heatmaps: Tensor) -> Tensor:
-        """One supporting frame of each clip: (B, T, K, H, W) to (B, K, H,
-        W)."""
+        """One supporting frame's, (B, T, K, H, W) to (B, K, H, W)."""
         num_clips, num_frames = heatmaps.shape[:2]
         clips = torch.arange(num_clips, device=heatmaps.device)
         draws = torch.randint_like(clips, num_frames - 1)
@@ -186,8 +179,8 @@ class PoseWarpingNeck(BaseModule):
         return heatmaps[clips, draws + (draws >= self.train_window.key)]
 
     def forward(self, maps: Sequence[Tensor]) -> Tuple[Tensor]:
-        """The backbone's maps of folded clips, of which the last, (B * T, C,
-        H, W), is used, to the key frames' heatmaps, (B, K, H, W)."""
+        """The last of folded clips' maps, (B * T, C, H, W), to the key frames'
+        heatmaps, (B, K, H, W)."""
         last = maps if isinstance(maps, Tensor) else maps[-1]
         window = self.train_window if self.training else self.window
         heatmaps = unfold_time(self.trans_layer(last), window.num_frames)

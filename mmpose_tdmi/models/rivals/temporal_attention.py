@@ -10,8 +10,7 @@ Human Pose Estimation" (TAR-ViTPose), CVPR 2026:
   all frames, then to the other joints' queries; several such layers,
   normalised after each residual sum. There is no embedding of time: neither
   the order nor the repetition of frames matters, and a static clip gives what
-  one frame gives. (He and Yang, "Video-Based Human Pose Regression via
-  Decoupled Space-Time Aggregation", CVPR 2024, also gives each joint a token.)
+  one frame gives;
 - restoration (Sec. 3.3): the key frame's tokens attend to the joints', and the
   result is added to them, so that the single-frame decoder can read it.
 
@@ -51,8 +50,7 @@ from ..layers.blocks import check_positive_int
 
 
 class MultiHeadAttention(BaseModule):
-    """Scaled dot-product attention with G heads, in explicit products, so that
-    weights can be looked at and multiply-accumulates counted."""
+    """Dot-product attention of G heads, in products that can be counted."""
 
     def __init__(self, channels: int, num_heads: int) -> None:
         super().__init__()
@@ -74,9 +72,9 @@ class MultiHeadAttention(BaseModule):
                 queries: Tensor,
                 context: Tensor,
                 allowed: Optional[Tensor] = None) -> Tuple[Tensor, Tensor]:
-        """Queries (B, Q, C) attend to those tokens of the context (B, L, C)
-        that they may, boolean, (B, Q, L), at least one each: (B, Q, C), and
-        the weights, (B, G, Q, L), which sum to 1 over L."""
+        """Queries (B, Q, C) attend to the allowed, (B, Q, L), at least one
+        each, of the context's tokens (B, L, C): (B, Q, C) and the weights,
+        (B, G, Q, L)."""
 
         def split(x: Tensor) -> Tensor:
             return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
@@ -102,8 +100,7 @@ def joint_regions(heatmaps: Tensor, size: Tuple[int, int],
 
 
 class JointAttentionLayer(BaseModule):
-    """Attention to the frames, attention among joints, perceptron, whose
-    hidden width is ``expansion`` times C."""
+    """Attention to the frames, attention among joints, perceptron."""
 
     def __init__(self, channels: int, num_heads: int, expansion: int) -> None:
         super().__init__()
@@ -118,8 +115,7 @@ class JointAttentionLayer(BaseModule):
 
     def forward(self, queries: Tensor, context: Tensor,
                 allowed: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
-        """The queries (B, K, C) updated, and the weights with which they
-        attended to the frames, (B, G, K, L)."""
+        """Queries (B, K, C), updated, and their weights, (B, G, K, L)."""
         attended, weights = self.frame_attention(queries, context, allowed)
         x = self.frame_norm(queries + attended)
         x = self.joint_norm(x + self.joint_attention(x, x)[0])
@@ -138,8 +134,7 @@ class JointTemporalAggregation(BaseModule):
         super().__init__()
         check_positive_int('num_layers', num_layers)
         check_positive_int('expansion', expansion)
-        # the release adds a learnt position to it, once: one parameter is
-        # the same
+        # the release adds a learnt position to it, once: the same
         self.joint_queries = nn.Parameter(torch.randn(num_keypoints, channels))
         self.layers = ModuleList(
             JointAttentionLayer(channels, num_heads, expansion)
@@ -149,8 +144,8 @@ class JointTemporalAggregation(BaseModule):
             self,
             context: Tensor,
             allowed: Optional[Tensor] = None) -> Tuple[Tensor, List[Tensor]]:
-        """What clips' tokens (B, L, C) tell, where each joint may look (B, K,
-        L): (B, K, C), and each layer's weights, (B, G, K, L)."""
+        """Clips' tokens (B, L, C), where each joint may look (B, K, L), to
+        joints' (B, K, C) and each layer's weights, (B, G, K, L)."""
         queries = self.joint_queries.repeat(context.shape[0], 1, 1)
         weights = []
         for layer in self.layers:
@@ -190,8 +185,8 @@ class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
         num_layers: Layers of the aggregation.
         num_heads: Heads of all attentions.
         expansion: Hidden width of the perceptrons, in units of C.
-        region_threshold: How high, from 0 to 1, a joint's scaled single-frame
-            heatmap is where its query may look; ``None``: it looks everywhere.
+        region_threshold: From which value, 0 to 1, of a joint's scaled
+            single-frame heatmap on its query looks; ``None``: everywhere.
         gated: Start as the single-frame model, see the module.
         test_activation, activation_sigma: As :class:`SpatialSoftmaxHead`'s.
         **kwargs: As HeatmapHead's.
@@ -222,8 +217,8 @@ class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
         self.restoration = FeatureRestoration(in_channels, num_heads, gated)
 
     def regions(self, frames: Tensor) -> Optional[Tensor]:
-        """Where each joint's query may look in the backbone's maps (B * T, C,
-        h, w): boolean, (B, K, T * h * w); ``None`` means everywhere."""
+        """Where each joint's query may look in maps (B * T, C, h, w): boolean,
+        (B, K, T * h * w); ``None`` means everywhere."""
         if self.region_threshold is None:
             return None
         dtype = next(self.final_layer.parameters()).dtype
@@ -238,8 +233,8 @@ class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
         return regions.transpose(1, 2).flatten(2)
 
     def attend(self, frames: Tensor) -> Tuple[Tensor, List[Tensor]]:
-        """The key frames' maps, (B, C, h, w), enriched by what the clips, (B *
-        T, C, h, w), tell, and each layer's attention, (B, G, K, T, h, w)."""
+        """Clips' maps (B * T, C, h, w) to the key frames', enriched, (B, C, h,
+        w), and each layer's attention, (B, G, K, T, h, w)."""
         num_frames = self.window.num_frames
         size = frames.shape[-2:]
         # (B, T, h * w, C)
@@ -251,8 +246,8 @@ class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
         return maps, [x.unflatten(3, (num_frames, *size)) for x in weights]
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
-        """The key frames' heatmaps as they are trained, (B, K, H, W), float32,
-        from the last of the maps of folded clips, (B * T, C, h, w)."""
+        """The last of folded clips' maps, (B * T, C, h, w), to the key frames'
+        heatmaps as they are trained, (B, K, H, W), float32."""
         maps, _ = self.attend(
             feats if isinstance(feats, Tensor) else feats[-1])
         return super().forward((maps, ))

@@ -90,8 +90,7 @@ def summarize(records: Iterable[Dict[str, Any]]) -> Dict[str, int]:
 
 
 def export_json(path: Path, journal: Journal, meta: Dict[str, Any]) -> None:
-    """Write the package's own format, docs/video_results.md; ``meta`` is
-    ``VideoMeta.as_json()``, here as below."""
+    """Write the package's own format; ``meta`` is ``VideoMeta.as_json()``."""
     head = _compact(
         dict(format=FORMAT, format_version=FORMAT_VERSION, meta=meta))
     summary = summarize(journal.records())
@@ -102,8 +101,7 @@ def export_json(path: Path, journal: Journal, meta: Dict[str, Any]) -> None:
 
 
 def load_results(path: Path) -> Dict[str, Any]:
-    """``meta``, ``frames`` and ``summary`` of a file of :func:`export_json`,
-    of this version."""
+    """``meta``, ``frames`` and ``summary`` of :func:`export_json`'s file."""
     content = json.loads(Path(path).read_text(encoding='utf-8'))
     found = content.get('format') if isinstance(content, dict) else None
     if found != FORMAT:
@@ -162,12 +160,9 @@ def _coco_entry(image_id: int, person: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def export_posetrack(path: Path, journal: Journal, meta: dict) -> None:
-    """Write predictions in PoseTrack18's format, which evaluators read.
-
-    What is written equals ``evaluation.prediction_files`` for the same poses,
-    but a video need not fit into memory. ``score`` of a person is the box's.
-    The file's stem is the video's name to evaluators.
-    """
+    """Write predictions in PoseTrack18's format, as evaluators read it; they
+    take the file's stem for the video's name. A person's ``score`` is the
+    box's."""
     names = [
         'head_bottom' if n == 'neck' else n for n in meta['keypoint_names']
     ]
@@ -179,8 +174,15 @@ def export_posetrack(path: Path, journal: Journal, meta: dict) -> None:
             id=_image_id(r),
             file_name=r.get('file_name', f'{r["frame"]:06d}.jpg'))
         for r in journal.records())
-    persons = (_posetrack_entry(_image_id(record), number, person)
-               for record in journal.records()
+    persons = (dict(
+        id=_image_id(record) * 100 + number,
+        image_id=_image_id(record),
+        category_id=1,
+        track_id=person['track_id'],
+        keypoints=_triples(person['keypoints'],
+                           [1.] * len(person['keypoints'])),
+        scores=person['keypoint_scores'],
+        score=person['bbox_score']) for record in journal.records()
                for number, person in enumerate(record['persons']))
     with atomic_path(path) as temporary, temporary.open('wb') as file:
         file.write(b'{"images": [')
@@ -189,19 +191,6 @@ def export_posetrack(path: Path, journal: Journal, meta: dict) -> None:
         _write_joined(file, map(_compact, persons))
         file.write(b'],\n"categories": [' + _compact(category) +
                    b'],\n"info": ' + _compact(info) + b'}\n')
-
-
-def _posetrack_entry(image_id: int, number: int,
-                     person: Dict[str, Any]) -> Dict[str, Any]:
-    points = person['keypoints']
-    return dict(
-        id=image_id * 100 + number,
-        image_id=image_id,
-        category_id=1,
-        track_id=person['track_id'],
-        keypoints=_triples(points, [1.] * len(points)),
-        scores=person['keypoint_scores'],
-        score=person['bbox_score'])
 
 
 #: The formats by name, and where in the folder of predictions a video's file
@@ -235,7 +224,6 @@ def _compact(content: Any) -> bytes:
 
 
 def _write_joined(file: IO[bytes], lines: Iterable[bytes]) -> None:
-    """Write the entries of a list, each in a line of its own."""
     separator = b'\n'
     for line in lines:
         file.write(separator + line)

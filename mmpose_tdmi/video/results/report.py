@@ -73,8 +73,7 @@ def page_data(meta: Dict[str, Any],
               records: Records,
               kpt_thr: float,
               max_persons: int = MAX_PERSONS) -> Iterator[str]:
-    """The page's data as pieces of json, safe to stand in a script element;
-    ``seen`` is what :func:`look_over` found."""
+    """What :func:`look_over` has ``seen``, and persons, as pieces of json."""
     seen = dict(seen)
     step = max(1, -(-seen.pop('num_persons') // max_persons))
     head = dict(
@@ -107,11 +106,9 @@ def _safe(content: Any) -> str:
 
 def write_page(path: Path, meta: Dict[str, Any], records: Records,
                fps: Fraction, video: Optional[str], kpt_thr: float) -> None:
-    """Write the page, whole or not at all; ``video`` is the video's URL.
-
-    All text is escaped, and by a content security policy the browser runs no
-    other script and loads nothing but the video.
-    """
+    """Write the page, whole or not at all; ``video`` is the video's URL. All
+    text is escaped, and a content security policy lets the browser run no
+    other script and load nothing but the video."""
     seen = look_over(records, fps)
     style = _part('page.css')
     script = "(() => {\n'use strict';\n" + ''.join(
@@ -147,7 +144,6 @@ def _source_hash(text: str) -> str:
 
 
 def _data_uri(video: Path) -> str:
-    """The URL that holds a whole mp4 file."""
     content = base64.b64encode(video.read_bytes()).decode('ascii')
     return f'data:video/mp4;base64,{content}'
 
@@ -184,8 +180,7 @@ class ReportWriter:
 
     def publish(self, path: Path, journal: Journal, meta: Dict[str, Any],
                 kpt_thr: float) -> List[Path]:
-        """Write the page, and the video beside it if it is a large one; the
-        files besides the page."""
+        """Write the page; gives the files beside it, that of a large video."""
         joined = self.pieces.folder.with_name('report.mp4')
         self.pieces.publish(joined)
         beside = path.with_suffix('.report.mp4')
