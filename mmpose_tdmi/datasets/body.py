@@ -63,14 +63,10 @@ class PoseTrack21SequenceDataset(PoseTrack18SequenceDataset):
     only a box, give no sample from ground truth.
 
     Args:
-        min_person_size (float): Leave out persons whose ground-truth box
-            within the image has no side of at least this, in pixels of the
-            image: an input of 384x288 shows little more of them than noise.
-            For training only. Defaults to 0, nobody, as in the paper.
-
-    Raises:
-        ValueError: If ``min_person_size`` is negative, or not 0 with
-            ``test_mode``.
+        min_person_size: Leave out persons whose ground-truth box within the
+            image has no side of at least this, in pixels of the image: an
+            input of 384x288 shows little more of them than noise. For training
+            only; the paper leaves out nobody.
     """
 
     METAINFO: dict = keypoint_definition('posetrack21')

@@ -25,14 +25,8 @@ from typing import (Annotated, Any, Dict, Hashable, Iterable, Iterator, List,
 from mmengine import fileio
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from .coco_json import (MAX_COORDINATE, Coordinate, Id, Side, Text, check,
-                        check_image_ids, read_json, unique_ids)
-
-__all__ = [
-    'MAX_COORDINATE', 'PERSON', 'AnnotationRecords', 'FrameIndex', 'RawBox',
-    'check_images', 'check_videos', 'known_size', 'read_annotation_records',
-    'read_box_file'
-]
+from .coco_json import (Coordinate, Id, Side, Text, check, check_image_ids,
+                        read_json, unique_ids)
 
 #: The category of persons in COCO and in PoseTrack.
 PERSON = 1
@@ -67,7 +61,7 @@ class _PosetrackBoxes(Struct):
     annotations: List[_PosetrackBox]
 
 
-class _ImageFields(Struct, kw_only=True):
+class ImageFields(Struct, kw_only=True):
     """What is used of an image's record, where it is there."""
     id: Union[Id, UnsetType] = UNSET
     file_name: Union[Text, UnsetType] = UNSET
@@ -76,7 +70,7 @@ class _ImageFields(Struct, kw_only=True):
     height: Union[Side, UnsetType] = UNSET
 
 
-class _Image(_ImageFields, kw_only=True):
+class _Image(ImageFields, kw_only=True):
     id: Id
     file_name: Text
 
@@ -85,7 +79,8 @@ class _Annotation(Struct):
     image_id: Id
 
 
-class _Video(Struct):
+class VideoFields(Struct):
+    """What a video's record must have."""
     id: Id
     name: str
     file_names: List[str]
@@ -94,30 +89,19 @@ class _Video(Struct):
 class _AnnotationFile(Struct):
     images: List[_Image]
     annotations: List[_Annotation] = []
-    videos: List[_Video] = []
+    videos: List[VideoFields] = []
 
 
 class RawBox(NamedTuple):
-    """A box as its file has it, its own values checked.
-
-    Args:
-        record (dict): What the file says of it, ``bbox`` and ``score`` among
-            it.
-        is_person (bool): Whether its category is that of persons.
-        image_id (int | str, optional): The image's id, if the file has ids.
-        file_name (str, optional): The image's name, if the file tells.
-        video (str, optional): The video that the file is named after, if
-            images are found by name alone.
-        path (str): The file.
-        place (str): Where it is in the file.
-    """
-    record: dict
+    """A box as its file has it, its own values checked."""
+    record: dict  # what the file says of it, with bbox and score
     is_person: bool
-    image_id: Any
+    image_id: Any  # None if the file has no ids
     file_name: Optional[str]
+    #: The video that the file is named after, if images are found by name.
     video: Optional[str]
     path: str
-    place: str
+    place: str  # in the file
 
     @property
     def where(self) -> str:
@@ -130,12 +114,6 @@ def read_box_file(path: str) -> List[RawBox]:
 
     Of a folder, the files whose name ends in ``.json`` and does not start
     with a dot are read, in alphabetical order.
-
-    Raises:
-        FileNotFoundError: If there is neither.
-        ValueError: If a file is no json or in none of the forms, lacks a
-            key, or has a value that is not what it should be; if the folder
-            has no json file.
     """
     if not fileio.exists(path):
         raise FileNotFoundError(f'bbox_file {path} does not exist')
@@ -157,19 +135,18 @@ def _read_boxes(path: str) -> Iterator[RawBox]:
             yield RawBox(content[number], box.category_id == PERSON,
                          box.image_id, box.file_name, None, path,
                          f'entry {number}')
-    elif isinstance(content, dict) and {'images', 'annotations'
-                                        } <= set(content):
+        return
+    found = f'a {type(content).__name__}'
+    if isinstance(content, dict):
+        found = f'a dict with {list(content)[:5]}'
+    tables = {'images', 'annotations', 'annolist'
+              }.intersection(content if isinstance(content, dict) else ())
+    if tables >= {'images', 'annotations'}:
         yield from _read_posetrack(content, path)
-    elif isinstance(content,
-                    dict) and not {'images', 'annotations', 'annolist'
-                                   } & set(content) and all(
-                                       isinstance(v, list)
-                                       for v in content.values()):
+    elif isinstance(content, dict) and not tables and all(
+            isinstance(boxes, list) for boxes in content.values()):
         yield from _read_frames(content, path)
     else:
-        found = f'a {type(content).__name__}'
-        if isinstance(content, dict):
-            found = f'a dict with {list(content)[:5]}'
         raise ValueError(f'{path}: expected a list of detections or another '
                          f'form of box file, got {found}. The forms are '
                          f'{_FORMS}')
@@ -214,34 +191,22 @@ def _essentials(record: dict) -> dict:
 
 
 class AnnotationRecords(NamedTuple):
-    """The records of an annotation file.
-
-    Args:
-        images (dict[int | str, dict]): Image records by id.
-        annotations (list[dict]): Annotated persons.
-        videos (list[dict]): Records of videos; none in files without them.
-    """
+    """The records of an annotation file, those of images by id."""
     images: dict
     annotations: List[dict]
     videos: List[dict]
 
 
 def read_annotation_records(ann_file: str) -> AnnotationRecords:
-    """Read what boxes need of a COCO-style annotation file.
-
-    Raises:
-        FileNotFoundError: If it does not exist.
-        ValueError: If it is not such a file, or two images share an id.
-    """
+    """Read what boxes need of a COCO-style annotation file."""
     content = read_json(ann_file)
     file = check(content, _AnnotationFile, ann_file)
     places = unique_ids([image.id for image in file.images], ann_file,
                         'images')
     check_image_ids(file.annotations, places, ann_file)
-    return AnnotationRecords(
-        {image['id']: image
-         for image in content['images']}, content.get('annotations', []),
-        content.get('videos', []))
+    images = {image['id']: image for image in content['images']}
+    return AnnotationRecords(images, content.get('annotations', []),
+                             content.get('videos', []))
 
 
 def known_size(image: dict) -> Optional[Tuple[int, int]]:
@@ -249,16 +214,6 @@ def known_size(image: dict) -> Optional[Tuple[int, int]]:
     if 'width' in image and 'height' in image:
         return image['width'], image['height']
     return None
-
-
-def check_images(images: Iterable[Any], ann_file: str) -> None:
-    """Check the fields of image records that are used here, if present."""
-    check(list(images), List[_ImageFields], ann_file, 'images')
-
-
-def check_videos(videos: Iterable[Any], ann_file: str) -> None:
-    """Check records of videos."""
-    check(list(videos), List[_Video], ann_file, 'videos')
 
 
 class FrameIndex:
@@ -271,11 +226,10 @@ class FrameIndex:
     what ``videos`` call it.
 
     Args:
-        images (dict): The annotation's image records by id; a record without
+        images: The annotation's image records by id; a record without
             ``file_name`` is found by id alone.
-        videos (Iterable[dict]): The annotation's records of videos: ``id``,
-            ``name``, and ``file_names``, the frames that exist. Defaults to
-            none.
+        videos: The annotation's records of videos: ``id``, ``name``, and
+            ``file_names``, the frames that exist.
     """
 
     #: What :meth:`find` gives for a frame that exists in a video of the

@@ -216,19 +216,11 @@ def read_json(path: PathLike, schema: Any = Any, strict: bool = False) -> Any:
     """Read a json file.
 
     Args:
-        path (str | Path): The file, UTF-8; its backend is told by its prefix.
-        schema (type): What it must hold. Defaults to anything.
-        strict (bool): Take json by the letter: also refuse a key that an
-            object has twice (one value would get lost), NaN, infinity and
-            a byte order mark. Defaults to False.
-
-    Returns:
-        What the schema says; dicts and lists by default.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is too large, not json, nested too deeply, or not
-            what the schema says.
+        path: The file, UTF-8; its backend is told by its prefix.
+        schema: What it must hold, and in which form to return it.
+        strict: Take json by the letter: also refuse a key that an object has
+            twice (one value would get lost), NaN, infinity and a byte order
+            mark.
     """
     path = str(path)
     if not fileio.isfile(path):
@@ -288,10 +280,8 @@ def _refuse_constant(text: str) -> None:
 
 
 def check(content: Any, schema: Any, file: str, place: str = '') -> Any:
-    """What the schema says of json's content.
-
-    A ValueError if it is something else, by its file and its place there.
-    """
+    """What the schema says of json's content; a ValueError at anything else
+    tells its file and its place there."""
     try:
         return msgspec.convert(content, schema)
     except UnicodeEncodeError as error:
@@ -339,10 +329,10 @@ def mistake(place: str, value: Any, expected: str) -> ValueError:
 def shown(value: Any) -> str:
     """A value as it is shown in a message, never long."""
     if isinstance(value, (dict, list)):
-        kind = 'an object' if isinstance(value, dict) else 'a list'
-        if value:
-            return f'{kind} of {len(value)}'
-        return 'an empty ' + kind.split()[1]
+        kind = 'object' if isinstance(value, dict) else 'list'
+        if not value:
+            return f'an empty {kind}'
+        return f'{"an" if kind == "object" else "a"} {kind} of {len(value)}'
     # a number of thousands of digits cannot be printed at all
     if isinstance(value, int) and abs(value) >= 10**30:
         return f'a number of {value.bit_length()} bits'
@@ -357,15 +347,12 @@ def is_integer(value: Any) -> bool:
 
 def number_rows(rows: Sequence[Optional[List[float]]], width: int,
                 place: Callable[[int], str]) -> np.ndarray:
-    """n lists of numbers as an array, (n, width).
-
-    A ValueError if one has another length, by its ``place(index)``.
-    """
+    """n lists of numbers as an array, (n, width); one of another length is
+    told by its ``place(index)``."""
     for index, row in enumerate(rows):
         if row is None or len(row) != width:
-            raise mistake(
-                place(index), UNSET if row is None else list(row),
-                f'a list of {width} numbers')
+            found = UNSET if row is None else list(row)
+            raise mistake(place(index), found, f'a list of {width} numbers')
     return np.fromiter(chain.from_iterable(rows), float,
                        len(rows) * width).reshape(-1, width)
 
@@ -464,17 +451,14 @@ def collect_annolist(frames: Sequence[AnnoFrame],
     """Put the points of persons where they belong.
 
     Args:
-        frames (Sequence[AnnoFrame]): The frames.
-        file (str): Their file, for messages.
-        num_joints (int): V.
-        strict (bool): As the converters need it: all persons; refused are
-            points that share an id, coordinates that are no pixels, and an
-            ``is_visible`` that is neither 0 nor 1. Defaults to False, as
-            poseval has it: persons with a list of points, be it empty; of
-            points that share an id the first counts, with a warning.
-
-    Raises:
-        ValueError: If an id is not in 0 ... V - 1, or of what is refused.
+        frames: The frames.
+        file: Their file, for messages.
+        num_joints: V.
+        strict: As the converters need it: all persons; refused are points
+            that share an id, coordinates that are no pixels, and an
+            ``is_visible`` that is neither 0 nor 1. Else as poseval has it:
+            persons with a list of points, be it empty; of points that share
+            an id the first counts, with a warning.
     """
     index, places, rects, lists = [], [], [], []
     for i, frame in enumerate(frames):

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 from scipy.optimize import linear_sum_assignment
 from torchvision.ops import nms
 
-from .box_files import (FrameIndex, RawBox, check_images, check_videos,
+from .box_files import (FrameIndex, ImageFields, RawBox, VideoFields,
                         read_box_file)
 from .coco_json import Coordinate, Id, check
 
@@ -53,34 +53,32 @@ def load_person_boxes(bbox_file: str,
     warning: such boxes are probably not of these frames.
 
     Args:
-        bbox_file (str): The file or folder.
-        images (dict): The annotation's image records by id.
-        image_size (Callable): An image record's width and height, or None if
-            they are not known.
-        score_thr (float, optional): The lowest score kept.
-        nms_thr (float, optional): Suppress boxes that overlap a better one of
-            the same image by more than this IoU, in [0, 1].
-        annotations (Iterable[dict]): The annotated persons.
-        videos (Iterable[dict]): The annotation's records of videos.
-        ann_file (str): What messages call the annotation file.
+        bbox_file: The file or folder.
+        images: The annotation's image records by id.
+        image_size: An image record's width and height, if they are known.
+        score_thr: The lowest score kept.
+        nms_thr: Suppress boxes that overlap a better one of the same image by
+            more than this IoU, in [0, 1].
+        annotations: The annotated persons.
+        videos: The annotation's records of videos.
+        ann_file: What messages call the annotation file.
 
     Returns:
-        list[dict]: The boxes kept, ordered as in the file: ``image_id``,
-        ``category_id``, ``bbox`` as x, y, width, height, ``score``,
-        ``track_id`` where the file has it, what else an entry of a COCO-style
-        file has, and ``entry``, the box's number among all boxes.
+        The boxes kept, ordered as in the file: ``image_id``, ``category_id``,
+        ``bbox`` as x, y, width, height, ``score``, ``track_id`` where the file
+        has it, what else an entry of a COCO-style file has, and ``entry``, the
+        box's number among all boxes.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is malformed, or boxes are of images that the
+        ValueError: If the file is malformed, or boxes are of images that the
             annotation does not know, or by their id of another image than by
             their file name.
     """
     if nms_thr is not None and not 0 <= nms_thr <= 1:
         raise ValueError(f'nms_thr must be an IoU in [0, 1], got {nms_thr!r}')
     videos = list(videos)
-    check_images(images.values(), ann_file)
-    check_videos(videos, ann_file)
+    check(list(images.values()), List[ImageFields], ann_file, 'images')
+    check(videos, List[VideoFields], ann_file, 'videos')
     raw_boxes = read_box_file(bbox_file)
     index = FrameIndex(images, videos)
     kept: List[dict] = []
@@ -106,32 +104,27 @@ def load_person_boxes(bbox_file: str,
         elif _is_outside(box, image_size(images[image_id])):
             left_out[_OUTSIDE] += 1
         else:
-            kept.append({
-                'category_id': 1,
-                **raw.record, 'image_id': image_id,
-                'entry': entry
-            })
+            own = dict(image_id=image_id, entry=entry)
+            kept.append({'category_id': 1, **raw.record, **own})
     if unknown:
-        raise ValueError(
-            _unknown_message(bbox_file, unknown, images, ann_file))
+        message = _unknown_message(bbox_file, unknown, images, ann_file)
+        raise ValueError(message)
     if nms_thr is not None:
         before = len(kept)
         kept = suppress(kept, nms_thr)
         left_out['suppressed by better ones'] = before - len(kept)
     counts = ', '.join(f'{n} {what}' for what, n in left_out.items() if n)
-    _log(
-        f'{bbox_file}: {len(kept)} of {len(raw_boxes)} boxes are used; left '
-        f'out: {counts or "none"}',
-        is_warning=left_out[_NO_AREA] + left_out[_OUTSIDE] > 0)
+    text = (f'{bbox_file}: {len(kept)} of {len(raw_boxes)} boxes are used; '
+            f'left out: {counts or "none"}')
+    _log(text, is_warning=left_out[_NO_AREA] + left_out[_OUTSIDE] > 0)
     persons = person_boxes_by_image(annotations, ann_file)
     if persons:
         statistics = box_statistics(kept, list(images), persons)
-        advice = (f'. Below {SUSPICIOUS_RECALL:g} at IoU 0.5: do these boxes '
-                  'belong to these frames?')
-        _log(
-            f'{bbox_file}: {statistics.sentence()}'
-            f'{advice if statistics.is_suspicious else ""}',
-            is_warning=statistics.is_suspicious)
+        text = f'{bbox_file}: {statistics.sentence()}'
+        if statistics.is_suspicious:
+            text += (f'. Below {SUSPICIOUS_RECALL:g} at IoU 0.5: do these '
+                     'boxes belong to these frames?')
+        _log(text, is_warning=statistics.is_suspicious)
     return kept
 
 
@@ -270,8 +263,8 @@ def box_statistics(boxes: Iterable[dict], image_ids: Sequence[Hashable],
         missed_frames=sum(not counts.get(image_id) for image_id in persons),
         num_persons=num_persons,
         recall={
-            iou: _ratio(n, num_persons)
-            for iou, n in found.items()
+            i: _ratio(n, num_persons)
+            for i, n in found.items()
         })
 
 

@@ -30,16 +30,13 @@ class FrameGroupSampler(DefaultSampler):
     repeated samples, the last of all ranks, are others here.
 
     Args:
-        dataset (Sized): N samples.
-        group_size (int): g. With a batch size that it divides, no group is
-            split between workers. Defaults to 4.
-        shuffle (bool): Whether groups are drawn at random. Defaults to True.
-        seed (int, optional): Defaults to None, one that all ranks share.
-        round_up (bool): Whether the first samples are repeated until R
-            divides their number. Defaults to True.
-
-    Raises:
-        ValueError: If ``group_size`` is less than 1.
+        dataset: N samples.
+        group_size: With a batch size that it divides, no group is split
+            between workers.
+        shuffle: Whether groups are drawn at random.
+        seed: By default one that all ranks share.
+        round_up: Whether the first samples are repeated until R divides their
+            number.
     """
 
     def __init__(self,
@@ -98,13 +95,9 @@ class WorkerRunBatchSampler:
     ``sampler``, which gives each rank a run.
 
     Args:
-        sampler (Iterable[int]): Gives the indices of N samples and has a
-            length.
-        batch_size (int): Samples in a batch; the last has the remainder.
-        num_workers (int): W, the data loader's; 0 counts as 1.
-
-    Raises:
-        ValueError: If a number is out of its range.
+        sampler: Gives the indices of N samples and has a length.
+        batch_size: Samples in a batch; the last has the remainder.
+        num_workers: W, the data loader's; 0 counts as 1.
     """
 
     def __init__(self, sampler: Collection[int], batch_size: int,

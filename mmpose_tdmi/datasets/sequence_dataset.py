@@ -35,11 +35,8 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 
 def name_sample(info: Mapping[str, Any]) -> str:
-    """Name a sample, or its metainfo, such that its owner can find it.
-
-    The name is the key frame's file with folder and, of the clip's frames,
-    annotation and track, what ``info`` has.
-    """
+    """Name a sample, or its metainfo, such that its owner can find it: by the
+    key frame's path, and the clip's frames, annotation and track if told."""
     parts = [str(info.get('img_path'))]
     if info.get('frame_indices') is not None:
         parts.append(f'frames {" ".join(map(str, info["frame_indices"]))}')
@@ -59,12 +56,8 @@ def add_note(error: BaseException, text: str) -> None:
 
 
 class WindowDraw:
-    """Gives the window of each sample.
-
-    Always ``window``, or one drawn from a ``random_range``, see
-    :class:`BaseSequenceDataset`, which results that must not change from run
-    to run (``test_mode``) forbid.
-    """
+    """Gives the window of each sample: ``window``, or one drawn from a
+    ``random_range``, see :class:`BaseSequenceDataset`."""
 
     def __init__(self,
                  window: FrameWindow,
@@ -118,36 +111,32 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
     chosen. A person whose annotation or box has a ``track_id`` keeps it.
 
     Args:
-        ann_file (str): Annotation file, COCO style. Defaults to ''.
-        delta (int, optional): The window is ``-delta ... delta``, T = 2 *
-            delta + 1 frames. Either this or ``offsets`` must be given.
-        offsets (Sequence[int], optional): The window's frame offsets,
-            ascending, with the key frame's 0.
-        padding (str): What replaces a frame that does not exist: ``'clamp'``,
-            ``'key_frame'`` or ``'released'``. Defaults to ``'clamp'``.
-        random_range (tuple[int, int], optional): Draw the supporting frames
-            anew each time a sample is taken, without repetition: those
-            before the key frame from offsets ``random_range[0] ... -1``,
-            those after it from ``1 ... random_range[1]``, as many of each as
-            the window has. For training only. Defaults to None, the window's
-            own offsets.
-        frame_source (str): Which frames of a video exist, and their numbers:
+        ann_file: Annotation file, COCO style.
+        delta: The window is ``-delta ... delta``, T = 2 * delta + 1 frames.
+            Either this or ``offsets`` must be given.
+        offsets: The window's frame offsets, ascending, with the key frame's 0.
+        padding: What replaces a frame that does not exist: ``'clamp'``,
+            ``'key_frame'`` or ``'released'``.
+        random_range: Draw the supporting frames anew each time a sample is
+            taken, without repetition: those before the key frame from offsets
+            ``random_range[0] ... -1``, those after it from ``1 ...
+            random_range[1]``, as many of each as the window has. For training
+            only.
+        frame_source: Which frames of a video exist, and their numbers:
             ``'auto'``, those of the annotation file's ``videos`` if it has
             that table, else ``'disk'``; ``'disk'``, the files in the key
             frame's folder (each folder is listed once), whose names tell
             their numbers; ``'annotation'``, ``videos`` if there, else the
-            images of the annotation file. Defaults to ``'auto'``.
-        bbox_score_thr (float, optional): Leave out boxes of ``bbox_file``
-            with a lower score. Without ``bbox_file`` it has no effect.
-            Defaults to None, all are kept.
-        bbox_nms_thr (float, optional): Of the boxes of ``bbox_file`` that
-            overlap by more than this IoU keep the one with the highest score,
-            image by image. Defaults to None, no suppression, as in the paper.
-        backend_args (dict, optional): The file backend with which folders are
-            listed and image sizes read. Defaults to None.
-        allow_outside_paths (bool): Whether the annotation file may name
-            frames outside of the folder of the images (``data_prefix``), by
-            absolute paths or by ``..``. Defaults to False.
+            images of the annotation file.
+        bbox_score_thr: Leave out boxes of ``bbox_file`` with a lower score.
+        bbox_nms_thr: Of the boxes of ``bbox_file`` that overlap by more than
+            this IoU keep the one with the highest score, image by image. The
+            paper suppresses none.
+        backend_args: The file backend with which folders are listed and image
+            sizes read.
+        allow_outside_paths: Whether the annotation file may name frames
+            outside of the folder of the images (``data_prefix``), by absolute
+            paths or by ``..``.
         **kwargs: Those of MMPose's ``BaseCocoStyleDataset``: ``bbox_file``,
             ``data_root``, ``data_prefix``, ``test_mode``, ``pipeline`` ...
 
@@ -198,12 +187,9 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         """Which frame of which video a file is, where only its name tells.
 
         Returns:
-            tuple[str, int]: What identifies the video, here the path with
-            ``*`` for the number, and the frame's number in the video, here
-            the last run of digits in the file's stem.
-
-        Raises:
-            ValueError: If the name tells no number.
+            What identifies the video, here the path with ``*`` for the number,
+            and the frame's number in the video, here the last run of digits in
+            the file's stem; a ValueError without one.
         """
         return last_number(path)
 
@@ -211,16 +197,15 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         """Turn an annotation into a sample.
 
         Args:
-            raw_data_info (dict): ``raw_ann_info``, the annotation, which the
-                sample keeps, and ``raw_img_info``, the record of its image
-                with ``img_path``.
+            raw_data_info: ``raw_ann_info``, the annotation, which the sample
+                keeps, and ``raw_img_info``, its image's record with
+                ``img_path``.
 
         Returns:
-            dict | None: The sample, or None for an annotation that gives
-            none: without box or keypoints, or of an unlabelled image. Its
-            ``bbox`` (1, 4), x1, y1, x2, y2 in image pixels, is clipped to the
-            image; ``keypoints`` are (1, K, 2), ``keypoints_visible`` (1, K)
-            in [0, 1].
+            The sample, or None for an annotation that gives none: without box
+            or keypoints, or of an unlabelled image. Its ``bbox`` (1, 4), x1,
+            y1, x2, y2 in image pixels, is clipped to the image; ``keypoints``
+            are (1, K, 2), ``keypoints_visible`` (1, K) in [0, 1].
         """
         ann, img = raw_data_info['raw_ann_info'], raw_data_info['raw_img_info']
         if not img.get('is_labeled', True):
@@ -230,12 +215,14 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         if 'bbox' not in ann or 'keypoints' not in ann:
             return None
         where = f'{self.ann_file}: annotation {ann["id"]}'
-        x, y, width, height = _numbers(where, ann, 'bbox', 4)
+        x, y, width, height = _numbers(where, ann['bbox'], 'bbox', 4,
+                                       'expected')
         box = (_clip(x, right), _clip(y, bottom), _clip(x + width, right),
                _clip(y + height, bottom))
         count = self._metainfo['num_keypoints']
-        ann['keypoints'] = _numbers(where, ann, 'keypoints', 3 * count,
-                                    f'the {count} keypoints of the dataset')
+        ann['keypoints'] = _numbers(
+            where, ann['keypoints'], 'keypoints', 3 * count,
+            f'the {count} keypoints of the dataset need')
         joints = np.array(
             ann['keypoints'], dtype=np.float32).reshape(1, count, 3)
         if 'category_id' not in ann:
@@ -252,7 +239,7 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         # the host's guess of a person's share of the box
         area = max((box[2] - box[0]) * (box[3] - box[1]) * 0.53, 1.0)
         if 'area' in ann:
-            area, = _numbers(where, dict(area=[ann['area']]), 'area', 1)
+            area, = _numbers(where, [ann['area']], 'area', 1, 'expected')
         sample = dict(
             img_id=ann['image_id'],
             img_path=img['img_path'],
@@ -272,10 +259,8 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         return sample
 
     def reason_to_leave_out(self, sample: dict) -> Optional[str]:
-        """Why a ground-truth sample is of no use; None if it is.
-
-        The reason is to follow "persons" in the log.
-        """
+        """Why a ground-truth sample is of no use, as the log says it behind
+        "persons"; None if it is."""
         if self._is_valid_instance(sample):
             return None
         if sample['iscrowd']:
@@ -326,9 +311,10 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         self.frames = frame_lookup(self.frame_source, content,
                                    self._image_path, self.parse_frame_path,
                                    self.backend_args)
-        samples = list(
-            self._detected_persons(content) if self.bbox_file else self.
-            _annotated_persons(content))
+        persons = (
+            self._detected_persons
+            if self.bbox_file else self._annotated_persons)
+        samples = list(persons(content))
         if self.data_mode != 'topdown':
             samples = self._get_bottomup_data_infos(samples,
                                                     self._images(content))
@@ -409,14 +395,11 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         if num_bare:
             print_log(
                 f'{self.ann_file}: {num_bare} persons in labelled images give '
-                'no sample: they have no box or no keypoints',
-                logger='current')
+                'no sample: they have no box or no keypoints', 'current')
         for reason, count in left_out.items():
             print_log(
                 f'{self.ann_file}: {count} of {total} persons are left out: '
-                f'persons {reason}',
-                logger='current',
-                level=logging.WARNING)
+                f'persons {reason}', 'current', logging.WARNING)
 
     def _detected_persons(self, content: AnnotationFile) -> Iterator[dict]:
         """Samples of a detector's boxes, with dummy keypoints."""
@@ -428,16 +411,14 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
             nms_thr=self.bbox_nms_thr,
             annotations=[a for anns in content.persons.values() for a in anns],
             videos=content.videos or ())
-        paths = [
-            self._image_path(content.images[box['image_id']]['file_name'])
-            for box in boxes
-        ]
+        images = [content.images[box['image_id']] for box in boxes]
+        paths = [self._image_path(image['file_name']) for image in images]
         self.frames.check_listed(paths,
                                  f'images with boxes in {self.bbox_file}')
         count = self._metainfo['num_keypoints']
-        for box, path in zip(boxes, paths):
+        for box, image, path in zip(boxes, images, paths):
             x, y, width, height = box['bbox'][:4]
-            size = self.image_size(content.images[box['image_id']])
+            size = self.image_size(image)
             sample = dict(
                 img_id=box['image_id'],
                 img_path=path,
@@ -457,20 +438,15 @@ def _clip(value: float, high: float) -> float:
     return min(max(value, 0), high)
 
 
-def _numbers(where: str,
-             record: dict,
-             field: str,
-             count: int,
-             of_what: str = '') -> List[float]:
+def _numbers(where: str, values: Any, field: str, count: int,
+             needed: str) -> List[float]:
     """A field of so many finite numbers, as a list."""
-    values = record[field]
     if isinstance(values, array):
         values = values.tolist()
     size = len(values) if isinstance(values, list) else None
     if size != count:
-        needed = f'{of_what} need {count}' if of_what else f'expected {count}'
         found = f'{size} values' if size is not None else repr(values)
-        raise ValueError(f'{where}: {field} has {found}; {needed}')
+        raise ValueError(f'{where}: {field} has {found}; {needed} {count}')
     # a person has some sixty numbers and a file a million persons: plain
     # Python is several times faster here than an array for each
     if not _NUMBER_TYPES.issuperset(map(type, values)):

@@ -71,14 +71,10 @@ def _without_nan(value: Any) -> Any:
 
 
 class PoseTrackEvaluator:
-    """Scores videos one after the other.
+    """Scores videos one after the other by some of :data:`METRIC_NAMES`.
 
-    Args:
-        metrics: Which of :data:`METRIC_NAMES` to compute.
-        presence: ``'poseval'`` or ``'posetrack21'``, see
-            :func:`scored_frames`.
-        unlabelled: ``'skip'`` or ``'score'`` unlabelled frames with persons.
-        hota_as_released: See ``functional/tracking``.
+    ``presence`` and ``unlabelled`` are those of :func:`scored_frames`, for
+    ``hota_as_released`` see ``functional/tracking``.
     """
 
     def __init__(self,

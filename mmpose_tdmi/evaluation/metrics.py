@@ -31,8 +31,8 @@ class PoseTrackMetric(PredictionMetric):
     looked at. A scored frame without predictions counts as missed.
 
     Args:
-        ann_file: Merged PoseTrack18-format json with the ground truth; by
-            default the file of the evaluated dataset.
+        ann_file: Merged PoseTrack18-format json; by default the evaluated
+            dataset's.
         score_mode: ``'keypoint_bbox'``, a joint's score is its heatmap
             maximum times the score of the person box, as in the tables of
             TDMI and its predecessors; ``'keypoint'``, the maximum alone, as
@@ -45,9 +45,8 @@ class PoseTrackMetric(PredictionMetric):
             ``<video>.json``. Not written by default.
         format_only: Write the files and evaluate nothing, for test splits
             whose annotations are not public. Needs ``out_dir``.
-        collect_device: Where several processes' results are collected,
-            ``'cpu'`` or ``'gpu'``.
-        prefix: Prefix of the results' names.
+        collect_device, prefix, collect_dir: As in
+            :class:`mmengine.evaluator.BaseMetric`.
         metrics: ``'ap'``, ``'mota'``, ``'hota'``. The last two need samples
             with a track: ``track_ids`` (M, ) in ``pred_instances`` or
             ``gt_instances``, or ``track_id`` in the sample itself.
@@ -63,8 +62,6 @@ class PoseTrackMetric(PredictionMetric):
             ranking, but for MOTA the frame is not without predictions.
         out_format: Format of the files in ``out_dir``, ``'posetrack18'``
             (PoseTrack18 and 21) or ``'posetrack17'``.
-        collect_dir: Folder by which processes exchange results, as in
-            :class:`mmengine.evaluator.BaseMetric`.
     """
     default_prefix: Optional[str] = 'posetrack'
 
@@ -186,8 +183,7 @@ class HiEveMetric(PredictionMetric):
     :mod:`mmpose_tdmi.evaluation.functional.hieve`.
 
     Args:
-        ann_file: Converted annotation file; by default that of the evaluated
-            dataset.
+        ann_file: Converted file; by default the evaluated dataset's.
         alphas: Thresholds in head sizes; by default those of HiEve's tables.
         score_mode: As :class:`PoseTrackMetric`'s; also what the files hold.
         score_empty_frames: Whether predictions in labelled frames without a
@@ -195,11 +191,9 @@ class HiEveMetric(PredictionMetric):
         box_source: As :class:`PoseTrackMetric`'s.
         out_dir: Folder for the files of a submission, ``<video>.json``. Not
             written by default.
-        format_only: Write the files and evaluate nothing, for the test split.
-            Needs ``out_dir``.
-        collect_device: As :class:`PoseTrackMetric`'s.
+        format_only: As :class:`PoseTrackMetric`'s.
         prefix: Prefix of the results' names; must contain ``unofficial``.
-        collect_dir: As :class:`PoseTrackMetric`'s.
+        collect_device, collect_dir: As :class:`PoseTrackMetric`'s.
     """
     default_prefix: Optional[str] = 'hieve_unofficial'
     with_boxes = True

@@ -265,11 +265,10 @@ def collect_errors(pred_dir: PathLike,
     """The joints of all videos of an annotation file.
 
     Args:
-        pred_dir: Predictions, one official json for each video, as
-            ``PoseTrackMetric`` writes them with ``out_dir``.
+        pred_dir: One official json for each video, as ``PoseTrackMetric``
+            writes them with ``out_dir``.
         ann_file: Converted or merged annotation file.
-        presence: Which frames and joints count, see
-            :func:`~mmpose_tdmi.evaluation.functional.scored_frames`.
+        presence: See :func:`~mmpose_tdmi.evaluation.functional.scored_frames`.
         near_limit: Up to how many head sizes a miss is near.
     """
     pred_dir = Path(pred_dir)
@@ -291,10 +290,8 @@ def collect_errors(pred_dir: PathLike,
         predicted = read_predictions(pred_dir / f'{name}.json')
         predicted = pair_frames(annotated, predicted)
         annotated, predicted = scored_frames(annotated, predicted, presence)
-        ids = annotated.frame_ids.tolist()
-        parts.append(
-            video_errors(annotated, predicted,
-                         np.array([numbers[i] for i in ids]), near_limit))
+        frames = np.array([numbers[i] for i in annotated.frame_ids.tolist()])
+        parts.append(video_errors(annotated, predicted, frames, near_limit))
     if not any(part.num_frames for part in parts):
         raise ValueError(f'{ann_file}: no frame is labelled and has a person, '
                          'there is nothing to score')
@@ -441,10 +438,10 @@ def write_csv(path: PathLike, rows: Sequence[ErrorRow]) -> None:
     header = ('by', 'slice', 'joint', 'annotated', 'ap',
               *(f'gt_{name}' for name in OUTCOMES), 'predicted',
               *(f'pred_{name}' for name in PREDICTIONS))
+    lines = ((row.by, row.slice, row.joint, row.num_gt,
+              '' if np.isnan(row.ap) else f'{row.ap:.4f}',
+              *row.outcomes.values(), row.num_pred, *row.predictions.values())
+             for row in rows)
     with atomic_path(path) as temporary:
         with temporary.open('w', newline='', encoding='utf-8') as file:
-            csv.writer(file).writerows(
-                [header] + [(row.by, row.slice, row.joint, row.num_gt,
-                             '' if np.isnan(row.ap) else f'{row.ap:.4f}',
-                             *row.outcomes.values(), row.num_pred,
-                             *row.predictions.values()) for row in rows])
+            csv.writer(file).writerows([header, *lines])

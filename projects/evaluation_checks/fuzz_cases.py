@@ -21,8 +21,8 @@ from mmpose_tdmi.datasets.converters.checking import check_converted
 from mmpose_tdmi.datasets.converters.hieve import (read_frame_xml,
                                                    read_hieve_video)
 from mmpose_tdmi.datasets.converters.posetrack import (read_posetrack17_video,
-                                                       read_posetrack18_video,
-                                                       read_posetrack21_video)
+                                                       read_posetrack21_video,
+                                                       read_posetrack_video)
 from mmpose_tdmi.evaluation.functional import (load_annotations,
                                                load_hieve_annotations,
                                                read_annotations,
@@ -67,7 +67,7 @@ def _posetrack17(root: Path) -> Case:
 
 
 def _posetrack18(root: Path) -> Case:
-    return _video_case(read_posetrack18_video, 'annotations/train',
+    return _video_case(read_posetrack_video, 'annotations/train',
                        'posetrack18', _audit_posetrack, root)
 
 

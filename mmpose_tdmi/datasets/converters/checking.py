@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Set, Tuple, Union
+from typing import Any, Dict, List, Set, Tuple, Union
 
 import numpy as np
 from msgspec import UNSET, Struct, UnsetType
@@ -34,25 +34,18 @@ OUTSIDE_SHARE = 0.5
 
 @dataclass
 class Report:
-    """What a check found.
-
-    Attributes:
-        problems (list[str]): One line each, ``file: record: what``.
-        warnings (list[str]): Likewise.
-        counts (Counter): How many records were checked, and how many of
-            their boxes and joints reach out of the image.
-    """
+    """What a check found: a line each, ``file: record: what``; and how many
+    records were checked, of their boxes and joints how many reach out of the
+    image."""
     problems: List[str] = field(default_factory=list)
     warnings: List[str] = field(default_factory=list)
     counts: Counter = field(default_factory=Counter)
 
     def summary(self) -> str:
         """The counts and the verdict, some lines."""
-        lines = [f'{name}: {n:,}' for name, n in self.counts.items()]
-        return '\n'.join([
-            *lines, f'{len(self.warnings):,} warnings, '
-            f'{len(self.problems):,} problems'
-        ])
+        lines = ''.join(f'{name}: {n:,}\n' for name, n in self.counts.items())
+        return (f'{lines}{len(self.warnings):,} warnings, '
+                f'{len(self.problems):,} problems')
 
 
 class _Info(Struct):
@@ -129,24 +122,18 @@ class _Checker:
 
     def each(self, table: str) -> None:
         """Check the records of a table; the first mistake of each counts."""
+        read, is_21 = getattr(self, f'_{table}'), self.dataset == 'posetrack21'
         schema = dict(
             categories=_Category,
             videos=_VideoRecord,
-            images=_ImageRecord,
-            annotations=_Person)[table]
-        if self.dataset == 'posetrack21':
-            schema = {
-                _ImageRecord: _Image21,
-                _Person: _Person21
-            }.get(schema, schema)
-        read = getattr(self, f'_{table}')
+            images=_Image21 if is_21 else _ImageRecord,
+            annotations=_Person21 if is_21 else _Person)[table]
         for index, record in enumerate(self.content[table]):
             self.report.counts[table] += 1
             place = f'{table}[{index}]'
             try:
-                read(
-                    check(record, schema, self.path, place),
-                    f'{self.path}: {place}')
+                found = check(record, schema, self.path, place)
+                read(found, f'{self.path}: {place}')
             except ValueError as error:
                 self.report.problems.append(str(error))
 
@@ -228,29 +215,24 @@ class _Checker:
         if joints and not image.is_labeled:
             self.report.warnings.append(
                 f'{where}: has joints, but its image is not labelled')
-        if self.dataset != 'hieve':
-            self._sides(person, 'bbox_head', joints, where)
-        box = self._sides(person, 'bbox', joints, where)
-        if box is not None:
-            self._box(box, person.area, size, where)
+        for name in ('bbox_head', 'bbox'):
+            box = getattr(person, name)
+            # persons with joints must have them
+            if name == 'bbox_head' and self.dataset == 'hieve' or (
+                    box is UNSET and not joints):
+                continue
+            if box is UNSET:
+                raise ValueError(f'{where}.{name} is missing')
+            if len(box) != 4 or min(box[2:]) <= 0:
+                raise ValueError(f'{where}.{name} is {box}, expected a width '
+                                 'and a height above 0')
+            if name == 'bbox':
+                self._box(box, person.area, size, where)
         points = np.reshape(person.keypoints, (-1, 3))
         outside = ((points[:, :2] < -0.5) |
                    (points[:, :2] >= np.subtract(size, 0.5)))
         self.report.counts['joints outside'] += int(
             (outside.any(axis=1) & points.any(axis=1)).sum())
-
-    def _sides(self, person: _Person, name: str, joints: int,
-               where: str) -> Optional[List[float]]:
-        """A box, which persons with joints must have."""
-        box = getattr(person, name)
-        if box is UNSET and not joints:
-            return None
-        if box is UNSET:
-            raise ValueError(f'{where}.{name} is missing')
-        if len(box) != 4 or min(box[2:]) <= 0:
-            raise ValueError(f'{where}.{name} is {box}, expected a width and '
-                             'a height above 0')
-        return box
 
     def _box(self, box: List[float], area: Any, size: Tuple[float, float],
              where: str) -> None:
@@ -284,10 +266,9 @@ class _Checker:
 
     def neighbours(self, delta: int) -> None:
         """Check that a labelled frame has the frames around it."""
-        # PoseTrack17's own numbering has gaps
-        noted = (
-            self.report.warnings
-            if self.dataset == 'posetrack17' else self.report.problems)
+        noted = self.report.problems
+        if self.dataset == 'posetrack17':  # its own numbering has gaps
+            noted = self.report.warnings
         for vid_id, frames in self.labelled.items():
             numbers = np.array(self.videos[vid_id].frame_ids, dtype=np.int64)
             step = int(np.gcd.reduce(np.diff(numbers))) or 1
@@ -342,22 +323,13 @@ def check_converted(ann_file: PathLike,
     """Check a converted file.
 
     Args:
-        ann_file (str | Path): The file.
-        data_root (str | Path): The folder that file names are relative to.
-        quick (bool): Read the frames' headers only. Defaults to False, they
-            are decoded.
-        delta (int): How many neighbours a labelled frame needs on either
-            side, as far as the video goes. Defaults to 2.
-        workers (int): Processes, see :func:`.run_tasks`. Defaults to 1.
-        progress (bool): Show a progress bar. Defaults to False.
-
-    Returns:
-        Report: What was found.
-
-    Raises:
-        FileNotFoundError: If there is no such file or folder.
-        ValueError: If the file is no json or not of the converters' form, so
-            that there is nothing to check, or a number is out of range.
+        ann_file: The file.
+        data_root: The folder that file names are relative to.
+        quick: Read the frames' headers only instead of decoding them.
+        delta: How many neighbours a labelled frame needs on either side, as
+            far as the video goes.
+        workers: Processes, see :func:`.run_tasks`.
+        progress: Show a progress bar.
     """
     root = Path(data_root)
     if not root.is_dir():
@@ -374,17 +346,13 @@ def check_converted(ann_file: PathLike,
     if len(checker.content['categories']) != 1:
         report.problems.append(f'{ann_file}: categories: is not one category')
     checker.neighbours(delta)
-    sizes = {
-        image.file_name: (image.width, image.height)
-        for image in checker.images.values()
-    }
-    tasks = [(checker.places[vid_id], video.file_names, {
-        n: sizes[n]
-        for n in video.file_names if n in sizes
-    }) for vid_id, video in checker.videos.items()]
-    for found in run_tasks(
-            partial(_check_frames, root, quick), tasks, workers, 'frames',
-            'video', progress):
+    sizes = {i.file_name: (i.width, i.height) for i in checker.images.values()}
+    tasks = []
+    for vid_id, video in checker.videos.items():
+        expected = {n: sizes[n] for n in video.file_names if n in sizes}
+        tasks.append((checker.places[vid_id], video.file_names, expected))
+    read = partial(_check_frames, root, quick)
+    for found in run_tasks(read, tasks, workers, 'frames', 'video', progress):
         report.problems += found.problems
         report.warnings += found.warnings
     return report

@@ -70,6 +70,7 @@ BOX_MARGIN = 0.15
 
 #: Raised whenever the same official files would give another result.
 FORMAT_VERSION = 1
+_MAKER = dict(version=FORMAT_VERSION, generator=f'mmpose_tdmi {__version__}')
 COUNTS = ('videos', 'frames', 'labelled_frames', 'persons', 'joints',
           'boxes_without_pose')
 #: Videos per split and pose annotations in all, of section 4.1 of "Mutual
@@ -104,13 +105,13 @@ def box_from_keypoints(
     """A person's box by PoseTrack18's rule.
 
     Args:
-        keypoints (Sequence[float]): 3 V numbers, one joint labelled at least.
-        head (Sequence[float]): x, y, width, height of the head box. A box
-            that has no area (a single joint, or joints in a row along an
-            axis) is widened to hold it, too. Defaults to none.
+        keypoints: 3 V numbers, one joint labelled at least.
+        head: x, y, width, height of the head box. A box that has no area (a
+            single joint, or joints in a row along an axis) is widened to hold
+            it, too.
 
     Returns:
-        list[float]: x, y, width, height, not clipped to the image.
+        x, y, width, height, not clipped to the image.
     """
     joints = np.asarray(keypoints, dtype=float).reshape(-1, 3)
     xy = joints[np.any(joints != 0, axis=1), :2]
@@ -121,9 +122,8 @@ def box_from_keypoints(
     box = [*corner.tolist(), *((1 + 2 * BOX_MARGIN) * extent).tolist()]
     if not len(head) or (box[2] > 0 and box[3] > 0):
         return box
-    corners = np.array([box, head], dtype=float)
-    corners[:, 2:] += corners[:, :2]
-    low, high = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
+    corner, size = np.hsplit(np.array([box, head], dtype=float), 2)
+    low, high = corner.min(axis=0), (corner + size).max(axis=0)
     return [*low.tolist(), *(high - low).tolist()]
 
 
@@ -213,24 +213,24 @@ def convert_split(form: DatasetFormat,
         run_tasks(form.read_video, videos, workers, f'{form.name} {split}',
                   'video', progress))
     content = _merge_videos(form, split, videos, converted)
-    counts = _count(content)
+    joints = [a['num_keypoints'] for a in content['annotations']]
+    counts = dict(
+        videos=len(content['videos']),
+        frames=sum(len(v['file_names']) for v in content['videos']),
+        labelled_frames=sum(i['is_labeled'] for i in content['images']),
+        persons=sum(n > 0 for n in joints),
+        joints=sum(joints),
+        boxes_without_pose=sum(n == 0 for n in joints))
     write_json(path, content)
-    folders = [
-        str(Path(next(iter(video.frames.values()))).parent)
-        for video in converted
-    ]
+    sources = {}
+    for source, video in zip(videos, converted):
+        frames = str(Path(next(iter(video.frames.values()))).parent)
+        digest = _source_digest(source, frames)
+        sources[source.name] = dict(frames=frames, digest=digest)
+    result = _digest([path])
     write_json(
         made_of,
-        dict(
-            version=FORMAT_VERSION,
-            generator=_generator(),
-            result=_digest([path]),
-            counts=counts,
-            videos={
-                source.name:
-                dict(frames=frames, digest=_source_digest(source, frames))
-                for source, frames in zip(videos, folders)
-            }),
+        dict(_MAKER, result=result, counts=counts, videos=sources),
         indent=1)
     return Conversion(path, counts, written=True)
 
@@ -246,11 +246,7 @@ def _merge_videos(form: DatasetFormat, split: str, sources: List[VideoSource],
     names = {video.name for video in videos}
     taken: Dict[Tuple[str, Any], str] = {}
     content: Dict[str, Any] = dict(
-        info=dict(
-            dataset=form.name,
-            split=split,
-            version=FORMAT_VERSION,
-            generator=_generator()),
+        info=dict(dataset=form.name, split=split, **_MAKER),
         videos=[],
         images=[],
         annotations=[],
@@ -267,13 +263,13 @@ def _merge_videos(form: DatasetFormat, split: str, sources: List[VideoSource],
                 file_names=list(video.frames.values()),
                 frame_ids=list(video.frames)))
         for index, image in enumerate(video.images):
-            for key in (('id', image['id']), ('file_name',
-                                              image['file_name'])):
-                if key in taken:
+            for field in ('id', 'file_name'):
+                value = image[field]
+                if (field, value) in taken:
                     raise ValueError(
-                        f'{where}: images[{index}].{key[0]} {key[1]} is '
-                        f'already used in {taken[key]}')
-                taken[key] = where
+                        f'{where}: images[{index}].{field} {value} is already '
+                        f'used in {taken[field, value]}')
+                taken[field, value] = where
             content['images'].append({**image, 'vid_id': vid_id})
         content['annotations'] += video.annotations
     make_annotation_ids_unique(content['annotations'])
@@ -292,21 +288,6 @@ def make_annotation_ids_unique(annotations: List[Dict[str, Any]]) -> None:
         taken.add(annotation['id'])
 
 
-def _count(content: Dict[str, Any]) -> Dict[str, int]:
-    joints = [a['num_keypoints'] for a in content['annotations']]
-    return dict(
-        videos=len(content['videos']),
-        frames=sum(len(v['file_names']) for v in content['videos']),
-        labelled_frames=sum(i['is_labeled'] for i in content['images']),
-        persons=sum(n > 0 for n in joints),
-        joints=sum(joints),
-        boxes_without_pose=sum(n == 0 for n in joints))
-
-
-def _generator() -> str:
-    return f'mmpose_tdmi {__version__}'
-
-
 def _up_to_date(made_of: Path, path: Path,
                 sources: List[VideoSource]) -> Optional[Dict[str, int]]:
     """The counts of a result that is up to date, else None."""
@@ -317,14 +298,13 @@ def _up_to_date(made_of: Path, path: Path,
     except ValueError:
         return None  # it is ours: made anew
     videos = found.get('videos', {})
-    if (found.get('version') != FORMAT_VERSION
-            or found.get('generator') != _generator()
-            or list(videos) != [source.name for source in sources]
+    names = [source.name for source in sources]
+    if (dict(found, **_MAKER) != found or list(videos) != names
             or found.get('result') != _digest([path])):
         return None
-    if any(videos[source.name]['digest'] != _source_digest(
-            source, videos[source.name]['frames']) for source in sources):
-        return None
+    for source, video in zip(sources, videos.values()):
+        if video['digest'] != _source_digest(source, video['frames']):
+            return None
     return found['counts']
 
 
@@ -361,12 +341,8 @@ def inner_path(text: str, where: str) -> str:
 
 
 def frame_number(name: str, where: str) -> int:
-    """The number of a frame by its file's name.
-
-    That is a number, alone or with ``_`` and more behind it (some of
-    PoseTrack17's are called ``0012_crop.jpg``), and a suffix; a ValueError at
-    others.
-    """
+    """The number of a frame by its file's name, which is a number, alone or
+    with ``_`` and more behind it (``0012_crop.jpg``), and a suffix."""
     path = Path(name)
     match = _STEM.fullmatch(path.stem)
     if match is None or path.suffix.lower() not in SUFFIXES:
@@ -418,8 +394,8 @@ def image_size(path: Path, where: str) -> Tuple[int, int]:
 def describe(counts: Dict[str, Dict[str, int]]) -> str:
     """A table of what splits hold; ``persons`` are pose annotations."""
     rows = [['split', *(name.replace('_', ' ') for name in COUNTS)]]
-    rows += [[split, *(f'{found[name]:,}' for name in COUNTS)]
-             for split, found in counts.items()]
+    for split, found in counts.items():
+        rows.append([split, *(f'{found[name]:,}' for name in COUNTS)])
     return tabulate(
         rows, tablefmt='plain', stralign='right', disable_numparse=True)
 
@@ -434,8 +410,8 @@ def compare_with_paper(dataset: str,
     """
 
     def verdict(found: int, expected: int) -> str:
-        return ('equal'
-                if found == expected else f'differs by {found - expected:+,}')
+        difference = found - expected
+        return f'differs by {difference:+,}' if difference else 'equal'
 
     paper, lines, whole = PAPER_FIGURES[dataset], [], True
     for split, expected in paper['videos'].items():
@@ -459,10 +435,9 @@ def compare_with_paper(dataset: str,
                 'labels are not public')
     else:
         said = verdict(persons, expected)
-    return [
-        *lines, f'{persons:,} pose annotations, {expected:,} in the paper: '
-        f'{said}'
-    ]
+    lines.append(
+        f'{persons:,} pose annotations, {expected:,} in the paper: {said}')
+    return lines
 
 
 def make_parser(description: str,

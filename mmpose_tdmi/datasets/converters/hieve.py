@@ -44,8 +44,6 @@ _NUMBER = re.compile(r'\s*[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?\s*')
 _TOP = ('folder', 'filename', 'path', 'source', 'size', 'segmented', 'object')
 _CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
 _TRACK = re.compile(r'P-?([0-9]{1,9})')
-#: v of a converted keypoint by the flag.
-_VISIBILITY = {0: 2, 1: 1}
 
 #: Suffixes of video files, in lower case.
 VIDEO_SUFFIXES = ('.mp4', '.mov', '.avi', '.mkv')
@@ -110,11 +108,8 @@ class XmlRecord(NamedTuple):
 
 
 def read_xml(path: PathLike, root: str) -> XmlRecord:
-    """Read an XML file whose root element must have a name.
-
-    A ValueError if it is too large, is not well-formed, has a document type
-    definition, is nested too deeply, or has another root.
-    """
+    """Read an XML file whose root element must have a name; a ValueError at
+    any other, at one too large or too deep, or with a type definition."""
     data = Path(path).read_bytes()
     if len(data) > MAX_BYTES:
         raise ValueError(f'{path}: has {len(data)} bytes, expected at most '
@@ -159,9 +154,7 @@ def read_frame_xml(path: Path) -> LabelledFrame:
     size = root.child('size')
     width, height = (
         size.child(tag).numbers(1)[0] for tag in ('width', 'height'))
-    persons = [
-        _xml_person(item) for tag, item in root.children() if tag == 'object'
-    ]
+    persons = [_xml_person(e) for tag, e in root.children() if tag == 'object']
     return LabelledFrame(int(path.stem), str(path), persons, (width, height))
 
 
@@ -184,13 +177,12 @@ def _xml_person(item: XmlRecord) -> Dict[str, Any]:
         x, y, flag = element.numbers(3)
         if flag not in (-1, 0, 1):
             raise element.error('x,y,flag with the flag 0, 1 or -1')
-        joints[part] = [x, y, _VISIBILITY[int(flag)]
-                        ] if flag >= 0 else [0, 0, 0]
+        joints[part] = [x, y, 2 - flag] if flag >= 0 else [0, 0, 0]
     keypoints: List[float] = []
     for part in HIEVE_KEYPOINT_NAMES:
         keypoints += joints.get(part, [0, 0, 0])
-    person = _person(
-        int(match.group(1)), [x1, y1, x2 - x1, y2 - y1], keypoints)
+    box_ = [x1, y1, x2 - x1, y2 - y1]
+    person = _person(int(match.group(1)), box_, keypoints)
     if any(tag == 'action' and child.text for tag, child in item.children()):
         person['action'] = item.child('action').text
     return person
@@ -310,9 +302,8 @@ def read_hieve_video(source: VideoSource) -> ConvertedVideo:
     """
     labelled: List[LabelledFrame] = []
     if source.annotation is not None:
-        read = (
-            _read_xml_labels
-            if source.annotation.is_dir() else _read_json_labels)
+        is_xml = source.annotation.is_dir()
+        read = _read_xml_labels if is_xml else _read_json_labels
         labelled = read(source.annotation)
     folder = ensure_frames(source.root, source.split, source.name)
     frames = list_frames(source.root, folder, [])
@@ -353,13 +344,10 @@ def read_hieve_video(source: VideoSource) -> ConvertedVideo:
                 is_labeled=source.annotation is not None,
                 ignore_regions_x=[],
                 ignore_regions_y=[]))
-        annotations += [
-            dict(
-                id=image_id * MAX_PERSONS + index,
-                image_id=image_id,
-                category_id=1,
-                **person) for index, person in enumerate(persons)
-        ]
+        for index, person in enumerate(persons):
+            id_ = image_id * MAX_PERSONS + index
+            own = dict(id=id_, image_id=image_id, category_id=1)
+            annotations.append({**own, **person})
     return ConvertedVideo(source.name, source.name, frames, images,
                           annotations)
 
@@ -383,10 +371,8 @@ def _find_videos(root: Path,
         frames, where = root / 'images' / split, root / 'videos' / split
         names = [path.stem for path in video_files(root, split)]
         if frames.is_dir():
-            names += [
-                path.name for path in frames.iterdir()
-                if path.is_dir() and not path.name.startswith('.')
-            ]
+            found = (path.name for path in frames.iterdir() if path.is_dir())
+            names += [name for name in found if not name.startswith('.')]
         annotations = dict.fromkeys(names)
     for name in annotations:
         if not (name.isascii() and name.isdigit() and len(name) <= 4):
@@ -396,8 +382,8 @@ def _find_videos(root: Path,
         raise FileNotFoundError(f'there are no videos of the split {split!r} '
                                 f'in {where}')
     return [
-        VideoSource(root, split, name, annotations[name], int(name))
-        for name in sorted(annotations, key=int)
+        VideoSource(root, split, n, annotations[n], int(n))
+        for n in sorted(annotations, key=int)
     ]
 
 
@@ -420,8 +406,8 @@ def convert_hieve(data_root: PathLike,
     :func:`.convert_posetrack18`.
 
     Args:
-        labels (str, optional): The form of the labels, 'json' or 'xml'.
-            Defaults to None, json if it is there, else XML.
+        labels: Their form, 'json' or 'xml'; by default json if there, else
+            XML.
     """
     if labels is not None and labels not in LABEL_FOLDERS:
         raise ValueError(f'labels is {labels!r}, expected '

@@ -20,6 +20,7 @@ box is made from the joints.
 """
 import re
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import (Any, Dict, Generic, List, Optional, Sequence, Tuple,
@@ -47,7 +48,6 @@ _NAME = re.compile(r'([0-9]{1,6})_([a-z]+)(_.*)?', re.DOTALL)
 
 
 class OfficialFrame(Struct):
-    """What any per-video json of PoseTrack18's form says of a frame."""
     id: Count
     file_name: Text
     vid_id: Union[Text, int]
@@ -93,8 +93,7 @@ class _VideoFile(Struct, Generic[_Image, _Person]):
 def make_image_id(collection: int, sequence: int, frame: int) -> int:
     """The id of a frame, ``T * 10**10 + sequence * 10**4 + frame``.
 
-    T is 1 to 9, the sequence 0 to 999999, the frame 0 to 9999; a ValueError if
-    one is not.
+    T is 1 to 9, the sequence 0 to 999999, the frame 0 to 9999.
     """
     for name, value, low, high in (('collection', collection, 1, 10),
                                    ('sequence', sequence, 0, _MAX_SEQUENCES),
@@ -129,22 +128,24 @@ def write_video_annotation(path: PathLike, images: Sequence[Dict[str, Any]],
     An image for each frame, unlabelled ones included; an annotation for each
     labelled person and frame.
     """
-    write_json(
-        path,
-        dict(
-            categories=[person_category()],
-            images=list(images),
-            annotations=list(annotations)))
+    content = _content(list(images), list(annotations))
+    write_json(path, content)
 
 
-def find_json_videos(folder: str, root: Path, split: str) -> List[VideoSource]:
+def _content(images: List[dict], annotations: List[dict]) -> Dict[str, Any]:
+    return dict(
+        categories=[person_category()], images=images, annotations=annotations)
+
+
+def _find_videos(root: Path,
+                 split: str,
+                 folder: str = 'annotations/{split}') -> List[VideoSource]:
     """The videos of a split that has one json per video, ordered by name."""
-    folder = folder.format(split=split)
-    files = sorted((root / folder).glob('*.json'), key=lambda path: path.stem)
+    path = root / folder.format(split=split)
+    files = sorted(path.glob('*.json'), key=lambda file: file.stem)
     if not files:
-        raise FileNotFoundError(
-            f'there are no json files of videos in {root / folder}')
-    return [VideoSource(root, split, path.stem, path) for path in files]
+        raise FileNotFoundError(f'there are no json files of videos in {path}')
+    return [VideoSource(root, split, file.stem, file) for file in files]
 
 
 def read_posetrack_video(source: VideoSource,
@@ -155,10 +156,9 @@ def read_posetrack_video(source: VideoSource,
     ``person_ids`` the form is PoseTrack21's, else PoseTrack18's.
     """
     where = str(source.annotation)
-    schema = (
-        _VideoFile[_Image21,
-                   _Person21] if person_ids else _VideoFile[OfficialImage,
-                                                            OfficialPerson])
+    schema: Any = _VideoFile[OfficialImage, OfficialPerson]
+    if person_ids:
+        schema = _VideoFile[_Image21, _Person21]
     content, file = _read(where, schema, source.split == 'test')
     images: List[Dict[str, Any]] = []
     known: Dict[int, str] = {}
@@ -192,7 +192,6 @@ def read_posetrack_video(source: VideoSource,
                           annotations)
 
 
-read_posetrack18_video = read_posetrack_video
 read_posetrack21_video = partial(read_posetrack_video, person_ids=True)
 
 
@@ -315,16 +314,10 @@ def merge_annotations(video_jsons: Sequence[PathLike],
     ``id`` is missing or taken gets a fresh one above all others.
 
     Args:
-        video_jsons (Sequence[str | Path]): The per-video files, merged in
-            the given order.
-        image_root (str | Path): Folder that ``file_name`` is relative to.
-        out (str | Path, optional): Where to write the result. Default: not
-            written.
-        progress (bool): Show a progress bar. Default: False.
-
-    Raises:
-        FileNotFoundError: If an image is missing.
-        ValueError: If there are no files, or on a mistake in one.
+        video_jsons: The per-video files, merged in the given order.
+        image_root: Folder that ``file_name`` is relative to.
+        out: Where to write the result; not written by default.
+        progress: Show a progress bar.
     """
     if not video_jsons:
         raise ValueError('no per-video json files to merge')
@@ -368,8 +361,7 @@ def merge_annotations(video_jsons: Sequence[PathLike],
                 annotation.setdefault('area', width * height)
             annotations.append(annotation)
     make_annotation_ids_unique(annotations)
-    merged = dict(
-        categories=[person_category()], images=images, annotations=annotations)
+    merged = _content(images, annotations)
     if out is not None:
         write_json(out, merged)
     return merged
@@ -405,12 +397,9 @@ def _find_posetrack17_videos(root: Path, split: str) -> List[VideoSource]:
     if not any(folder.glob('*.json')) and any(folder.glob('*.mat')):
         raise FileNotFoundError(f'{folder} has .mat files only: convert them '
                                 "to json with poseval's mat2json first")
-    sources = find_json_videos('annotations/{split}', root, split)
+    sources = _find_videos(root, split)
     numbers = video_numbers([source.name for source in sources])
-    return [
-        VideoSource(root, split, source.name, source.annotation, number)
-        for source, number in zip(sources, numbers)
-    ]
+    return [replace(s, number=n) for s, n in zip(sources, numbers)]
 
 
 def read_posetrack17_video(source: VideoSource) -> ConvertedVideo:
@@ -434,21 +423,47 @@ def read_posetrack17_video(source: VideoSource) -> ConvertedVideo:
                                     f'frame {frame.image[0].name}')
         if max(numbers) >= _MAX_FRAMES:
             number = places[number]
+        file_name = frames[numbers[index]]
+        width, height = image_size(source.root / file_name,
+                                   f'{place}.image[0].name')
+        regions = check([list(region) for region in frame.regions],
+                        List[List[List[Coordinate]]], place, 'ignore_regions')
+        told = frame.is_labeled not in (None, [])
         images.append(
-            _posetrack17_image(source, frame, frames, numbers[index],
-                               source.number * _MAX_FRAMES + number, place))
+            dict(
+                id=source.number * _MAX_FRAMES + number,
+                file_name=file_name,
+                original_file_name=frame.image[0].name,
+                vid_id=None,
+                frame_id=numbers[index],
+                nframes=len(frames),
+                width=width,
+                height=height,
+                is_labeled=frame.labelled if told else bool(frame.annorect),
+                ignore_regions_x=[x for x, _ in regions],
+                ignore_regions_y=[y for _, y in regions]))
     annotations: List[Dict[str, Any]] = []
+    first_of = np.searchsorted(found.frame_index, found.frame_index).tolist()
     for index, rect in enumerate(found.rects):
-        image = images[found.frame_index[index]]
+        image_id = images[found.frame_index[index]]['id']
         joints = np.zeros((NUM_KEYPOINTS, 3))
         joints[_ORDER] = visible_joints(found.joints[index])
-        first = int(
-            np.searchsorted(found.frame_index, found.frame_index[index]))
-        annotations.append(
-            _posetrack17_person(rect,
-                                joints.ravel().tolist(), image['id'],
-                                index - first,
-                                f'{where}: {found.places[index]}'))
+        keypoints = joints.ravel().tolist()
+        track_id, head = person_fields(rect, f'{where}: {found.places[index]}')
+        person: Dict[str, Any] = dict(
+            id=make_annotation_id(image_id, index - first_of[index]),
+            image_id=image_id,
+            category_id=1,
+            track_id=track_id)
+        if joints.any():
+            box = box_from_keypoints(keypoints, head)
+            person.update(bbox=box, area=box[2] * box[3])
+        person.update(
+            bbox_head=head,
+            keypoints=keypoints,
+            num_keypoints=count_joints(keypoints),
+            iscrowd=0)
+        annotations.append(person)
     return ConvertedVideo(source.name,
                           format_video_id(source.number % _MAX_SEQUENCES),
                           frames, images, annotations)
@@ -516,59 +531,18 @@ def _place_frames(source: VideoSource,
     return [rank[number] for number in raw], frames
 
 
-def _posetrack17_image(source: VideoSource, frame: AnnoFrame,
-                       frames: Dict[int, str], number: int, image_id: int,
-                       place: str) -> Dict[str, Any]:
-    width, height = image_size(source.root / frames[number],
-                               f'{place}.image[0].name')
-    regions = check([list(region) for region in frame.regions],
-                    List[List[List[Coordinate]]], place, 'ignore_regions')
-    told = frame.is_labeled not in (None, [])
-    return dict(
-        id=image_id,
-        file_name=frames[number],
-        original_file_name=frame.image[0].name,
-        vid_id=None,
-        frame_id=number,
-        nframes=len(frames),
-        width=width,
-        height=height,
-        is_labeled=frame.labelled if told else bool(frame.annorect),
-        ignore_regions_x=[x for x, _ in regions],
-        ignore_regions_y=[y for _, y in regions])
-
-
-def _posetrack17_person(rect: AnnoRect, keypoints: List[float], image_id: int,
-                        number: int, place: str) -> Dict[str, Any]:
-    track_id, head = person_fields(rect, place)
-    annotation: Dict[str, Any] = dict(
-        id=make_annotation_id(image_id, number),
-        image_id=image_id,
-        category_id=1,
-        track_id=track_id)
-    if any(keypoints):
-        box = box_from_keypoints(keypoints, head)
-        annotation.update(bbox=box, area=box[2] * box[3])
-    annotation.update(
-        bbox_head=head,
-        keypoints=keypoints,
-        num_keypoints=count_joints(keypoints),
-        iscrowd=0)
-    return annotation
-
-
-POSETRACK17 = DatasetFormat('posetrack17', ('train', 'val', 'test'),
-                            person_category(), 'annotations/{split}',
-                            _find_posetrack17_videos, read_posetrack17_video)
-POSETRACK18 = DatasetFormat('posetrack18', ('train', 'val', 'test'),
-                            person_category(), 'annotations/{split}',
-                            partial(find_json_videos, 'annotations/{split}'),
-                            read_posetrack18_video)
-POSETRACK21 = DatasetFormat(
-    'posetrack21', ('train', 'val'), person_category(),
-    'posetrack_data/{split}',
-    partial(find_json_videos,
-            'posetrack_data/{split}'), read_posetrack21_video)
+_SPLITS = ('train', 'val', 'test')
+POSETRACK17 = DatasetFormat('posetrack17', _SPLITS, person_category(),
+                            'annotations/{split}', _find_posetrack17_videos,
+                            read_posetrack17_video)
+POSETRACK18 = DatasetFormat('posetrack18', _SPLITS, person_category(),
+                            'annotations/{split}', _find_videos,
+                            read_posetrack_video)
+_FOLDER21 = 'posetrack_data/{split}'
+POSETRACK21 = DatasetFormat('posetrack21', _SPLITS[:2],
+                            person_category(), _FOLDER21,
+                            partial(_find_videos,
+                                    folder=_FOLDER21), read_posetrack21_video)
 
 
 def convert_posetrack18(data_root: PathLike,
@@ -582,16 +556,12 @@ def convert_posetrack18(data_root: PathLike,
     ``images/<split>/<video>/%06d.jpg``.
 
     Args:
-        data_root (str | Path): The folder.
-        split (str): 'train', 'val' or 'test'. Defaults to 'val'.
-        out (str | Path, optional): Folder of the result,
-            ``posetrack18_<split>.json``. Defaults to None, ``annotations`` in
-            the data root.
-        workers (int): Processes, see :func:`.run_tasks`. Defaults to 1.
-        progress (bool): Show a progress bar. Defaults to False.
-
-    Returns:
-        Conversion: Path and counts.
+        data_root: The folder.
+        split: 'train', 'val' or 'test'.
+        out: Folder of the result, ``posetrack18_<split>.json``; by default
+            ``annotations`` in the data root.
+        workers: Processes, see :func:`.run_tasks`.
+        progress: Show a progress bar.
 
     Raises:
         FileNotFoundError: If a file or folder that is needed is missing.

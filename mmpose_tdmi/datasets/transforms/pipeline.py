@@ -26,15 +26,10 @@ class PackPoseSequenceInputs(PackPoseInputs):
     ``track_id``, if any, among the sample's ``metainfo``.
 
     Args:
-        meta_keys (Sequence[str], optional): The keys to keep as metainfo.
-            Defaults to None, the host's keys, the clip's and ``track_id``.
-        pack_transformed (bool): As in
-            :class:`mmpose.datasets.transforms.PackPoseInputs`. Defaults to
-            False.
-
-    Raises:
-        ValueError: If ``img`` is not a clip of as many frames as the
-            sample's ``frame_offsets`` name.
+        meta_keys: The keys to keep as metainfo; by default the host's keys,
+            the clip's and ``track_id``.
+        pack_transformed: As in
+            :class:`mmpose.datasets.transforms.PackPoseInputs`.
     """
 
     def __init__(self,
@@ -82,20 +77,15 @@ class ShareRandomParams(TransformBroadcaster):
         - img (list[np.ndarray], T)
 
     Args:
-        transforms (list[dict | Callable]): The transforms, by config or
-            built. They may change ``img`` and nothing else.
-
-    Raises:
-        ValueError: If ``img`` is not a non-empty list of frames, or a
-            transform drops a frame by giving None.
+        transforms: The transforms, by config or built. They may change ``img``
+            and nothing else.
     """
 
     def __init__(self, transforms: List[Union[dict, Callable]]) -> None:
         # built here, so that MMPose's transforms are found in any scope
         built = [
-            TRANSFORMS.build(transform)
-            if isinstance(transform, dict) else transform
-            for transform in transforms
+            TRANSFORMS.build(t) if isinstance(t, dict) else t
+            for t in transforms
         ]
         super().__init__(built, mapping=dict(img='img'), auto_remap=True)
 
@@ -143,18 +133,17 @@ class CorruptFrames(BaseTransform):
         - img
 
     Args:
-        kind (str): ``'drop'``, frames are black; ``'noise'``, Gaussian noise
-            is added; ``'blur'``, Gaussian blur. For supporting frames also:
+        kind: ``'drop'``, frames are black; ``'noise'``, Gaussian noise is
+            added; ``'blur'``, Gaussian blur. For supporting frames also:
             ``'freeze'``, they show the key frame; ``'duplicate'``, each shows
             what the one next to it away from the key frame shows (the
             outermost stay); ``'shuffle'``, their order is random;
             ``'reverse'``, the clip runs backwards around the key frame.
-        frames (str): ``'supporting'`` (all but the key frame) or ``'key'``.
-            Defaults to ``'supporting'``.
-        severity (float): Noise: standard deviation in grey levels; blur:
-            standard deviation in per cent of the image's height. The others
-            have none. Defaults to 40 for noise and 2 for blur.
-        seed (int): Seed of noise and order. Defaults to 0.
+        frames: ``'supporting'`` (all but the key frame) or ``'key'``.
+        severity: Noise: standard deviation in grey levels, by default 40;
+            blur: standard deviation in per cent of the image's height, by
+            default 2. The others have none.
+        seed: Seed of noise and order.
     """
 
     EITHER = ('drop', 'noise', 'blur')
@@ -196,9 +185,8 @@ class CorruptFrames(BaseTransform):
                 for t, frame in enumerate(frames)
             ]
         else:
-            results['img'] = [
-                frames[t].copy() for t in self._order(results, key)
-            ]
+            order = self._order(results, key)
+            results['img'] = [frames[t].copy() for t in order]
         return results
 
     def _order(self, results: dict, key: int) -> List[int]:
@@ -208,10 +196,8 @@ class CorruptFrames(BaseTransform):
         if self.kind == 'freeze':
             shown = [key] * last
         elif self.kind == 'duplicate':
-            shown = [
-                max(t - 1, 0) if t < key else min(t + 1, last)
-                for t in supporting
-            ]
+            towards = np.where(np.array(supporting) < key, -1, 1)
+            shown = np.clip(supporting + towards, 0, last).tolist()
         elif self.kind == 'reverse':
             shown = supporting[::-1]
         else:

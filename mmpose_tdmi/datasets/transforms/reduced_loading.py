@@ -45,14 +45,7 @@ class LocateFrameSequence(LoadFrameSequence):
     :class:`LoadTopdownCrops` is to follow.
 
     It takes and adds the same keys, but clips only as ``frame_paths``, and
-    ``img`` is an empty list.
-
-    Args:
-        backend_args (dict, optional): The file backend. Defaults to None.
-
-    Raises:
-        FileNotFoundError: If the key frame's file does not exist.
-        ValueError: If it is no image, or as :class:`LoadFrameSequence`.
+    ``img`` is an empty list. ``backend_args`` is the file backend.
     """
 
     def __init__(self, backend_args=None) -> None:
@@ -95,17 +88,11 @@ class LoadTopdownCrops(TopdownAffine):
         - img (list[np.ndarray], T arrays (h, w, 3), BGR), and as the same
 
     Args:
-        input_size (tuple[int, int]): w and h.
-        use_udp (bool): As of the stock transform. Defaults to False.
-        max_reduction (int): The largest s. 1 gives the stock pixels.
-            Defaults to 8.
-        cache_frames (int): As of :class:`LoadFrameSequence`. Defaults to 0.
-        backend_args (dict, optional): The file backend. Defaults to None.
-
-    Raises:
-        ValueError: If ``max_reduction`` is none of 1, 2, 4 and 8, the frames
-            are there already, or one is of another size than the key frame.
-        FileNotFoundError: If a frame's file does not exist.
+        input_size: w and h.
+        use_udp: As of the stock transform.
+        max_reduction: The largest s: 1, which gives the stock pixels, 2, 4, 8.
+        cache_frames: As of :class:`LoadFrameSequence`.
+        backend_args: The file backend.
     """
 
     def __init__(self,

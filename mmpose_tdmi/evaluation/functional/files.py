@@ -64,9 +64,8 @@ def read_predictions(path: PathLike) -> PredictedSequence:
 def load_annotations(path: PathLike) -> Dict[str, AnnotatedSequence]:
     """Ground truth by video from a split's merged file, PoseTrack18's format.
 
-    A video's name is that of the ``videos`` table if there is one, otherwise
-    that of the folder of its images. Videos are in alphabetical order, their
-    frames in the order of the file.
+    Videos, named by the ``videos`` table or else by their images' folder, are
+    in alphabetical order, their frames in the order of the file.
     """
     file, where = read_json(path, PoseFile), str(path)
     names = np.array(_video_names(file, where), dtype=str)
@@ -114,11 +113,8 @@ class _Frames:
 
     def boxes(self, field: str, required: np.ndarray) -> np.ndarray:
         """Boxes as corners (P, 4), NaN where there is none."""
-        none = [np.nan] * 4
-        rows = [
-            getattr(person, field) or (None if need else none)
-            for person, need in zip(self.persons, required)
-        ]
+        none = [None if need else [np.nan] * 4 for need in required]
+        rows = [getattr(p, field) or n for p, n in zip(self.persons, none)]
         boxes = self.table(field, rows, 4)
         boxes[:, 2:] += boxes[:, :2]
         return boxes
@@ -264,10 +260,8 @@ def frame_keys(sequence: PoseSequence,
     images), the name without its suffix.
     """
     # string methods: pathlib takes longer than all arithmetic of the metric
-    stems = [
-        name.rpartition('/')[2].rsplit('.', 1)[0]
-        for name in sequence.frame_names
-    ]
+    names = [name.rpartition('/')[2] for name in sequence.frame_names]
+    stems = [name.rsplit('.', 1)[0] for name in names]
     keys = [int(s) if s.isascii() and s.isdigit() else s for s in stems]
     if len(set(keys)) != len(keys):
         place: Dict[Union[int, str], int] = {}
@@ -322,11 +316,8 @@ def _video_names(file: PoseFile, where: str) -> List[str]:
 
 def pair_frames(annotated: AnnotatedSequence,
                 predicted: PredictedSequence) -> PredictedSequence:
-    """The predictions in the order of the ground truth's frames.
-
-    Frames are paired by their number in the image's name, never by position;
-    both must list the same ones.
-    """
+    """The predictions in the order of the ground truth's frames, which are
+    paired by their number in the image's name; both list the same ones."""
     keys = frame_keys(annotated)
     found = {key: i for i, key in enumerate(frame_keys(predicted))}
     known = set(keys)
@@ -347,11 +338,7 @@ def pair_frames(annotated: AnnotatedSequence,
     return predicted.replace(
         frame_names=annotated.frame_names,
         frame_ids=annotated.frame_ids,
-        frame_index=index[rows],
-        keypoints=predicted.keypoints[rows],
-        present=predicted.present[rows],
-        track_ids=predicted.track_ids[rows],
-        scores=predicted.scores[rows])
+        frame_index=index).select_persons(rows)
 
 
 def scored_frames(
@@ -364,7 +351,7 @@ def scored_frames(
 
     Args:
         annotated: A video.
-        predicted: Predictions in the same frames (see :func:`pair_frames`).
+        predicted: Predictions in the same frames, see :func:`pair_frames`.
         presence: ``'poseval'``: frames with an annotated person; a joint is
             there unless the format marks it absent (x = y = v = 0).
             ``'posetrack21'``: labelled frames; joints with x > 0 and y > 0.

@@ -180,12 +180,11 @@ def hieve_ap(frames: Iterable[HiEveFrame],
     """
     alphas = tuple(alphas)
     if not alphas or not all(
-            isinstance(alpha, (int, float)) and 0 < alpha < math.inf
-            for alpha in alphas):
+            isinstance(a, (int, float)) and 0 < a < math.inf for a in alphas):
         raise ValueError(f'alphas must be positive numbers, got {alphas}')
     num_frames, num_gt = 0, np.zeros(len(names), dtype=np.int64)
-    parts = [(np.zeros((0, len(alphas), len(names)),
-                       bool), np.zeros((0, len(names))))]
+    none = np.zeros((0, len(alphas), len(names)), dtype=bool)
+    parts = [(none, np.zeros((0, len(names))))]
     for frame in frames:
         if len(frame.keypoints) or score_empty_frames:
             num_frames += 1

@@ -44,9 +44,8 @@ def frame_record(name: str, keypoints: np.ndarray, scores: np.ndarray,
             keypoints.tolist(), scores.tolist(), boxes.tolist(),
             box_scores.tolist(), track_ids):
         points = [
-            dict(id=[i], x=[x], y=[y], score=[joint_score])
-            for i, ((x, y),
-                    joint_score) in enumerate(zip(joints, joint_scores))
+            dict(id=[i], x=[xy[0]], y=[xy[1]], score=[joint_score])
+            for i, (xy, joint_score) in enumerate(zip(joints, joint_scores))
         ]
         person: dict = dict(zip(('x1', 'y1', 'x2', 'y2'), ([v] for v in box)))
         person.update(score=[score], track_id=[int(track_id)])
@@ -145,10 +144,8 @@ def validate_submission(
     found = {path.name for path in folder.glob('*.json')}
     expected = [f'{video}.json' for video in videos]
     problems = [f'{name}: missing' for name in expected if name not in found]
-    problems += [
-        f'{name}: not one of the expected files'
-        for name in sorted(found - set(expected))
-    ]
+    others = sorted(found - set(expected))
+    problems += [f'{name}: not one of the expected files' for name in others]
     summary = SubmissionSummary({}, {})
     for video, name in zip(videos, expected):
         if name not in found:

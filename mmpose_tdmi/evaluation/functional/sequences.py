@@ -108,7 +108,7 @@ class PoseSequence:
         return len(self.keypoints)
 
     def select_persons(self: Sequence_, keep: np.ndarray) -> Sequence_:
-        """The same frames with some of the persons, (P, ) bool."""
+        """The same frames with some of the persons, (P, ) bool or places."""
         return self._select(slice(None), keep)
 
     def select_frames(self: Sequence_, keep: np.ndarray) -> Sequence_:

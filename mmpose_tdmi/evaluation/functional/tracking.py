@@ -91,8 +91,7 @@ class MotResult:
     @property
     def mota(self) -> np.ndarray:
         """np.ndarray: MOTA in percent, (J, ); NaN without objects."""
-        errors = (
-            self.num_misses + self.num_switches + self.num_false_positives)
+        errors = self.num_misses + self.num_switches + self.num_false_positives
         return 100 * (1 - _ratio(errors, self.num_objects))
 
     @property
@@ -293,8 +292,8 @@ class HotaCounter(VideoCounter):
         # a frame without annotated persons is taken for one of these first
         fn = annotated.present[both[annotated.frame_index]].sum(axis=0)
         fp = predicted.present[both[predicted.frame_index]].sum(axis=0)
-        return (fn + num_gt * int(
-            (has_gt & ~has_pred).sum()), fp + num_pred * int((~has_gt).sum()))
+        fn += num_gt * int((has_gt & ~has_pred).sum())
+        return fn, fp + num_pred * int((~has_gt).sum())
 
 
 def _most_similar_pairs(matching: PersonMatching) -> Tuple[np.ndarray, ...]:
@@ -308,10 +307,9 @@ def _most_similar_pairs(matching: PersonMatching) -> Tuple[np.ndarray, ...]:
             continue
         for joint in _contested(possible):
             # annotated persons first: ties go as in the released evaluator
-            gt_rows, pred_rows = linear_sum_assignment(-similarity[...,
-                                                                   joint].T)
+            pairs = linear_sum_assignment(-similarity[..., joint].T)
             made = np.zeros(possible.shape[:2], dtype=bool)
-            made[pred_rows, gt_rows] = True
+            made.T[pairs] = True
             possible[..., joint] &= made
         rows, columns, joints = np.nonzero(possible)
         found.append((rows + pred.start, columns + gt.start, joints,
@@ -336,9 +334,8 @@ def _association(
     _, first, number = np.unique(
         combination, return_index=True, return_inverse=True)
     joints = joint[first]
-    total = (
-        gt_counts[gt_track[first], joints] +
-        pred_counts[pred_track[first], joints])
+    total = gt_counts[gt_track[first], joints]
+    total = total + pred_counts[pred_track[first], joints]
     tp, loc_a, ass_a = np.zeros((3, len(ALPHAS), num_joints))
     for a, alpha in enumerate(ALPHAS):
         found = similarity >= alpha - np.finfo(float).eps
@@ -346,10 +343,8 @@ def _association(
         loc_a[a] = np.bincount(
             joint[found], weights=similarity[found], minlength=num_joints)
         together = np.bincount(number[found], minlength=len(first))
-        ass_a[a] = np.bincount(
-            joints,
-            weights=together**2 / np.maximum(1, total - together),
-            minlength=num_joints)
+        shares = together**2 / np.maximum(1, total - together)
+        ass_a[a] = np.bincount(joints, weights=shares, minlength=num_joints)
     loc_a = np.maximum(1e-10, loc_a) / np.maximum(1e-10, tp)
     return tp, loc_a, ass_a / np.maximum(1, tp)
 
