@@ -3,7 +3,7 @@
 
 INPUT is an annotation file of a data set (COCO-style json; boxes get its
 image ids), a folder of images, a glob or a video file (boxes get the 0-based
-index of the frame as ``image_id``)::
+index of the frame as ``image_id``, as in tools/infer_video.py)::
 
     python tools/detect_persons.py data/posetrack18/annotations/posetrack18_\
 val.json DET_CONFIG DET_CHECKPOINT --img-root data/posetrack18 --out boxes.json
@@ -16,22 +16,25 @@ tools/infer_video.py read. An interrupted run goes on where it was.
 import argparse
 import dataclasses
 import json
+import sys
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import (Callable, Dict, Iterable, Iterator, List, Optional,
+                    Sequence, Tuple)
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
 import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
-from mmpose_tdmi.apis import (ImageSequence, PersonDetector, open_frames,
-                              relative_names, require_file)
+from mmpose_tdmi.apis import (ImageSequence, PersonDetector, find_images,
+                              open_video, relative_names, require_file)
 from mmpose_tdmi.apis.models import file_digest
-from mmpose_tdmi.apis.settings import (DetectionSettings, add_options,
-                                       read_options)
+from mmpose_tdmi.apis.settings import (DetectionSettings, ReadingSettings,
+                                       add_options, read_options)
 from mmpose_tdmi.utils.files import (check_outputs, remove_output,
                                      remove_outputs, write_json)
-from mmpose_tdmi.video.decoding import video_files
+from mmpose_tdmi.video.decoding import VideoSource, video_files
 
 #: The category id of persons in COCO and PoseTrack, whatever the model's.
 PERSON_CATEGORY_ID = 1
@@ -53,7 +56,7 @@ def parse_args() -> argparse.Namespace:
         type=Path,
         help='folder that the file names of an annotation file are relative '
         'to (default: the parent of the folder that the file is in)')
-    add_options(parser, DetectionSettings)
+    add_options(parser, DetectionSettings, ReadingSettings)
     parser.add_argument(
         '--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
     parser.add_argument(
@@ -63,27 +66,58 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+#: What boxes of an image get, and how to read it: None if it is left out.
+Image = Tuple[dict, Callable[[], Optional[np.ndarray]]]
+
+
 def open_input(
-    args: argparse.Namespace
-) -> Tuple[List[dict], Callable[[int], np.ndarray]]:
-    """The images' records and how to read one of them."""
+        args: argparse.Namespace) -> Tuple[Optional[int], Iterable[Image]]:
+    """The number of images, as far as it is known, and the images: those of a
+    video are those of tools/infer_video.py, with the same indices."""
     if args.input.lower().endswith('.json'):
-        return open_dataset(Path(args.input), args.img_root)
+        records, read = open_dataset(Path(args.input), args.img_root)
+        return len(records), list_images(records, read, args.on_corrupt)
     if args.img_root is not None:
         raise ValueError('--img-root is for annotation files, but '
                          f'{args.input} is none')
-    frames = open_frames(args.input)
-    if isinstance(frames, ImageSequence):
+    paths = find_images(args.input)
+    if paths:
+        frames = ImageSequence(paths, keep=1)
         records = [
             dict(image_id=i, file_name=name)
             for i, name in enumerate(relative_names(frames.paths))
         ]
-    else:
-        records = [
-            dict(image_id=i, video=Path(args.input).name)
-            for i in range(len(frames))
-        ]
-    return records, frames.__getitem__
+        return len(records), list_images(records, frames.__getitem__,
+                                         args.on_corrupt)
+    video = open_video(args.input, **read_options(args, ReadingSettings))
+    _ = video.size  # an error if there is no frame
+    return video.num_frames, video_frames(video)
+
+
+def list_images(records: Sequence[dict], read: Callable[[int], np.ndarray],
+                on_corrupt: str) -> Iterator[Image]:
+    """Images that are files. One that is missing is always an error."""
+
+    def read_or_skip(index: int) -> Optional[np.ndarray]:
+        try:
+            return read(index)
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError) as error:
+            if on_corrupt == 'raise':
+                raise
+            print(f'{error}: left out', file=sys.stderr)
+            return None
+
+    for i, record in enumerate(records):
+        yield record, lambda i=i: read_or_skip(i)
+
+
+def video_frames(video: VideoSource) -> Iterator[Image]:
+    """The frames of a video file; those that are lost have no record."""
+    for frame in video:
+        record = dict(image_id=frame.index, video=Path(video.input).name)
+        yield record, lambda image=frame.image: image
 
 
 def open_dataset(
@@ -103,7 +137,7 @@ def open_dataset(
 
 
 class DetectionJob:
-    """Detects on a list of images, in chunks that survive an interruption.
+    """Detects on images, in chunks that survive an interruption.
 
     A finished chunk is written, whole or not at all, into a folder beside the
     result, ``<out>.partial``; a later run with the same settings skips it.
@@ -113,9 +147,9 @@ class DetectionJob:
 
     Args:
         out (Path): The json to write: a list of ``dict(image_id,
-            category_id, bbox=[x, y, w, h], score)`` and what ``records`` add.
-        records (Sequence[dict]): Per image what its entries get: at least
-            ``image_id``.
+            category_id, bbox=[x, y, w, h], score)`` and what the images'
+            records add.
+        num_images (int, optional): As far as it is known beforehand.
         settings (dict): What the boxes depend on, plain values.
         chunk_size (int): Images per chunk. Defaults to 64.
 
@@ -125,14 +159,14 @@ class DetectionJob:
 
     def __init__(self,
                  out: Path,
-                 records: Sequence[dict],
+                 num_images: Optional[int],
                  settings: dict,
                  chunk_size: int = 64) -> None:
         self.out = out
-        self.records = records
+        self.num_images = num_images
         self.chunk_size = chunk_size
         self.settings = json.loads(
-            json.dumps(dict(settings, num_images=len(records))))
+            json.dumps(dict(settings, num_images=num_images)))
         self.partial, self.settings_file = files_beside(out)
         if self.out.exists() or any(self.partial.glob('*.json')):
             self._check_settings()
@@ -143,13 +177,13 @@ class DetectionJob:
         return self.out.exists()
 
     def run(self,
-            images: Callable[[int], np.ndarray],
+            images: Iterable[Image],
             detect: Callable[[Sequence[np.ndarray]], List[np.ndarray]],
             batch_size: int = 8) -> int:
         """Detect on all images that are not done, then write the result.
 
         Args:
-            images (Callable): ``images(i)`` reads image i, (H, W, 3), BGR.
+            images (Iterable): Per image its record and how to read it.
             detect (Callable): Gives per image of a batch its boxes (n, 5),
                 x1, y1, x2, y2, score.
             batch_size (int): Images per batch. Defaults to 8.
@@ -162,36 +196,34 @@ class DetectionJob:
                 f'batch_size must be at least 1, got {batch_size}')
         write_json(self.settings_file, self.settings, indent=1)
         self.partial.mkdir(parents=True, exist_ok=True)
-        chunks = list(self._chunks())
-        left = [(path, part) for path, part in chunks if not path.exists()]
-        num_done = len(self.records) - sum(len(part) for _, part in left)
+        paths: List[Path] = []
+        num_images = 0
         with tqdm(
-                total=len(self.records),
-                initial=num_done,
-                desc='detecting',
+                total=self.num_images, desc='detecting',
                 unit='image') as progress:
-            for path, part in left:
-                entries: List[dict] = []
-                for start in range(0, len(part), batch_size):
-                    batch = part[start:start + batch_size]
-                    boxes = detect([images(i) for i in batch])
-                    for i, rows in zip(batch, boxes):
-                        entries += box_entries(self.records[i], rows)
+            for chunk, part in groupby(
+                    enumerate(images), lambda i: i[0] // self.chunk_size):
+                path = self.partial / f'{chunk * self.chunk_size:08d}.json'
+                paths.append(path)
+                entries = None if path.exists() else []
+                while True:
+                    batch = [image for _, image in islice(part, batch_size)]
+                    if not batch:
+                        break
+                    if entries is not None:
+                        entries += detect_batch(batch, detect)
+                    num_images += len(batch)
                     progress.update(len(batch))
-                write_json(path, entries)
+                if entries is not None:
+                    write_json(path, entries)
         entries = [
-            entry for path, _ in chunks
+            entry for path in paths
             for entry in json.loads(path.read_text(encoding='utf-8'))
         ]
         write_json(self.out, entries)
         remove_outputs(self.partial)
+        self.num_images = num_images
         return len(entries)
-
-    def _chunks(self) -> Iterator[Tuple[Path, range]]:
-        for start in range(0, len(self.records), self.chunk_size):
-            stop = min(start + self.chunk_size, len(self.records))
-            name = f'{start:08d}-{stop:08d}.json'
-            yield self.partial / name, range(start, stop)
 
     def _check_settings(self) -> None:
         if not self.settings_file.is_file():
@@ -226,6 +258,22 @@ def remove_results(out: Path) -> None:
     remove_outputs(partial)
 
 
+def detect_batch(
+        batch: Sequence[Image],
+        detect: Callable[[Sequence[np.ndarray]],
+                         List[np.ndarray]]) -> List[dict]:
+    """The entries of a batch's images, without those that are left out."""
+    images = [(record, read()) for record, read in batch]
+    images = [(record, image) for record, image in images if image is not None]
+    if not images:
+        return []
+    found = detect([image for _, image in images])
+    return [
+        entry for (record, _), rows in zip(images, found)
+        for entry in box_entries(record, rows)
+    ]
+
+
 def box_entries(record: Dict[str, object], rows: np.ndarray) -> List[dict]:
     return [
         dict(
@@ -245,7 +293,7 @@ def detect(args: argparse.Namespace) -> None:
     ])
     if args.overwrite:
         remove_results(args.out)
-    records, read = open_input(args)
+    num_images, images = open_input(args)
     for path, what in ((args.det_config, "the detector's config"),
                        (args.det_checkpoint, "the detector's checkpoint")):
         require_file(path, what)
@@ -254,7 +302,7 @@ def detect(args: argparse.Namespace) -> None:
     batch_size = chosen.pop('batch_size')
     is_file = Path(args.det_checkpoint).is_file()
     job = DetectionJob(
-        args.out, records,
+        args.out, num_images,
         dict(
             input=str(Path(args.input).resolve()),
             img_root=str(args.img_root.resolve()) if args.img_root else None,
@@ -263,14 +311,15 @@ def detect(args: argparse.Namespace) -> None:
             det_checkpoint=str(args.det_checkpoint),
             det_checkpoint_sha256=(file_digest(args.det_checkpoint)
                                    if is_file else None),
+            on_corrupt=args.on_corrupt,
             **chosen))
     if job.done:
         print(f'{args.out}: done before, nothing to do')
         return
     detector = PersonDetector(
         args.det_config, args.det_checkpoint, **chosen, device=args.device)
-    num_boxes = job.run(read, detector, batch_size)
-    print(f'{args.out}: {num_boxes} boxes in {len(records)} images')
+    num_boxes = job.run(images, detector, batch_size)
+    print(f'{args.out}: {num_boxes} boxes in {job.num_images} images')
 
 
 def main() -> None:

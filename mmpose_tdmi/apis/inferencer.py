@@ -310,6 +310,7 @@ class VideoPoseInferencer:
             height=height,
             fps=source.fps,
             num_frames=source.num_frames,
+            pixel_aspect=source.pixel_aspect,
             dataset_meta=self.model.dataset_meta,
             config=config_name(self._models.pose2d),
             checkpoint=str(self._models.pose2d_weights),

@@ -77,7 +77,20 @@ def _config_digest(config: ConfigLike) -> str:
 
 
 @dataclass(frozen=True)
-class InferenceSettings(OutputSettings):
+class ReadingSettings:
+    """How :func:`mmpose_tdmi.video.decoding.open_video` opens a video."""
+    fps: Optional[float] = reading(
+        None, 'of image files and arrays (default 25) and of bare streams '
+        'such as .h264')
+    on_corrupt: str = reading(
+        'skip',
+        'what is done about frames that do not decode (default: leave them '
+        'out)',
+        choices=ON_CORRUPT)
+
+
+@dataclass(frozen=True)
+class InferenceSettings(ReadingSettings, OutputSettings):
     """The keyword arguments of :class:`VideoPoseInferencer`'s calls."""
     boxes: Optional[Boxes] = people(
         None,
@@ -130,13 +143,6 @@ class InferenceSettings(OutputSettings):
         'config says)')
     crop_policy: Optional[CropPolicy] = option(
         None, "how long crops are kept (default: the policy's own defaults)")
-    fps: Optional[float] = reading(None,
-                                   'of image files and arrays (default 25)')
-    on_corrupt: str = reading(
-        'skip',
-        'what is done about frames that do not decode (default: leave them '
-        'out)',
-        choices=ON_CORRUPT)
     out_dir: Optional[PathLike] = option(
         None, 'where visualizations and predictions go (default: nothing is '
         'written)')

@@ -1,13 +1,14 @@
 """Reading, writing and joining of video files, through PyAV.
 
 Frame indices are 0-based and in the order of display. Frames are arrays
-(H, W, 3) of uint8 in BGR, as OpenCV and MMPose have them, and upright:
-rotation that the file asks for is applied.
+(H, W, 3) of uint8 in BGR, as OpenCV and MMPose have them, and upright: they
+are turned and mirrored as the file asks for, and pixels stay as stored where
+they are not square.
 """
-import heapq
+import math
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import (Any, Callable, Deque, Dict, Iterator, List, Optional,
@@ -15,6 +16,9 @@ from typing import (Any, Callable, Deque, Dict, Iterator, List, Optional,
 
 import av
 import numpy as np
+from av.format import Flags
+from av.sidedata.sidedata import Type as SideData
+from av.stream import Disposition
 from av.video.reformatter import Interpolation
 
 from .files import atomic_path
@@ -22,7 +26,7 @@ from .stages import stage
 
 __all__ = [
     'VideoDecoder', 'VideoReadError', 'VideoWriter', 'join_videos',
-    'upright_image'
+    'rational_rate', 'upright_image'
 ]
 
 #: How colours are converted, both ways. Without the flag, which old versions
@@ -32,15 +36,39 @@ SCALING = Interpolation.BILINEAR | getattr(Interpolation, 'ACCURATE_RND', 0)
 CONVERTERS, MAX_CONVERTED = 2, 4
 #: Containers whose time stamps tell the order in the file, not of display.
 _WITHOUT_TIMES = ('avi', )
+#: In an mp4 whose ends are told in milliseconds, short frames are cut off.
+_EXACT = dict(movie_timescale='90000')
+#: More packets than any decoder holds back.
+_MAX_DELAY = 128
+
+
+def rational_rate(fps: Union[Fraction, float]) -> Fraction:
+    """A frame rate as a fraction of small numbers, as containers take it:
+    30 / 1.001 and the like, and one frame an hour, stay what they are."""
+    if 0 < fps < 1:
+        return 1 / rational_rate(1 / Fraction(fps))
+    return Fraction(fps).limit_denominator(1001)
+
+
+def _orientation(frame: av.VideoFrame) -> Tuple[bool, int, int]:
+    """Whether a frame's rows are to become columns, and then the steps, 1 or
+    -1, with which rows and columns are read: FFmpeg's ``autorotate``."""
+    found = frame.side_data.get(SideData.DISPLAYMATRIX)
+    if found is None:
+        return False, 1, 1
+    a, b, _, c, d = np.frombuffer(bytes(found), np.int32)[:5].tolist()
+    is_turned = abs(b) + abs(c) > abs(a) + abs(d)
+    x, y = (c, b) if is_turned else (a, d)
+    return is_turned, -1 if y < 0 else 1, -1 if x < 0 else 1
 
 
 def upright_image(frame: av.VideoFrame) -> np.ndarray:
-    """Pixels of a decoded frame, turned as the file asks for."""
+    """Pixels of a decoded frame, turned and mirrored as the file asks for."""
     image = frame.to_ndarray(format='bgr24', interpolation=SCALING)
-    if frame.rotation % 360:
-        image = np.ascontiguousarray(
-            np.rot90(image, round(frame.rotation / 90)))
-    return image
+    is_turned, row_step, column_step = _orientation(frame)
+    if is_turned:
+        image = image.transpose(1, 0, 2)
+    return np.ascontiguousarray(image[::row_step, ::column_step])
 
 
 class VideoReadError(ValueError):
@@ -54,60 +82,87 @@ def _refuse(what: str, num_frames: int) -> None:
 class VideoDecoder:
     """The frames of a file, once and to its end whatever is wrong inside.
 
-    The codec works in one thread: with more, what becomes of damaged frames
-    depends on their timing. Colours, which take about as long, are converted
-    in threads of their own.
+    They are those of FFmpeg's best stream that is no cover picture. The codec
+    works in one thread: with more, what becomes of damaged frames depends on
+    their timing. Colours, which take about as long, are converted in threads
+    of their own.
 
     ``lost(what, number)`` is called about frames that cannot be decoded; by
     default they are a :class:`VideoReadError`, as is a file that is no video
-    or tells no frame rate.
+    or tells no frame rate. ``fps`` is for bare streams, which have no time
+    stamps.
     """
 
     def __init__(self,
                  path: Union[str, Path],
-                 lost: Callable[[str, int], None] = _refuse) -> None:
+                 lost: Callable[[str, int], None] = _refuse,
+                 fps: Union[Fraction, float, None] = None) -> None:
         self.path = str(path)
         self.lost = lost
+        #: Width of a pixel by its height, upright; of the frame read last.
+        self.pixel_aspect = Fraction(1)
         if not Path(path).is_file():
             raise FileNotFoundError(f'the video {self.path} does not exist')
-        with self.open() as container:
-            stream = container.streams.video[0]
-            self.fps = stream.average_rate or stream.guessed_rate
-            self._num_frames = stream.frames
+        with self.open() as (container, stream):
+            is_bare = bool(container.format.flags & Flags.no_timestamps.value)
+            if fps is not None and not is_bare:
+                raise ValueError(f'{path}: a video has its own frame rate, '
+                                 f'but fps={fps} was given')
+            if fps is not None and not fps > 0:
+                raise ValueError(f'{path}: fps must be positive, got {fps}')
+            #: Whether time stamps tell when frames are shown.
+            self.has_times = not (is_bare
+                                  or container.format.name in _WITHOUT_TIMES)
+            #: Frames that the header names; 0 if it names none.
+            self.num_named: int = stream.frames
+            index = _index(stream)
+            if self.num_named and index and 'mp4' in container.format.name:
+                self.num_named = len(index)  # without what is cut off
+            #: Frames as the header or else packets tell, without decoding.
+            self.num_frames = self.num_named - sum(entry.is_discard
+                                                   for entry in index)
+            rate = fps or stream.average_rate
+            if not self.num_named or not rate:
+                # a rate that is guessed from the time stamps' unit, such as
+                # browsers' 1000, is many times what they tell
+                self.num_frames, steps = _look_through(container, stream)
+                unit = float(stream.time_base)
+                if self.has_times and any(steps) and (not rate or rate * unit *
+                                                      np.median(steps) > 2):
+                    rate = rational_rate(1 / (unit * float(np.mean(steps))))
+            self.fps = rate or stream.guessed_rate
         if not self.fps:
             raise VideoReadError(f'{self.path} tells no frame rate')
-        #: Frames that the header names; 0 if it names none.
-        self.num_named: int = self._num_frames
 
-    @property
-    def num_frames(self) -> int:
-        """int: What the header names; else its packets are counted."""
-        if not self._num_frames:
-            with self.open() as container:
-                self._num_frames = sum(packet.size > 0
-                                       for packet in container.demux(video=0))
-        return self._num_frames
-
-    def open(self) -> av.container.InputContainer:
-        """The container, which has a video stream."""
+    @contextmanager
+    def open(self) -> Iterator[Tuple[Any, Any]]:
+        """The container and its stream."""
         try:
             container = av.open(self.path)
         except av.FFmpegError as error:
             raise VideoReadError(
                 f'{self.path} cannot be opened as a video: {error}') from error
-        if not container.streams.video:
-            container.close()
-            raise VideoReadError(f'{self.path} has no video stream')
-        return container
+        with container:
+            streams = [
+                stream for stream in container.streams.video
+                if stream.codec_context is not None and not _is_cover(stream)
+            ]
+            if not streams:
+                cover = any(map(_is_cover, container.streams.video))
+                raise VideoReadError(
+                    f'{self.path} has no video stream'
+                    f'{", only a cover picture" if cover else ""}')
+            best = container.streams.best('video')
+            yield container, max(streams, key=lambda stream: stream is best)
 
     def __iter__(self) -> Iterator[Tuple[int, float, np.ndarray]]:
         """A pass over the file: the frames' indices, with a hole where one is
         lost, times in seconds since the first, and pixels."""
         converted: Deque[Tuple[int, float, Any]] = deque()
         error: Optional[Exception] = None
-        with self.open() as container, \
+        with self.open() as (container, stream), \
                 ThreadPoolExecutor(CONVERTERS) as converters:
-            pictures = _Pass(self, container).pictures()
+            pictures = _Pass(self, container, stream).pictures()
             while True:
                 try:
                     found = next(pictures, None)
@@ -115,6 +170,9 @@ class VideoDecoder:
                     found, error = None, damage
                 if found is None:
                     break
+                aspect = stream.sample_aspect_ratio or Fraction(1)
+                is_turned, _, _ = _orientation(found[2])
+                self.pixel_aspect = 1 / aspect if is_turned else aspect
                 image = converters.submit(upright_image, found[2])
                 converted.append((*found[:2], image))
                 if len(converted) > MAX_CONVERTED:
@@ -125,6 +183,36 @@ class VideoDecoder:
             raise error
 
 
+def _is_cover(stream: Any) -> bool:
+    return bool(
+        getattr(stream.disposition, 'value', stream.disposition)
+        & Disposition.attached_pic.value)
+
+
+def _index(stream: Any) -> Sequence[Any]:
+    """The container's index, if it has one; PyAV 15 gives none."""
+    return getattr(stream, 'index_entries', ())
+
+
+def _look_through(container: Any, stream: Any) -> Tuple[int, List[int]]:
+    """The number of frames from the first key frame on, and the steps forward
+    of the packets' time stamps."""
+    num_frames, has_begun, last = 0, False, None
+    steps: List[int] = []
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                if packet.is_keyframe and not has_begun:
+                    num_frames, has_begun = 0, True
+                num_frames += not packet.is_discard
+                if None not in (last, packet.dts) and packet.dts >= last:
+                    steps.append(packet.dts - last)
+                last = packet.dts
+    except av.FFmpegError:
+        pass  # the pass that decodes says so
+    return num_frames, steps
+
+
 def _finished(index: int, seconds: float,
               image: Any) -> Tuple[int, float, np.ndarray]:
     with stage('decode'):
@@ -132,31 +220,47 @@ def _finished(index: int, seconds: float,
 
 
 class _Pass:
-    """A pass over a file.
+    """A pass over a file, which says what frame has what index.
 
-    The packets' time stamps tell which frames there must be: what does not
-    come out of the decoder, with an error or silently, leaves a hole. AVI has
-    no such time stamps: there the errors are counted, and a hole may be late
-    by as many frames as the codec reorders.
+    - Every picture that decodes is a frame, in the order in which the decoder
+      gives them, whatever its time stamp. What an edit list cuts off is none.
+    - A packet that is damaged leaves a hole: the decoder fails on it, calls
+      its picture corrupt, or gives none after a failure until the next key
+      frame. A packet that gives no picture otherwise (a second field, a frame
+      that is never shown) is no frame.
+    - The video begins with its first picture: what comes before, where a
+      stream starts in the midst of a group of pictures, is no part of it. Only
+      where the container's index says that the first packet is a key frame,
+      holes can come first.
+    - Frames that the header names and the file has not are holes at the end.
+
+    A picture is known by the number of its packet, which takes the place of
+    the time stamp in the decoder. AVI and bare streams have no times of
+    display: there a hole may be late by as many frames as the codec reorders.
 
     Recordings that were put together without new time stamps (transport
     streams) begin again in their midst: where the time of decoding goes back,
     what follows is shown after what came before.
     """
 
-    def __init__(self, decoder: VideoDecoder, container: Any) -> None:
+    def __init__(self, decoder: VideoDecoder, container: Any,
+                 stream: Any) -> None:
         self._decoder = decoder
         self._container = container
-        self._stream = container.streams.video[0]
+        self._stream = stream
         self._stream.thread_type = 'NONE'
         self._index = 0
+        self._has_begun = False
         self._num_packets = 0
-        self._has_times = container.format.name not in _WITHOUT_TIMES
-        # the time stamps of the first frame and of the last one
+        # when packets in the decoder are shown, by their numbers
+        self._times: Dict[int, Optional[int]] = {}
+        # damaged packets: when they are shown, and what is wrong
+        self._damaged: Dict[int, Tuple[Optional[int], str]] = {}
+        # what is shown before it is damaged if it gives no picture
+        self._damaged_until: float = -math.inf
+        # the time stamp of the first frame, and the seconds of the last one
         self._start: Optional[int] = None
-        self._last: Optional[int] = None
-        # those of the frames that are in the decoder, a heap
-        self._expected: List[int] = []
+        self._seconds = -math.inf
         # when the last packet is decoded, and what is added to time stamps
         self._decoded_at: Optional[int] = None
         self._shift = 0
@@ -171,10 +275,11 @@ class _Pass:
             if packet is None:
                 break
             for picture in pictures:
-                index = self._place(picture)
-                if index is not None:
-                    yield index, self._seconds(picture, index), picture
-        self._lost(len(self._expected))
+                if self._place(picture):
+                    yield self._index - 1, self._seconds, picture
+        if self._has_begun:
+            for _, why in self._damaged.values():
+                self._lost(why)
         named = self._decoder.num_named
         missing = named - self._num_packets
         if missing > 0:
@@ -193,72 +298,90 @@ class _Pass:
             return None
 
     def _decode(self, packet: av.Packet) -> List[av.VideoFrame]:
-        """The frames that come out of the decoder for a packet."""
-        if packet.size:  # the last, empty one empties the decoder
-            self._num_packets += 1
-            self._go_on_in_time(packet)
-            if self._is_timed(packet) and not packet.is_discard:
-                heapq.heappush(self._expected, packet.pts)
+        """The pictures that come out of the decoder for a packet."""
+        if not packet.size:  # the last, empty one empties the decoder
+            try:
+                return packet.decode()
+            except av.FFmpegError:
+                return []
+        number, time = self._num_packets, self._time(packet)
+        if number == 0:
+            first = next(iter(_index(self._stream)), None)
+            self._has_begun = (
+                self._decoder.num_named > 0 if first is None else
+                first.is_keyframe and first.pos == packet.pos)
+        self._num_packets += 1
+        self._times[number] = time
+        self._times.pop(number - _MAX_DELAY, None)
+        packet.pts = number
+        why = 'the decoder gives none'
+        pictures: List[av.VideoFrame] = []
         try:
-            return packet.decode()
+            pictures = packet.decode()
         except av.FFmpegError as error:
-            if packet.size and not self._is_timed(packet):
-                self._lost(1, str(error))
-            return []
+            why, self._damaged_until = str(error), math.inf
+        else:
+            if packet.is_keyframe and self._damaged_until == math.inf:
+                self._damaged_until = -math.inf if time is None else time
+        is_damaged = self._damaged_until == math.inf or (
+            time is not None and time < self._damaged_until)
+        if is_damaged and not packet.is_discard:
+            self._damaged[number] = time, why
+        return pictures
 
-    def _go_on_in_time(self, packet: av.Packet) -> None:
-        """Make a packet's time stamps go on where the clock was set back."""
-        if not self._has_times or packet.dts is None or packet.pts is None:
-            return
-        last, dts = self._decoded_at, packet.dts + self._shift
-        if last is not None and dts < last:
-            frame = 1 / (self._decoder.fps * packet.time_base)
-            self._shift += last + max(1, round(frame)) - dts
-        packet.pts += self._shift
-        packet.dts += self._shift
-        self._decoded_at = packet.dts
-
-    def _is_timed(self, part: Union[av.Packet, av.VideoFrame]) -> bool:
-        """Whether the time at which it is shown is known."""
-        return self._has_times and part.pts is not None
-
-    def _place(self, picture: av.VideoFrame) -> Optional[int]:
-        """A picture's index; None if it is of no use."""
-        if self._is_timed(picture):
-            if self._last is not None and picture.pts <= self._last:
-                # it comes too late, after damage, and was counted as lost
-                return None
-            self._last = picture.pts
-            num_lost = 0
-            while self._expected and self._expected[0] < picture.pts:
-                heapq.heappop(self._expected)
-                num_lost += 1
-            self._lost(num_lost)
-            if self._expected and self._expected[0] == picture.pts:
-                heapq.heappop(self._expected)
-        if picture.is_corrupt:
-            self._lost(1, 'it is corrupt')
+    def _time(self, packet: av.Packet) -> Optional[int]:
+        """When a packet is shown, on a clock that goes on where the file's was
+        set back; None if that is not known."""
+        if not self._decoder.has_times or packet.pts is None:
             return None
+        if packet.dts is not None:
+            last, dts = self._decoded_at, packet.dts + self._shift
+            if last is not None and dts < last:
+                frame = 1 / (self._decoder.fps * packet.time_base)
+                self._shift += last + max(1, round(frame)) - dts
+            self._decoded_at = packet.dts + self._shift
+        return packet.pts + self._shift
+
+    def _place(self, picture: av.VideoFrame) -> bool:
+        """Give a picture its index; False if it is of no use."""
+        number = self._num_packets if picture.pts is None else picture.pts
+        time = self._times.pop(number, None)
+        self._damaged.pop(number, None)
+        for other, (shown, why) in list(self._damaged.items()):
+            is_before = (
+                other < number if None in (shown, time) else shown < time)
+            if self._has_begun and is_before:
+                self._lost(why)
+            elif not (is_before or not self._has_begun and other < number):
+                continue
+            del self._damaged[other]
+        if picture.is_corrupt:
+            if self._has_begun:
+                self._lost('it is corrupt')
+            return False
+        self._has_begun = True
+        self._tick(time)
         self._index += 1
-        return self._index - 1
+        return True
 
-    def _seconds(self, picture: av.VideoFrame, index: int) -> float:
-        if not self._is_timed(picture):
-            return float(index / self._decoder.fps)
-        if self._start is None:
-            # a lost first frame was shown before
-            lead = index / (self._decoder.fps * picture.time_base)
-            self._start = picture.pts - int(lead)
-        return float((picture.pts - self._start) * picture.time_base)
+    def _tick(self, time: Optional[int]) -> None:
+        """Move on to when the next frame is shown."""
+        frame = float(1 / self._decoder.fps)
+        seconds = self._index * frame
+        if time is not None:
+            tick = self._stream.time_base
+            if self._start is None:  # a lost first frame was shown before
+                self._start = time - int(seconds / tick)
+            seconds = float((time - self._start) * tick)
+        if seconds <= self._seconds:  # a repeated time stamp, or one back
+            seconds = self._seconds + frame / 2
+        self._seconds = seconds
 
-    def _lost(self,
-              num_frames: int,
-              why: str = 'the decoder gives none') -> None:
-        for _ in range(num_frames):
-            index, self._index = self._index, self._index + 1
-            self._decoder.lost(
-                f'{self._decoder.path}: frame {index} cannot be decoded '
-                f'({why})', 1)
+    def _lost(self, why: str) -> None:
+        self._index += 1
+        self._decoder.lost(
+            f'{self._decoder.path}: frame {self._index - 1} cannot be decoded '
+            f'({why})', 1)
 
 
 class VideoWriter:
@@ -273,30 +396,32 @@ class VideoWriter:
         fps: Frames per second, e.g. of the source.
         crf: x264's quality, 0 (lossless) to 51.
         options: More of x264's, such as ``g``, the distance of seek points.
+        pixel_aspect: Width of a pixel by its height.
 
     Raises:
         ValueError: On a frame of another type or size than the first one's,
             or not after it in time; at the end if no frame was written.
     """
 
-    def __init__(self,
-                 path: Union[str, Path],
-                 fps: Union[Fraction, float],
-                 crf: int = 20,
-                 options: Optional[Dict[str, str]] = None) -> None:
+    def __init__(
+        self,
+        path: Union[str, Path],
+        fps: Union[Fraction, float],
+        crf: int = 20,
+        options: Optional[Dict[str, str]] = None,
+        pixel_aspect: Fraction = Fraction(1)
+    ) -> None:
         self.path = Path(path)
-        self.fps = Fraction(fps)
-        if not isinstance(fps, Fraction):
-            # containers take fractions of small numbers; 30 / 1.001 and the
-            # like stay what they are
-            self.fps = self.fps.limit_denominator(1001)
+        self.fps = fps if isinstance(fps, Fraction) else rational_rate(fps)
         if self.fps <= 0:
             raise ValueError(f'{path}: fps must be positive, got {fps}')
         self.crf = crf
         self.options = dict(options or {})
-        # ticks fine enough for variable rates, of which a frame at the
-        # average rate takes a whole number
-        self._ticks = -(-10000 // self.fps.numerator) * self.fps.numerator
+        self.pixel_aspect = pixel_aspect
+        # ticks a second, fine enough for variable rates, of which a frame at
+        # the average rate takes a whole number
+        fine = max(1, math.ceil(10000 * min(float(self.fps), 1)))
+        self._ticks = -(-fine // self.fps.numerator) * self.fps.numerator
         self._next_tick = 0
         self._shape: Optional[Tuple[int, ...]] = None
         self._exit = ExitStack()
@@ -304,7 +429,7 @@ class VideoWriter:
     def __enter__(self) -> 'VideoWriter':
         temporary = self._exit.enter_context(atomic_path(self.path))
         self._container = self._exit.enter_context(
-            av.open(str(temporary), 'w'))
+            av.open(str(temporary), 'w', options=_EXACT))
         self._exit.push(self._finish)
         return self
 
@@ -349,6 +474,7 @@ class VideoWriter:
         self._stream.width = frame.shape[1] + frame.shape[1] % 2
         self._stream.pix_fmt = 'yuv420p'
         self._stream.codec_context.time_base = self.time_base
+        self._stream.codec_context.sample_aspect_ratio = self.pixel_aspect
         self._stream.options = dict(self.options, crf=str(self.crf))
 
     def _check(self, frame: np.ndarray, shape: Tuple[int, ...]) -> None:
@@ -379,7 +505,8 @@ def join_videos(pieces: Sequence[Tuple[Union[str, Path], Fraction]],
     ``bf='0'``: with reordered frames, pieces could overlap in the file.
     """
     with atomic_path(path) as temporary, av.open(
-            str(temporary), 'w', options=dict(movflags='faststart')) as joined:
+            str(temporary), 'w', options=dict(_EXACT,
+                                              movflags='faststart')) as joined:
         stream = None
         for piece, start in pieces:
             with av.open(str(piece)) as container:

@@ -31,7 +31,7 @@ from mmengine.logging import print_log
 from mmpose_tdmi.datasets.frames import VideoFrames, last_number
 from mmpose_tdmi.datasets.transforms import LoadFrameSequence
 from mmpose_tdmi.utils.stages import stage
-from mmpose_tdmi.utils.video import VideoDecoder, VideoReadError
+from mmpose_tdmi.utils.video import VideoDecoder, VideoReadError, rational_rate
 from .structures import TrackedFrame
 
 __all__ = [
@@ -90,7 +90,7 @@ class VideoSource(ABC):
             raise ValueError(f'{input}: fps must be positive, got {fps}')
         self.name = name
         self.input = input
-        self.fps = Fraction(fps).limit_denominator(1001)
+        self.fps = rational_rate(fps)
         self.on_corrupt = on_corrupt
         self.num_skipped = 0
         self._begun: Optional[Iterator[DecodedFrame]] = None
@@ -125,6 +125,11 @@ class VideoSource(ABC):
             if self._size is None:
                 self._note_size(frame)
             yield frame
+
+    @property
+    def pixel_aspect(self) -> Fraction:
+        """Fraction: Width of a pixel of the first frame by its height."""
+        return Fraction(1)
 
     def close(self) -> None:
         """Let go of what is open."""
@@ -232,7 +237,7 @@ class _ByIndex(ABC):
     """Frames that can be asked for by index; the last ones are kept."""
 
     def __init__(self, what: str, fps: FrameRate, keep: int) -> None:
-        self.fps = Fraction(fps).limit_denominator(1001)
+        self.fps = rational_rate(fps)
         self._what = what
         self._max_kept = keep
         self._kept: 'OrderedDict[int, np.ndarray]' = OrderedDict()
@@ -248,8 +253,8 @@ class _ByIndex(ABC):
         ...
 
     @abstractmethod
-    def _read(self, index: int) -> np.ndarray:
-        ...
+    def _read(self, index: int) -> Optional[np.ndarray]:
+        """A frame; None if it is lost or behind the end."""
 
     def _keep(self, index: int, image: np.ndarray) -> None:
         self._kept[index] = image
@@ -262,12 +267,15 @@ class _ByIndex(ABC):
 
     def __getitem__(self, index: int) -> np.ndarray:
         """Read a frame, (H, W, 3), uint8, BGR."""
-        if not 0 <= index < len(self):
-            raise IndexError(f'{self._what}: there is no frame {index}: the '
-                             f'frames are 0 to {len(self) - 1}')
         if index in self._kept:
             return self._kept[index]
-        image = self._read(index)
+        image = self._read(index) if index >= 0 else None
+        if image is None and not 0 <= index < len(self):
+            raise IndexError(f'{self._what}: there is no frame {index}: the '
+                             f'frames are 0 to {len(self) - 1}')
+        if image is None:
+            raise VideoReadError(
+                f'{self._what}: frame {index} cannot be decoded')
         self._keep(index, image)
         return image
 
@@ -288,7 +296,9 @@ class ImageSequence(_ByIndex):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def _read(self, index: int) -> np.ndarray:
+    def _read(self, index: int) -> Optional[np.ndarray]:
+        if index >= len(self):
+            return None
         clip = self._load(
             dict(frame_paths=[self.paths[index]], frame_offsets=(0, )))
         return clip['img'][0]
@@ -382,21 +392,28 @@ def number_images(paths: Sequence[PathLike]) -> VideoFrames:
 class VideoFile(VideoSource):
     """A video file, read once and to its end whatever is wrong inside.
 
-    Indices count the file's frames in the order of display. Time stamps are
-    those of the file, so that they are right where the frame rate varies.
-    Rotation that the file asks for is applied to each frame.
+    Indices count the frames in the order of display; what is a frame is told
+    in :mod:`mmpose_tdmi.utils.video`. Time stamps are those of the file, so
+    that they are right where the frame rate varies; one that does not ascend
+    is put half a frame after the last. ``fps`` is for bare streams, such as
+    ``.h264``, which have none.
     """
 
-    def __init__(self, path: PathLike, on_corrupt: str = 'skip') -> None:
-        self._decoder = VideoDecoder(path, self._skip)
+    def __init__(self,
+                 path: PathLike,
+                 on_corrupt: str = 'skip',
+                 fps: Optional[FrameRate] = None) -> None:
+        self._decoder = VideoDecoder(path, self._skip, fps)
         self.path = self._decoder.path
         super().__init__(
             Path(path).stem, self.path, self._decoder.fps, on_corrupt)
+        self._length = self._decoder.num_frames
 
     @property
-    def num_frames(self) -> int:
-        """int: What the header names; else its packets are counted."""
-        return self._decoder.num_frames
+    def pixel_aspect(self) -> Fraction:
+        """Fraction: Width of a pixel of the first frame by its height."""
+        _ = self.size  # which reads the frame
+        return self._decoder.pixel_aspect
 
     def _frames(self) -> Iterator[DecodedFrame]:
         for index, seconds, image in self._decoder:
@@ -404,30 +421,35 @@ class VideoFile(VideoSource):
 
 
 class VideoSequence(_ByIndex):
-    """A video file's frames by index; the last ones are kept.
+    """The frames of a :class:`VideoFile` by their index there; the last ones
+    are kept.
 
     A step back beyond the frames that are kept starts at the beginning. A
-    frame that does not decode is an error, for all frames behind it as well.
+    frame that is lost is an error.
     """
 
     def __init__(self, path: PathLike, keep: int = 8) -> None:
-        self._file = VideoFile(path, on_corrupt='raise')
+        self._file = VideoFile(path)
         super().__init__(self._file.path, self._file.fps, keep)
         self._next = 0
         self._pass: Iterator[DecodedFrame] = iter(self._file)
+        self._length: Optional[int] = None
 
     def __len__(self) -> int:
-        return self._file.num_frames
+        if self._length is None:
+            whole = VideoFile(self._file.path)
+            self._length = sum(1 for _ in whole) + whole.num_skipped
+        return self._length
 
-    def _read(self, index: int) -> np.ndarray:
+    def _read(self, index: int) -> Optional[np.ndarray]:
         if index < self._next:
             self._pass, self._next = iter(self._file), 0
         for frame in self._pass:
             self._next = frame.index + 1
-            if frame.index == index:
-                return frame.image
             self._keep(frame.index, frame.image)
-        raise VideoReadError(f'{self._file.path} ends before frame {index}')
+            if frame.index >= index:
+                break
+        return self._kept.get(index)
 
 
 #: Frames of a video that can be asked for by index.
@@ -460,7 +482,9 @@ def open_video(input: Any,
               arrays such as a generator, uint8 and BGR;
             - a camera: its index, ``'webcam'`` or ``'webcam:1'``;
             - a :class:`VideoSource`, which is given back.
-        fps: Frames per second of images and arrays. Defaults to ``None``: 25.
+        fps: Frames per second of images and arrays, by default 25, and of
+            bare streams such as ``.h264``, by default what FFmpeg makes of
+            them.
         on_corrupt: See :class:`VideoSource`.
 
     Raises:
@@ -473,10 +497,10 @@ def open_video(input: Any,
     is_camera = _is_camera(input)
     is_path = isinstance(input, (str, Path)) and not is_camera
     images = find_images(input) if is_path else []
-    if fps is not None and (is_camera or is_path and not images):
-        raise ValueError(f'{input}: a video has its own frame rate, but '
-                         f'fps={fps} was given')
     if is_camera:
+        if fps is not None:
+            raise ValueError(f'{input}: a camera has its own frame rate, but '
+                             f'fps={fps} was given')
         match = _WEBCAM.fullmatch(str(input))
         return Webcam(
             int(match.group(1) or 0) if match else int(input), on_corrupt)
@@ -484,7 +508,7 @@ def open_video(input: Any,
     if images:
         return ImageFiles(images, _name(input), str(input), rate, on_corrupt)
     if is_path:
-        return VideoFile(input, on_corrupt)
+        return VideoFile(input, on_corrupt, fps)
     if _is_list_of_paths(input):
         for path in input:
             if not Path(path).is_file():

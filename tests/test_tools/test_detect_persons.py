@@ -1,6 +1,8 @@
 """tools/detect_persons.py, with an untrained detector."""
 import json
+import shutil
 
+import av
 import pytest
 
 from mmpose_tdmi.apis import FileBoxes, PersonDetector, open_video
@@ -106,3 +108,45 @@ def test_bad_input(detect, clip, tmp_path):
         detect(clip.folder, '--img-root', tmp_path)
     with pytest.raises(SystemExit, match="no category 'dog'.*person"):
         detect(clip.folder, '--category', 'dog')
+
+
+def test_a_damaged_video(detect, clip, tmp_path):
+    """Frames are those of infer_video, and what is lost leaves holes."""
+    with av.open(str(clip.video)) as file:
+        packet = list(file.demux(video=0))[3]
+    content, path = bytearray(clip.video.read_bytes()), tmp_path / 'bad.mp4'
+    content[packet.pos:packet.pos + packet.size] = bytes(packet.size)
+    path.write_bytes(content)
+    expected = [frame.index for frame in open_video(path)]
+    assert 1 < len(expected) < 7
+    entries = detect(path)
+    assert list(dict.fromkeys(e['image_id'] for e in entries)) == expected
+    with pytest.raises(SystemExit, match=r'bad.mp4: frame \d cannot'):
+        detect(path, '--on-corrupt', 'raise', '--overwrite')
+
+
+def test_a_damaged_image(detect, clip, tmp_path, capsys):
+    folder = tmp_path / 'frames'
+    shutil.copytree(clip.folder, folder)
+    (folder / '000003.png').write_bytes(b'no picture')
+    entries = detect(folder)
+    assert {e['image_id'] for e in entries} == {0, 1, 2, 4, 5, 6}
+    assert '000003.png' in capsys.readouterr().err
+    with pytest.raises(SystemExit, match='000003.png'):
+        detect(folder, '--on-corrupt', 'raise', '--overwrite')
+
+
+def test_a_bare_stream(detect, clip, tmp_path):
+    path = tmp_path / 'bare.h264'
+    with av.open(str(path), 'w') as file:
+        stream = file.add_stream('libx264', rate=25)
+        stream.height, stream.width = clip.frames[0].shape[:2]
+        for frame in clip.frames:
+            file.mux(
+                stream.encode(
+                    av.VideoFrame.from_ndarray(frame, format='bgr24')))
+        file.mux(stream.encode(None))
+    entries = detect(path, '--fps', 12.5)
+    assert {e['image_id'] for e in entries} == set(range(7))
+    with pytest.raises(SystemExit, match='its own frame rate'):
+        detect(clip.video, '--fps', 12.5, '--overwrite')

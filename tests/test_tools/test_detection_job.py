@@ -25,8 +25,11 @@ class Detector:
         return results
 
 
-def read(i):
-    return np.full((8, 8, 3), i, np.uint8)
+def read_images(num_images=7, lost=()):
+    """The images, those that do not decode with None."""
+    for i in range(num_images):
+        image = None if i in lost else np.full((8, 8, 3), i, np.uint8)
+        yield dict(image_id=100 + i), lambda image=image: image
 
 
 @pytest.fixture
@@ -39,9 +42,8 @@ def job(tool, tmp_path):
     """``job(num_images=7, **settings)``."""
 
     def make(num_images=7, **settings):
-        records = [dict(image_id=100 + i) for i in range(num_images)]
         return tool.DetectionJob(
-            tmp_path / 'boxes.json', records, settings, chunk_size=3)
+            tmp_path / 'boxes.json', num_images, settings, chunk_size=3)
 
     return make
 
@@ -52,7 +54,7 @@ def result(tmp_path):
 
 def test_result_is_a_coco_style_detection_list(tool, job, tmp_path):
     detector = Detector()
-    assert job().run(read, detector, batch_size=2) == 7
+    assert job().run(read_images(), detector, batch_size=2) == 7
     assert detector.batches == [2, 1, 2, 1, 1]
     entries = result(tmp_path)
     assert [e['image_id'] for e in entries] == list(range(100, 107))
@@ -66,16 +68,16 @@ def test_result_is_a_coco_style_detection_list(tool, job, tmp_path):
 def test_interrupted_run_goes_on_with_the_first_unfinished_chunk(
         tool, job, tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        job(thr=1).run(read, Detector(fail_at=4))
+        job(thr=1).run(read_images(), Detector(fail_at=4))
     assert not (tmp_path / 'boxes.json').exists()
     second = Detector()
-    job(thr=1).run(read, second)
+    job(thr=1).run(read_images(), second)
     assert second.seen == [3, 4, 5, 6]
     resumed = result(tmp_path)
     assert job(thr=1).done
     tool.remove_results(tmp_path / 'boxes.json')
     assert list(tmp_path.iterdir()) == []
-    job(thr=1).run(read, Detector())
+    job(thr=1).run(read_images(), Detector())
     assert result(tmp_path) == resumed
 
 
@@ -83,7 +85,7 @@ def test_interrupted_run_goes_on_with_the_first_unfinished_chunk(
 def test_other_settings_are_an_error(tool, job, tmp_path, finished):
     detector = Detector(fail_at=None if finished else 4)
     try:
-        job(thr=1).run(read, detector)
+        job(thr=1).run(read_images(), detector)
     except KeyboardInterrupt:
         pass
     with pytest.raises(ValueError, match='thr: 1 then, 2 now'):
@@ -101,10 +103,19 @@ def test_result_of_unknown_origin_is_an_error(tool, job, tmp_path):
 
 
 def test_images_without_boxes(tool, job, tmp_path):
-    job().run(read, lambda images: [np.zeros((0, 5))] * len(images))
+    job().run(read_images(), lambda images: [np.zeros((0, 5))] * len(images))
     assert result(tmp_path) == []
+
+
+@pytest.mark.parametrize('num_named', [None, 8])
+def test_images_that_are_left_out(tool, job, tmp_path, num_named):
+    """Whatever number of them was expected."""
+    detector, made = Detector(), job(num_named)
+    made.run(read_images(7, lost=(0, 1, 2, 5)), detector)
+    assert detector.seen == [3, 4, 6] and made.num_images == 7
+    assert [e['image_id'] for e in result(tmp_path)] == [103, 104, 106]
 
 
 def test_batch_size(tool, job, tmp_path):
     with pytest.raises(ValueError, match='at least 1, got 0'):
-        job().run(read, Detector(), batch_size=0)
+        job().run(read_images(), Detector(), batch_size=0)

@@ -1,10 +1,12 @@
 """tools/infer_video.py, with untrained models."""
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from mmpose_tdmi.apis import open_frames
+from mmpose_tdmi.apis import open_frames, open_video
+from mmpose_tdmi.utils.video import VideoWriter
 
 
 @pytest.fixture
@@ -40,6 +42,21 @@ def test_video_with_boxes(infer, clip, box_file, tmp_path):
         # a box's outline is there where people are, else at most a trail
         if persons[index]:
             assert difference.max() > 120
+
+
+@pytest.mark.parametrize('rate', [Fraction(1, 3600), Fraction(2000)])
+def test_any_rate_and_shape_of_pixels(infer, clip, box_file, tmp_path, rate):
+    """The drawn video is shown as its input is."""
+    aspect, path = Fraction(16, 15), tmp_path / 'a.mp4'
+    with VideoWriter(path, rate, pixel_aspect=aspect) as writer:
+        for frame in clip.frames:
+            writer.write(frame)
+    result = infer(path, '--boxes', box_file)
+    assert result['meta']['pixel_aspect'] == pytest.approx(16 / 15)
+    assert result['meta']['fps'] == pytest.approx(float(rate))
+    drawn = open_video(tmp_path / 'out' / 'result.mp4')
+    assert (drawn.fps, drawn.pixel_aspect) == (rate, aspect)
+    assert (drawn.size, len(list(drawn))) == ((128, 96), 7)
 
 
 def test_folder_and_video_agree(infer, clip, box_file):

@@ -89,8 +89,20 @@ def test_writing_and_reading_back(tmp_path):
 def test_a_rate_given_as_a_number(tmp_path):
     assert VideoWriter(tmp_path / 'a.mp4',
                        30 / 1.001).fps == Fraction(30000, 1001)
+    assert VideoWriter(tmp_path / 'a.mp4', 1 / 3600).fps == Fraction(1, 3600)
     with pytest.raises(ValueError, match='fps must be positive'):
         VideoWriter(tmp_path / 'a.mp4', 0)
+
+
+@pytest.mark.parametrize('fps', [Fraction(1, 3600), Fraction(2000)])
+def test_slow_and_fast_videos(tmp_path, fps):
+    with VideoWriter(tmp_path / 'a.mp4', float(fps)) as writer:
+        for index in range(5):
+            writer.write(picture(index), index / fps)
+    decoder = VideoDecoder(tmp_path / 'a.mp4')
+    assert decoder.fps == fps
+    assert [time for _, time, _ in decoder
+            ] == pytest.approx([float(index / fps) for index in range(5)])
 
 
 def test_no_half_written_file(tmp_path):

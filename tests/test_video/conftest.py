@@ -45,14 +45,17 @@ def make_video(path: Path,
                milliseconds: Optional[Sequence[int]] = None,
                first: int = 0,
                size: Tuple[int, int] = (WIDTH, HEIGHT),
+               fps: Fraction = FPS,
+               pixel_aspect: Fraction = Fraction(1),
                **options: str) -> Path:
     """Write a video; x264: seek points every 6 frames, reordered frames."""
     if codec == 'libx264':
         options = dict(g='6', bf='2', sc_threshold='0', crf='8', **options)
     container = dict(movflags='faststart') if path.suffix == '.mp4' else {}
     with av.open(str(path), 'w', options=container) as file:
-        stream = file.add_stream(codec, rate=FPS, options=options)
+        stream = file.add_stream(codec, rate=fps, options=options)
         stream.width, stream.height = size
+        stream.codec_context.sample_aspect_ratio = pixel_aspect
         stream.pix_fmt = 'yuvj420p' if codec == 'mjpeg' else 'yuv420p'
         if milliseconds is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
@@ -80,14 +83,44 @@ def damage(source: Path, target: Path, packets: Sequence[int]) -> Path:
     return target
 
 
-def turn(path: Path) -> Path:
-    """Make an mp4 ask for a quarter turn, clockwise."""
+def turn(path: Path, a: int = 0, b: int = 1, c: int = -1, d: int = 0) -> Path:
+    """Make an mp4 ask for an orientation, by default a quarter turn clockwise:
+    the pixel at x, y is shown at a x + c y, b x + d y."""
     content, one = bytearray(path.read_bytes()), 1 << 16
     start = content.find(b'tkhd') + 4 + 40
-    matrix = [0, one, 0, -one, 0, 0, HEIGHT * one, 0, 1 << 30]
+    matrix = [a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30]
     content[start:start + 36] = np.array(matrix, '>i4').tobytes()
     path.write_bytes(content)
     return path
+
+
+def trim(path: Path, num_frames: int) -> Path:
+    """Make an mp4 leave out its first frames, by its edit list."""
+    with av.open(str(path)) as file:
+        time_base = file.streams.video[0].time_base
+    content = bytearray(path.read_bytes())
+    start = content.find(b'elst') + 16
+    time = int.from_bytes(content[start:start + 4], 'big')
+    time += round(num_frames / (FPS * time_base))
+    content[start:start + 4] = time.to_bytes(4, 'big')
+    path.write_bytes(content)
+    return path
+
+
+def time_anew(source: Path, target: Path, milliseconds: Sequence[int]) -> Path:
+    """Copy packets to a Matroska file that tells no rate, with time stamps in
+    the order of the file."""
+    with av.open(str(source)) as file, av.open(
+            str(target), 'w', format='matroska') as copy:
+        stream = copy.add_stream_from_template(file.streams.video[0])
+        packets = [packet for packet in file.demux(video=0) if packet.size]
+        for number, packet in enumerate(packets):
+            packet.time_base = Fraction(1, 1000)
+            packet.pts = milliseconds[number]
+            packet.dts = number - len(packets)  # not stored
+            packet.stream = stream
+            copy.mux(packet)
+    return target
 
 
 @pytest.fixture(scope='session')
@@ -101,4 +134,6 @@ def videos() -> SimpleNamespace:
         index_of=index_of,
         make=make_video,
         damage=damage,
-        turn=turn)
+        turn=turn,
+        trim=trim,
+        time_anew=time_anew)

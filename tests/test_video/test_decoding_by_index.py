@@ -36,6 +36,20 @@ def test_jumps_give_the_frames_of_reading_on(videos, video, keep):
     assert [i for i, _ in frames] == list(range(videos.num_frames))
 
 
+@pytest.mark.parametrize('packets', [(10, ), (0, ), (39, 38), (12, 13, 14)])
+def test_holes_are_those_of_reading_on(videos, video, tmp_path, packets):
+    path = videos.damage(video, tmp_path / 'b.mp4', packets)
+    expected = {frame.index: frame.image for frame in VideoFile(path)}
+    frames = open_frames(path)
+    assert len(frames) == videos.num_frames
+    for index in [*range(videos.num_frames), 20, 0, 39]:
+        if index in expected:
+            np.testing.assert_array_equal(frames[index], expected[index])
+        else:
+            with pytest.raises(VideoReadError, match=f'frame {index} cannot'):
+                frames[index]
+
+
 def test_a_moving_window_decodes_each_frame_once(videos, video, monkeypatch):
     passes = []
     original = VideoFile._frames

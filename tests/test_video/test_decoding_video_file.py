@@ -4,9 +4,10 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition, Stream
 
 from mmpose_tdmi.utils.video import VideoReadError, upright_image
-from mmpose_tdmi.video.decoding import VideoFile, open_video
+from mmpose_tdmi.video.decoding import VideoFile, open_frames, open_video
 
 FPS = Fraction(30000, 1001)
 WIDTH, HEIGHT, NUM_FRAMES = 64, 48, 40
@@ -107,6 +108,226 @@ def test_rotation(videos, tmp_path):
     # the corner went to the top right
     assert frame.image[2, -2, 0] > 200 and videos.index_of(
         frame.image[:, :16]) == 0
+
+
+# how frames are to be shown, from FFmpeg's own ``autorotate``
+@pytest.mark.parametrize('matrix, show', [
+    ((1, 0, 0, 1), lambda image: image),
+    ((-1, 0, 0, 1), np.fliplr),
+    ((1, 0, 0, -1), np.flipud),
+    ((-1, 0, 0, -1), lambda image: np.rot90(image, 2)),
+    ((0, 1, -1, 0), lambda image: np.rot90(image, -1)),
+    ((0, -1, 1, 0), np.rot90),
+    ((0, 1, 1, 0), lambda image: image.transpose(1, 0, 2)),
+    ((0, -1, -1, 0), lambda image: np.rot90(image, 2).transpose(1, 0, 2)),
+])
+def test_orientations(videos, video, tmp_path, matrix, show):
+    path = tmp_path / 'a.mp4'
+    path.write_bytes(video.read_bytes())
+    source = VideoFile(videos.turn(path, *matrix))
+    for turned, stored in zip(source, VideoFile(video)):
+        np.testing.assert_array_equal(turned.image, show(stored.image))
+    assert source.size == show(stored.image).shape[1::-1]
+
+
+@pytest.mark.parametrize('is_turned', [False, True])
+def test_pixels_that_are_not_square(videos, tmp_path, is_turned):
+    """Frames stay as stored."""
+    aspect = Fraction(16, 15)
+    path = videos.make(tmp_path / 'a.mp4', pixel_aspect=aspect)
+    if is_turned:
+        videos.turn(path)
+    source = VideoFile(path)
+    assert source.pixel_aspect == (1 / aspect if is_turned else aspect)
+    assert sorted(source.size) == sorted((WIDTH, HEIGHT))
+
+
+def mux_cover(file, stream):
+    picture = av.VideoFrame.from_ndarray(
+        np.zeros((32, 32, 3), np.uint8), format='bgr24')
+    for frame in (picture.reformat(format='yuvj420p'), None):
+        file.mux(stream.encode(frame))
+
+
+@pytest.mark.parametrize('is_song', [False, True])
+def test_cover_pictures(videos, tmp_path, is_song):
+    path = tmp_path / 'a.mp4'
+    with av.open(str(path), 'w') as file:
+        if is_song:
+            track = file.add_stream('aac', rate=8000, layout='mono')
+        else:
+            track = file.add_stream('mpeg4', rate=FPS)
+            track.width, track.height, track.pix_fmt = 64, 48, 'yuv420p'
+        cover = file.add_stream('mjpeg', rate=FPS)
+        cover.width, cover.height, cover.pix_fmt = 32, 32, 'yuvj420p'
+        cover.disposition = Disposition.attached_pic.value
+        mux_cover(file, cover)
+        for index in range(5):
+            frame = av.VideoFrame.from_ndarray(
+                videos.picture(index), format='bgr24')
+            if is_song:
+                frame = av.AudioFrame.from_ndarray(
+                    np.zeros((1, 1024), np.float32), 'fltp', 'mono')
+                frame.rate = 8000
+            file.mux(track.encode(frame))
+        file.mux(track.encode(None))
+    if not is_song:
+        source = VideoFile(path)
+        assert (source.size, len(list(source))) == ((64, 48), 5)
+        return
+    with pytest.raises(VideoReadError, match='only a cover picture'):
+        VideoFile(path)
+
+
+def test_the_best_of_several_streams(videos, tmp_path):
+    """Not the first one, a preview."""
+    path = tmp_path / 'a.mp4'
+    with av.open(str(path), 'w') as file:
+        streams = [file.add_stream('mpeg4', rate=FPS) for _ in range(2)]
+        for stream, (width, height) in zip(streams, [(48, 32), (64, 48)]):
+            stream.width, stream.height = width, height
+            stream.pix_fmt = 'yuv420p'
+        streams[1].disposition = Disposition.default.value
+        for index in range(10):
+            for stream in streams if index == 0 else streams[1:]:
+                frame = videos.picture(index, stream.height, stream.width)
+                file.mux(
+                    stream.encode(
+                        av.VideoFrame.from_ndarray(frame, format='bgr24')))
+        for stream in streams:
+            file.mux(stream.encode(None))
+    source = VideoFile(path)
+    assert (source.size, len(list(source))) == ((64, 48), 10)
+
+
+# the first frame is a key frame or not
+@pytest.mark.skipif(
+    not hasattr(Stream, 'index_entries'),
+    reason='this PyAV does not tell what an edit list cuts off')
+@pytest.mark.parametrize('num_cut', [4, 6, 9, 20])
+def test_edit_lists(videos, check, tmp_path, num_cut):
+    source = VideoFile(
+        videos.trim(videos.make(tmp_path / 'a.mp4'), num_cut),
+        on_corrupt='raise')
+    frames = list(source)
+    assert [f.index for f in frames] == list(range(NUM_FRAMES - num_cut))
+    assert [videos.index_of(f.image)
+            for f in frames] == list(range(num_cut, NUM_FRAMES))
+    assert source.num_frames == len(frames)
+    assert frames[0].timestamp == 0
+
+
+@pytest.mark.parametrize('codec', ['libx264', 'mpeg2video', 'mpeg4'])
+@pytest.mark.parametrize('share', [.3, .5])
+def test_streams_that_start_in_mid_group(videos, tmp_path, codec, share):
+    whole = videos.make(
+        tmp_path / 'a.ts', codec,
+        **({} if codec == 'libx264' else dict(g='6', bf='2', qscale='2')))
+    content = whole.read_bytes()
+    path = tmp_path / 'b.ts'
+    path.write_bytes(content[int(share * len(content)) // 188 * 188:])
+    expected = [videos.index_of(image) for _, image in in_one_thread(path)]
+    assert 10 < len(expected) < NUM_FRAMES
+    source = VideoFile(path, on_corrupt='raise')
+    frames = list(source)
+    assert [f.index for f in frames] == list(range(len(expected)))
+    assert [videos.index_of(f.image) for f in frames] == expected
+    assert frames[0].timestamp == 0
+
+
+# repeated, going back, beginning again
+@pytest.mark.parametrize('milliseconds', [
+    [0, 40, 80, 80, 120, 120, 160, 200, 240, 240],
+    [0, 40, 80, 120, 60, 100, 160, 200, 240, 280],
+    [0, 40, 80, 120, 160, 0, 40, 80, 120, 160],
+    [0] * 10,
+])
+def test_pictures_count_and_not_time_stamps(videos, check, tmp_path,
+                                            milliseconds):
+    path = videos.make(tmp_path / 'a.avi', 'mjpeg', num_frames=10)
+    source = VideoFile(
+        videos.time_anew(path, tmp_path / 'b.mkv', milliseconds))
+    frames = check(source, range(10))
+    assert source.num_skipped == 0
+    assert (np.diff([frame.timestamp for frame in frames]) > 0).all()
+
+
+@pytest.mark.parametrize('suffix', ['mp4', 'mkv'])
+@pytest.mark.parametrize(
+    'fps',
+    [Fraction(1, 3600), Fraction(2000), FPS,
+     Fraction(1, 2)])
+def test_frame_rates(videos, check, tmp_path, suffix, fps):
+    source = VideoFile(videos.make(tmp_path / f'a.{suffix}', fps=fps))
+    assert source.fps == fps
+    for frame in check(source, range(NUM_FRAMES)):
+        assert frame.timestamp == pytest.approx(
+            float(frame.index / fps), abs=1e-3)
+
+
+def test_a_rate_that_is_the_clocks(videos, tmp_path):
+    """Browsers' recordings name none: FFmpeg takes the unit's, 1000."""
+    times = [33 * i + (7 * i) % 11 for i in range(NUM_FRAMES)]
+    path = videos.make(
+        tmp_path / 'a.webm', 'libvpx', milliseconds=times, fps=Fraction(1000))
+    with av.open(str(path)) as file:
+        assert file.streams.video[0].average_rate == 1000
+    assert 30 < VideoFile(path).fps < 31
+
+
+@pytest.mark.parametrize('suffix, codec', [('h264', 'libx264'),
+                                           ('h265', 'libx265'),
+                                           ('m2v', 'mpeg2video'),
+                                           ('mjpeg', 'mjpeg')])
+def test_bare_streams(videos, tmp_path, suffix, codec):
+    options = {'x265-params': 'log-level=none'} if codec == 'libx265' else {}
+    path = videos.make(tmp_path / f'a.{suffix}', codec, **options)
+    frames = list(VideoFile(path))
+    assert [frame.index for frame in frames] == list(range(NUM_FRAMES))
+    for frame, (_, image) in zip(frames, in_one_thread(path)):
+        np.testing.assert_array_equal(frame.image, image)
+    source = open_video(path, fps=12.5)
+    assert source.fps == 12.5
+    for frame in source:
+        assert frame.timestamp == pytest.approx(frame.index / 12.5)
+    with pytest.raises(ValueError, match='fps must be positive, got 0'):
+        open_video(path, fps=0)
+
+
+@pytest.fixture(scope='module')
+def faulty(shared_clips):
+    folder = shared_clips.parent / 'bugs'
+    if not folder.is_dir():
+        pytest.skip(f'needs the inputs that go wrong in {folder}')
+    return folder
+
+
+@pytest.mark.parametrize('name, num_frames, fps', [
+    ('hflip.mp4', 8, 25),
+    ('stutter.mkv', 24, 25),
+    ('cover_first.mp4', 10, 25),
+    ('trimmed.mp4', 25, 25),
+    ('cut_midgop_libx264.ts', 34, 25),
+    ('frame_an_hour.mp4', 6, Fraction(1, 3600)),
+    ('browser_recording.webm', 10, Fraction(9000, 301)),
+    ('elementary.h264', 10, 25),
+])
+def test_inputs_that_went_wrong(faulty, name, num_frames, fps):
+    source = VideoFile(faulty / name, on_corrupt='raise')
+    frames = list(source)
+    assert [frame.index for frame in frames] == list(range(num_frames))
+    assert (source.fps, source.size) == (fps, (240, 180))
+    assert source.num_skipped == 0
+    by_index = open_frames(faulty / name)
+    assert len(by_index) == num_frames
+    for index in (num_frames - 1, 0, num_frames // 2):
+        np.testing.assert_array_equal(by_index[index], frames[index].image)
+
+
+def test_a_mirrored_video(faulty):
+    for mirrored, plain in zip(
+            VideoFile(faulty / 'hflip.mp4'), VideoFile(faulty / 'plain.mp4')):
+        np.testing.assert_array_equal(mirrored.image, plain.image[:, ::-1])
 
 
 @pytest.mark.parametrize('suffix', ['h264', 'ts'])

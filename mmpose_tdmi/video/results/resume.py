@@ -233,16 +233,20 @@ class VideoPieces:
     anew. ``crf`` and ``options`` are x264's.
     """
 
-    def __init__(self,
-                 folder: Path,
-                 fps: Fraction,
-                 length: int = 250,
-                 crf: int = 20,
-                 options: Optional[Dict[str, str]] = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        fps: Fraction,
+        length: int = 250,
+        crf: int = 20,
+        options: Optional[Dict[str, str]] = None,
+        pixel_aspect: Fraction = Fraction(1)
+    ) -> None:
         self.folder = folder
         self.length = length
         # no reordered frames, see join_videos
-        self._settings = fps, crf, dict(options or {}, bf='0')
+        options = dict(options or {}, bf='0')
+        self._settings = fps, crf, options, pixel_aspect
         self._writer: Optional[VideoWriter] = None
         self._first = self._last = self._count = 0
         self._start = self._end = 0

@@ -47,6 +47,7 @@ class VideoMeta:
     boxes: Dict[str, Any]  #: Where the persons' boxes come from.
     #: All else that the results depend on, such as tracker and smoothing.
     settings: Dict[str, Any] = field(default_factory=dict)
+    pixel_aspect: Fraction = Fraction(1)  #: A pixel's width by its height.
     #: All that poses depend on beside the video, by its content, see
     #: :func:`~mmpose_tdmi.video.results.resume.fingerprint`. None: it is not
     #: known, and the run cannot be gone on with.
@@ -75,8 +76,10 @@ class VideoMeta:
         content = {
             field.name: getattr(self, field.name)
             for field in fields(self)
-            if field.name not in ('dataset_meta', 'run')
+            if field.name not in ('dataset_meta', 'run', 'pixel_aspect')
         }
+        if self.pixel_aspect != 1:
+            content.update(pixel_aspect=float(self.pixel_aspect))
         content.update(
             fps=float(self.fps),
             frame_offsets=[int(offset) for offset in self.frame_offsets],
@@ -222,7 +225,8 @@ class VideoResultWriter:
         self._report: Optional[ReportWriter] = None
         self._pieces: List[VideoPieces] = []
         if has_overlay:
-            self._overlay = VideoPieces(folder / 'overlay', meta.fps)
+            self._overlay = VideoPieces(
+                folder / 'overlay', meta.fps, pixel_aspect=meta.pixel_aspect)
             self._pieces.append(self._overlay)
         if has_report:
             self._report = ReportWriter(folder / 'report', meta.fps,

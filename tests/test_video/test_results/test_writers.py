@@ -17,7 +17,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from mmpose_tdmi.apis import open_frames
+from mmpose_tdmi.apis import open_frames, open_video
 from mmpose_tdmi.video.results import (OutputSettings, VideoResultWriter,
                                        load_results, open_writers,
                                        results_schema)
@@ -333,6 +333,17 @@ def test_holes_keep_the_times(tmp_path, make_meta, settings, poses_of,
     with av.open(str(tmp_path / 'out/visualizations/walk.mp4')) as file:
         times = [frame.time for frame in file.decode(video=0)]
     assert times == pytest.approx([0, .1, .5])
+
+
+def test_pixels_that_are_not_square(tmp_path, make_meta, settings, poses_of):
+    """The drawn video is shown as its input is."""
+    aspect = Fraction(4, 3)
+    with open_writers(make_meta(pixel_aspect=aspect), settings()) as writer:
+        writer.write(poses_of(0))
+    assert writer.meta.as_json()['pixel_aspect'] == pytest.approx(4 / 3)
+    assert 'pixel_aspect' not in make_meta().as_json()
+    path = tmp_path / 'out/visualizations/walk.mp4'
+    assert open_video(path).pixel_aspect == aspect
 
 
 def test_nothing_asked_for(tmp_path, make_meta):
