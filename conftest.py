@@ -78,6 +78,16 @@ def shared_clips() -> Path:
     return folder
 
 
+@pytest.fixture(scope='session')
+def shared_bugs(shared_clips: Path) -> Path:
+    """Folder of small inputs that once went wrong, ``bugs`` beside the clips;
+    tests that need it are skipped where it is absent."""
+    folder = shared_clips.parent / 'bugs'
+    if not folder.is_dir():
+        pytest.skip(f'needs the inputs in {folder}')
+    return folder
+
+
 @pytest.fixture
 def needs_mim() -> None:
     """Skips where mim is missing; importing it fails after distutils."""

@@ -6,28 +6,30 @@ What became of each video is in a file per video beside the results.
 """
 import glob
 import json
+import logging
 import multiprocessing
 import os
 import sys
 import time
 import traceback
-from collections import Counter, deque
+from collections import deque
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import (Any, Callable, Deque, Dict, Iterable, List, Mapping,
-                    NamedTuple, Optional, Sequence, Tuple)
+                    NamedTuple, Optional, Sequence, Set, Tuple)
 
 import torch
+from mmengine.logging import print_log
 
 from mmpose_tdmi.utils.files import check_outputs, write_json
-from mmpose_tdmi.video.decoding import video_files
+from mmpose_tdmi.video.decoding import (IMAGE_SUFFIXES, is_video, result_name,
+                                        video_files)
 from mmpose_tdmi.video.results.resume import digest_of, fingerprint
 from .inferencer import VideoPoseInferencer
 from .settings import InferenceSettings, ModelSettings
 
-#: Files of a folder that are taken for videos, lower case.
-VIDEO_SUFFIXES = '.mp4 .avi .mov .mkv .webm .m4v .mpg .mpeg .ts'.split()
 #: What may have started the process, called as in MMEngine's and mim's
 #: ``--launcher``, and its variables: rank, number of ranks, rank on the node.
 LAUNCHERS = dict(
@@ -36,7 +38,9 @@ LAUNCHERS = dict(
     slurm=('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'))
 #: Errors that another try would meet again: the input or an argument is bad.
 LASTING_ERRORS = (ValueError, FileNotFoundError, IsADirectoryError,
-                  NotADirectoryError)
+                  NotADirectoryError, PermissionError)
+#: How many of the files that are left out are named in the log.
+_MAX_NAMED = 20
 
 
 class VideoJob(NamedTuple):
@@ -48,35 +52,97 @@ class VideoJob(NamedTuple):
 def find_jobs(inputs: Sequence[str]) -> List[VideoJob]:
     """The videos that paths and globs stand for, each once, largest first.
 
-    A folder stands for the videos in it or, if it has none, for one video
-    whose frames it holds. Of several that are called the same, the folder's
-    name comes before, ``folder__name``.
+    A folder stands for the videos in it (:func:`is_video`) or, if it has none,
+    for one video whose frames it holds; ``**`` in a glob descends. What else
+    there is in a folder, or matches a glob, is named in the log. A link's own
+    name counts. Of several that are called the same, the folder's name comes
+    before, ``folder__name``, then the folder's above it.
     """
-    stems: Dict[Path, str] = {}
+    found: Dict[str, Path] = {}  # by where links lead
+    left_out: Set[Path] = set()
     for text in inputs:
-        paths = [text] if Path(text).exists() else glob.glob(text)
-        if not paths:
+        is_named = os.path.lexists(text)
+        matches = [text] if is_named else glob.glob(text, recursive=True)
+        if not matches:
             raise FileNotFoundError(f'{text}: no such file or folder, and no '
                                     'file that it matches')
-        for path in (Path(path).resolve() for path in paths):
-            inside = path.iterdir() if path.is_dir() else ()
-            videos = [p for p in inside if p.suffix.lower() in VIDEO_SUFFIXES]
-            for video in videos or [path]:
-                stems[video] = video.name if video.is_dir() else video.stem
-    counts = Counter(stems.values())
-    found: Dict[str, Tuple[int, Path]] = {}
-    for video, name in stems.items():
-        if counts[name] > 1:
-            name = f'{video.parent.name}__{name}'
-        if name in found:
-            raise ValueError(
-                f'the results of {found[name][1]} and {video} would both be '
-                f'called {name!r}; run them into different folders')
-        files = video.iterdir() if video.is_dir() else [video]
-        found[name] = -sum(file.stat().st_size for file in files), video
+        paths = sorted({Path(os.path.abspath(path)) for path in matches})
+        folders = {path for path in paths if path.is_dir()}
+        for path in paths:
+            files = _files(path)
+            videos = list(filter(is_video, files))
+            if not videos and (
+                    is_named or any(map(_is_image, files)) and
+                (path in folders or path.parent not in folders)):
+                videos = [path]  # of frames, if it is a folder
+            if videos != [path] or path not in folders:
+                left_out.update(set(files).difference(videos))
+            for video in videos:
+                found.setdefault(os.path.realpath(video), video)
+    left_out.difference_update(found.values())
+    if left_out:
+        texts = [
+            str(path).encode(errors='backslashreplace').decode()
+            for path in sorted(left_out)
+        ]
+        print_log(
+            f'{len(texts)} files are left out, as no videos: '
+            f'{", ".join(texts[:_MAX_NAMED])}'
+            f'{", ..." if len(texts) > _MAX_NAMED else ""}', 'current',
+            logging.INFO)
+    if not found:
+        raise FileNotFoundError(f'{", ".join(inputs)}: no video there')
+    named = _name_results(list(found.values()))
+    sizes = {
+        name: sum(file.stat().st_size for file in _files(path)
+                  if file.is_file())
+        for name, path in named.items()
+    }
     # the same order on every machine
-    names = sorted(found, key=lambda name: (found[name][0], name))
-    return [VideoJob(name, str(found[name][1])) for name in names]
+    return [
+        VideoJob(name, str(named[name]))
+        for name in sorted(named, key=lambda name: (-sizes[name], name))
+    ]
+
+
+def _files(path: Path) -> List[Path]:
+    """A file, or those of a folder that are not hidden; none of a folder that
+    cannot be listed, of which its own run tells."""
+    if not path.is_dir():
+        return [path]
+    with suppress(PermissionError):
+        return sorted(entry for entry in path.iterdir()
+                      if not (entry.is_dir() or entry.name.startswith('.')))
+    return []
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _name_results(videos: Sequence[Path]) -> Dict[str, Path]:
+    """Names for the results of videos, all different."""
+    depths = dict.fromkeys(videos, 0)
+    while True:
+        named: Dict[str, List[Path]] = {}
+        for video, depth in depths.items():
+            name = video.name if video.is_dir() else video.stem
+            folders = video.parent.parts[1:]
+            parts = folders[max(len(folders) - depth, 0):] + (name, )
+            named.setdefault(result_name('__'.join(parts)), []).append(video)
+        same = {name: group for name, group in named.items() if group[1:]}
+        if not same:
+            return {name: video for name, (video, ) in named.items()}
+        for name, (first, *others) in same.items():
+            second = next((v for v in others if v.parent == first.parent),
+                          others[0])
+            depth = depths[first]
+            if depth and (second.parent == first.parent
+                          or depth > len(first.parts)):
+                raise ValueError(
+                    f'the results of {first} and {second} would both be '
+                    f'called {name!r}; run them into different folders')
+            depths.update((video, depths[video] + 1) for video in same[name])
 
 
 def find_rank(
@@ -256,10 +322,12 @@ class VideoWorker:
         for job in jobs:
             settings = InferenceSettings(**self.arguments(job))
             run = settings.describe_run(models, contents)
-            found[job.name] = digest_of([
-                fingerprint(job.input, job.name, run),
-                asdict(settings.output_settings())
-            ])
+            try:
+                known = fingerprint(job.input, job.name, run)
+            except OSError:  # its own run tells what is wrong
+                known = None
+            found[job.name] = digest_of(
+                [known, asdict(settings.output_settings())])
         return found
 
 

@@ -2,9 +2,10 @@
 
 The frames that exist decide. A window's offset is counted in the video's own
 frame numbers, in units of the video's frame step (1 for an ordinary video, 5
-for one of which every fifth frame was extracted). Where the number asked for
-does not exist, because the video starts or ends there or has a gap, a padding
-policy names an existing frame in its place.
+for one of which every fifth frame was extracted; numbers may jitter about it,
+as times do). Where the number asked for does not exist, because the video
+starts or ends there or has a gap, a padding policy names an existing frame in
+its place.
 
 Frames are known from the annotation's own table (:class:`VideoTable`), so that
 they may have any names and no folder is listed while training, or from a
@@ -18,6 +19,7 @@ import re
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import (Callable, Dict, Iterable, List, Mapping, Optional,
                     Sequence, Set, Tuple, Union)
 
@@ -130,14 +132,62 @@ class VideoFrames:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    @cached_property
+    def _grid(self) -> Tuple[int, np.ndarray]:
+        """:attr:`step` and :attr:`grid`."""
+        rises = np.diff(self.numbers)
+        step = int(np.gcd.reduce(rises)) or 1
+        if _is_step(step, rises):
+            return step, self.numbers
+        # the differences between one and one and a half of which are most
+        ordered = np.sort(rises)
+        starts = np.searchsorted(ordered, ordered)
+        counts = np.searchsorted(ordered, 1.5 * ordered, 'right') - starts
+        first = int(starts[np.argmax(counts)])
+        mean = ordered[first:first + counts.max()].mean()
+        places = np.maximum(np.floor(rises / mean + .5), 1).astype(np.int64)
+        step = round(mean)
+        return step, self.numbers[0] + step * np.append(0, places.cumsum())
+
     @property
     def step(self) -> int:
-        """The frame step, the largest that reaches every frame.
+        """The frame step: how far apart frames that follow each other are.
 
-        The greatest common divisor of the numbers' differences, 1 for a video
-        of a single frame.
+        The greatest common divisor of the numbers' differences, if it is
+        itself a difference, at least half as frequent as the most frequent
+        one, or makes up a tenth of them and somewhere four frames in a row
+        have it. All numbers are then on its grid. That is so for a video of
+        whatever rate that lost up to three in five of its frames, and for one
+        that is dense here and sparse there.
+
+        Otherwise numbers are off any grid, by jitter, as times are, or by one
+        odd number. The step is then the mean of the largest group of
+        differences within a factor of 1.5, of the smaller ones if there are
+        several. Where more frames are lost than that, it can be too large.
+
+        1 for a video of a single frame.
         """
-        return int(np.gcd.reduce(np.diff(self.numbers))) or 1
+        return self._grid[0]
+
+    @property
+    def grid(self) -> np.ndarray:
+        """The numbers moved to multiples of :attr:`step` from the first, (N,
+        ): what windows are counted in. Those on the grid stay what they are.
+
+        Each difference counts as the nearest number of steps, at least one:
+        one and a half or more is a gap, less is the next frame.
+        """
+        return self._grid[1]
+
+    @property
+    def time_unit(self) -> int:
+        """Of how many the numbers make a second where they are times, 0 where
+        not: all of them seconds, milli-, micro- or nanoseconds since 1970,
+        from 2001 to 2100."""
+        return next(
+            (unit for unit in (1, 10**3, 10**6, 10**9) if 10**9 *
+             unit <= self.numbers[0] and self.numbers[-1] < 41 * 10**8 * unit),
+            0)
 
     def position(self, number: int) -> int:
         """The place of frame ``number``, which must exist."""
@@ -149,6 +199,13 @@ class VideoFrames:
                 f'{self.numbers[-1]}')
         return place
 
+    def targets(self, key: int,
+                window: FrameWindow) -> Tuple[List[int], np.ndarray]:
+        """What a window around a key frame asks for, T, and :attr:`grid`."""
+        step, grid = self._grid
+        middle = int(grid[self.position(key)])
+        return [middle + offset * step for offset in window.offsets], grid
+
     def clip(self, key: int, window: FrameWindow,
              policy: PaddingPolicy) -> Tuple[List[int], List[bool]]:
         """Resolve a window, T offsets in frame steps, around a key frame.
@@ -158,15 +215,71 @@ class VideoFrames:
             :attr:`numbers` and :attr:`paths`, T, and where the frame asked
             for did not exist, T.
         """
-        self.position(key)
-        targets = [key + offset * self.step for offset in window.offsets]
-        exists = np.isin(targets, self.numbers).tolist()
-        places = [
-            self.position(
-                target if found else policy(self.numbers, key, target))
+        targets, grid = self.targets(key, window)
+        key = targets[window.key]
+        exists = np.isin(targets, grid).tolist()
+        numbers = [
+            target if found else policy(grid, key, target)
             for target, found in zip(targets, exists)
         ]
+        places = np.searchsorted(grid, numbers).tolist()
         return places, [not found for found in exists]
+
+
+def _is_step(step: int, rises: np.ndarray) -> bool:
+    """Whether a common divisor of differences is the frames' own step."""
+    is_step = rises == step
+    count = np.count_nonzero(is_step)
+    others = np.unique(rises[~is_step], return_counts=True)[1]
+    if 2 * count >= others.max(initial=0):
+        return True
+    in_a_row = is_step[:-2] & is_step[1:-1] & is_step[2:]
+    return bool(10 * count >= len(rises) and in_a_row.any())
+
+
+#: How many of a set's windows are looked at for whether most are padded.
+_NUM_WINDOWS = 100
+
+
+class PaddedWindows:
+    """Looks at a set's first 100 windows, and warns if most are padded."""
+
+    def __init__(self) -> None:
+        self._num_windows = self._num_padded = 0
+        # frames that windows lack: all, and those between existing frames
+        self._num_missing = self._num_in_gaps = 0
+        self._example: List[int] = []
+
+    def add(self, targets: Sequence[int], numbers: np.ndarray) -> None:
+        """Look at the window that asks for the frames ``targets``, T, where
+        ``numbers``, (N, ), exist."""
+        if self._num_windows == _NUM_WINDOWS:
+            return
+        missing = np.setdiff1d(targets, numbers)
+        in_gaps = (missing > numbers[0]) & (missing < numbers[-1])
+        self._num_windows += 1
+        self._num_padded += len(missing) > 0
+        self._num_missing += len(missing)
+        self._num_in_gaps += np.count_nonzero(in_gaps)
+        if in_gaps.any() and not self._example:
+            self._example = numbers[:5].tolist()
+
+    def judge(self, name: str) -> None:
+        """Warn, calling the set ``name``, if more than half are padded; of
+        fewer than ten, only if frames lack in gaps: short clips have ends."""
+        if 2 * self._num_padded <= self._num_windows or (
+                self._num_windows < 10 and not self._num_in_gaps):
+            return
+        like = f', which are like {self._example}' if self._example else ''
+        print_log(
+            f'{name}: {self._num_padded} of {self._num_windows} windows '
+            'looked at are padded: a model that sees several frames is shown '
+            f'others in place of {self._num_missing} that do not exist: '
+            f'{self._num_missing - self._num_in_gaps} before the first or '
+            f'after the last frame of their video, {self._num_in_gaps} in '
+            f'gaps of the frame numbers{like}',
+            logger='current',
+            level=logging.WARNING)
 
 
 class _TableVideo(Struct):
@@ -330,6 +443,18 @@ class FrameCatalogue:
         for name in names:
             with suppress(ValueError):  # a file that is no frame
                 self._add(osp.join(folder, name))
+
+
+def warn_of_padding(name: str, paths: Sequence[str], frames: 'FrameLookup',
+                    window: FrameWindow) -> None:
+    """Warn if more than half of the windows around key frames, or of 100
+    evenly chosen ones, are padded. ``name`` is what the set is called."""
+    found = PaddedWindows()
+    for path in paths[::-(-len(paths) // _NUM_WINDOWS) or 1]:
+        with suppress(OSError, ValueError):  # raised where one is drawn
+            video, number = frames.locate(path)
+            found.add(*video.targets(number, window))
+    found.judge(name)
 
 
 FRAME_SOURCES = ('auto', 'disk', 'annotation')

@@ -27,7 +27,7 @@ from mmpose_tdmi.structures import FrameWindow
 from mmpose_tdmi.utils.files import check_inner_path
 from .coco_json import AnnotationFile, is_integer, load_annotation_file
 from .frames import (DEFAULT_PADDING, FRAME_SOURCES, FrameLookup, frame_lookup,
-                     last_number, padding_policy)
+                     last_number, padding_policy, warn_of_padding)
 from .person_boxes import box_source, load_person_boxes
 
 _NUMBER_TYPES = frozenset((int, float))
@@ -318,6 +318,8 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         if self.data_mode != 'topdown':
             samples = self._get_bottomup_data_infos(samples,
                                                     self._images(content))
+        warn_of_padding(self.ann_file, [s['img_path'] for s in samples],
+                        self.frames, self.window)
         return samples
 
     def filter_data(self) -> List[dict]:

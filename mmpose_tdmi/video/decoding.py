@@ -11,25 +11,35 @@ leaves a hole. The first such frames are logged, all are counted.
 Shapes: N frames of H x W pixels, upright, uint8, BGR.
 """
 import glob
+import hashlib
 import logging
+import mimetypes
+import mmap
+import os
 import os.path as osp
 import re
 import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
+from contextlib import suppress
 from fractions import Fraction
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from threading import Condition, Thread
 from typing import (Any, Deque, Generator, Iterable, Iterator, List, Optional,
-                    Sequence, Tuple, Union)
+                    Sequence, Set, Tuple, Union)
 
+import av
 import cv2
 import numpy as np
+from av.stream import Disposition
 from mmengine.logging import print_log
 
 from mmpose_tdmi.datasets.frames import VideoFrames, last_number
 from mmpose_tdmi.datasets.transforms import LoadFrameSequence
+from mmpose_tdmi.datasets.transforms.loading import (has_several_pictures,
+                                                     to_eight_bits)
 from mmpose_tdmi.utils.stages import stage
 from mmpose_tdmi.utils.video import VideoDecoder, VideoReadError, rational_rate
 from .structures import TrackedFrame
@@ -52,6 +62,10 @@ DEFAULT_FPS = 25
 ON_CORRUPT = ('skip', 'raise')
 #: Suffixes of files that are taken as images.
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+#: Codecs of texts and pictures of letters, which FFmpeg opens as videos.
+_TEXT_ART = ('ansi', 'bintext', 'xbin', 'idf')
+#: How many pages of an image file are read at once.
+_PAGES = 16
 #: How many of the frames left out are logged.
 _MAX_LOGGED = 5
 
@@ -308,26 +322,44 @@ class ImageFiles(VideoSource):
     """Image files as a video.
 
     In order of time, numbered by the last number in their names, as in the
-    datasets: a gap in the numbers is a gap in time.
+    datasets: a gap in the numbers is a gap in time. Without ``fps``, names
+    that are times since 1970 (:attr:`VideoFrames.time_unit`) tell time stamps
+    and frame rate; otherwise it is 25.
+
+    ``number`` is the name's number on the step's grid, which it differs from
+    where numbers jitter.
     """
 
     def __init__(self,
                  paths: Sequence[PathLike],
                  name: str,
                  input: str,
-                 fps: FrameRate = DEFAULT_FPS,
+                 fps: Optional[FrameRate] = None,
                  on_corrupt: str = 'skip') -> None:
-        self._files = ImageSequence(paths, fps, keep=1)
-        super().__init__(name, input, self._files.fps, on_corrupt)
+        self._files = ImageSequence(paths, keep=1)
         self.paths = self._files.paths
+        numbered = number_images(self.paths)
+        self.frame_step = numbered.step
+        self._grid = numbered.grid.tolist()
+        # what the numbers, or those on the grid, are counted from, and per s
+        self._times, self._unit = self._grid, Fraction(0)
+        if fps is None and numbered.time_unit and len(self.paths) > 1:
+            self._times = numbered.numbers.tolist()
+            self._unit = Fraction(numbered.time_unit)
+            span = Fraction(self._times[-1] - self._times[0]) / self._unit
+            fps = (self._grid[-1] - self._grid[0]) // self.frame_step / span
+            print_log(
+                f'{input}: names are times, from {self._times[0]} to '
+                f'{self._times[-1]}: {self._unit} a second, about '
+                f'{float(fps):.5g} frames', 'current', logging.INFO)
+        super().__init__(name, input, DEFAULT_FPS if fps is None else fps,
+                         on_corrupt)
+        self._unit = self._unit or self.fps * self.frame_step
         self._length = len(self.paths)
-        self._numbered = number_images(self.paths)
-        self.frame_step = self._numbered.step
         self._names = relative_names(self.paths)
 
     def _frames(self) -> Iterator[DecodedFrame]:
-        numbers = self._numbered.numbers
-        for index, number in enumerate(map(int, numbers)):
+        for index, number in enumerate(self._grid):
             try:
                 with stage('decode'):
                     image = self._files[index]
@@ -335,9 +367,64 @@ class ImageFiles(VideoSource):
                 self._skip(f'{self.input}: frame {index} cannot be decoded '
                            f'({error})')
                 continue
-            steps = (number - int(numbers[0])) // self.frame_step
-            yield DecodedFrame(index, float(steps / self.fps), image, [],
-                               number, self._names[index])
+            seconds = (self._times[index] - self._times[0]) / self._unit
+            yield DecodedFrame(index, float(seconds), image, [], number,
+                               self._names[index])
+
+
+class ImageStack(VideoSource):
+    """All pictures of one image file: pages of a TIFF file, or an animated
+    WebP or PNG, whose own times hold without ``fps``."""
+
+    def __init__(self,
+                 path: PathLike,
+                 fps: Optional[FrameRate] = None,
+                 on_corrupt: str = 'skip') -> None:
+        self.path = str(path)
+        try:
+            self.path.encode()
+        except UnicodeEncodeError as error:  # OpenCV crashes
+            raise VideoReadError(f'{path!r} has several pictures, and a name '
+                                 'that is not UTF-8: rename it') from error
+        self._length = cv2.imcount(self.path)
+        if self._length < 2:
+            raise VideoReadError(f'{path} has several pictures, but OpenCV '
+                                 f'{cv2.__version__} reads one only')
+        self._animated: List[np.ndarray] = []
+        durations = [0]
+        if Path(path).suffix.lower() not in ('.tif', '.tiff'):
+            animation = cv2.imreadanimation(self.path)[1]
+            self._animated = list(animation.frames)
+            durations = [int(ms) for ms in animation.durations]
+        is_timed = fps is None and sum(durations) > 0
+        if is_timed:
+            fps = Fraction(1000 * self._length, sum(durations))
+        super().__init__(
+            Path(path).stem, self.path, DEFAULT_FPS if fps is None else fps,
+            on_corrupt)
+        self._times = [float(i / self.fps) for i in range(self._length)]
+        if is_timed:
+            self._times = (np.cumsum([0, *durations[:-1]]) / 1000).tolist()
+
+    def _frames(self) -> Iterator[DecodedFrame]:
+        for start in range(0, self._length, _PAGES):
+            end = min(start + _PAGES, self._length)
+            with stage('decode'):
+                pages = self._animated[start:end] or cv2.imreadmulti(
+                    self.path,
+                    start,
+                    end - start,
+                    flags=cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)[1]
+            for index, page in enumerate(pages, start):
+                where = f'{self.input}: picture {index}'
+                image = np.ascontiguousarray(
+                    to_eight_bits(page, where)[..., :3])
+                yield DecodedFrame(index, self._times[index], image)
+            missing = end - start - len(pages)
+            if missing:
+                self._skip(
+                    f'{self.input}: pictures {start + len(pages)} to '
+                    f'{end - 1} cannot be decoded', missing)
 
 
 def find_images(source: PathLike) -> List[Path]:
@@ -361,9 +448,74 @@ def find_images(source: PathLike) -> List[Path]:
     # by text, but numbers by their value
     return sorted(
         images,
-        key=lambda path: [(int(part), '') if part.isdigit() else (-1, part)
+        key=lambda path: [(int(part), '') if part.isdecimal() else (-1, part)
                           for part in re.split(r'(\d+)', path.as_posix())
                           if part])
+
+
+def is_video(path: PathLike) -> bool:
+    """Whether a file is a video, as FFmpeg finds by its content.
+
+    Pictures, the cover of a piece of music among them, and texts are none. A
+    file that FFmpeg cannot open is one if its suffix is a video's, and one
+    that cannot be read if its suffix is no image's: its error comes when it
+    is read.
+    """
+    path = Path(path)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return False
+    if not path.is_file():
+        return path.is_symlink() and not path.exists()
+    try:
+        # a playlist of a folder must not reach into the network
+        with av.open(
+                str(path),
+                options=dict(protocol_whitelist='file')) as container:
+            return not re.search('_pipe$|^image2$', container.format.name) \
+                and any(stream.codec_context is None
+                        or stream.codec_context.name not in _TEXT_ART
+                        and not stream.disposition & Disposition.attached_pic
+                        for stream in container.streams.video)
+    except PermissionError:
+        return True
+    except av.FFmpegError:
+        return path.suffix.lower() in _video_suffixes()
+
+
+@lru_cache(maxsize=None)
+def _video_suffixes() -> Set[str]:
+    """Those of the formats that FFmpeg writes, but of sound, texts, lists."""
+    found: Set[str] = set()
+    for name in av.formats_available - {'hls', 'dash'}:
+        with suppress(ValueError):  # it only reads this one
+            found |= av.format.ContainerFormat(name, 'w').extensions
+    suffixes = {f'.{suffix}' for suffix in found}
+    return {
+        suffix
+        for suffix in suffixes
+        if not re.match('audio|text',
+                        mimetypes.guess_type(f'a{suffix}')[0] or '')
+    }
+
+
+#: The longest name of results, in bytes: what they and temporary files add to
+#: it must fit into a file name.
+_MAX_NAME = 200
+
+
+def result_name(name: str) -> str:
+    """What results of a video of that name are called: bytes that are not
+    UTF-8 are taken as Latin-1, and one that is too long for a file name with
+    all that is added is cut, with a digest for what is gone."""
+    try:
+        encoded = name.encode()
+    except UnicodeEncodeError:
+        name = os.fsencode(name).decode('latin-1')
+        encoded = name.encode()
+    if len(encoded) <= _MAX_NAME:
+        return name
+    digest = hashlib.sha256(encoded).hexdigest()[:8]
+    return f'{encoded[:_MAX_NAME - 9].decode(errors="ignore")}~{digest}'
 
 
 def relative_names(paths: Sequence[PathLike]) -> List[str]:
@@ -476,15 +628,15 @@ def open_video(input: Any,
         input: One of
 
             - the path of a video file, a folder of frames, a glob or an
-              image;
+              image, of which all pictures are taken;
             - a sequence of paths of images, the frames in order;
             - a sequence of arrays, an array (N, H, W, 3), or any iterable of
               arrays such as a generator, uint8 and BGR;
             - a camera: its index, ``'webcam'`` or ``'webcam:1'``;
             - a :class:`VideoSource`, which is given back.
-        fps: Frames per second of images and arrays, by default 25, and of
-            bare streams such as ``.h264``, by default what FFmpeg makes of
-            them.
+        fps: Frames per second of images and arrays, by default what times in
+            image files and in their names tell, else 25, and of bare streams
+            such as ``.h264``, by default what FFmpeg makes of them.
         on_corrupt: See :class:`VideoSource`.
 
     Raises:
@@ -504,20 +656,27 @@ def open_video(input: Any,
         match = _WEBCAM.fullmatch(str(input))
         return Webcam(
             int(match.group(1) or 0) if match else int(input), on_corrupt)
-    rate = DEFAULT_FPS if fps is None else fps
-    if images:
-        return ImageFiles(images, _name(input), str(input), rate, on_corrupt)
     if is_path:
-        return VideoFile(input, on_corrupt, fps)
+        source: VideoSource
+        if images == [Path(input)] and _is_stack(images[0]):
+            source = ImageStack(input, fps, on_corrupt)
+        elif images:
+            source = ImageFiles(images, _name(input), str(input), fps,
+                                on_corrupt)
+        else:
+            source = VideoFile(input, on_corrupt, fps)
+        source.name = result_name(source.name)
+        return source
     if _is_list_of_paths(input):
         for path in input:
             if not Path(path).is_file():
                 raise FileNotFoundError(f'the frame {path} does not exist')
         folder = Path(input[0]).resolve().parent
-        return ImageFiles(input, folder.name, f'{folder} ({len(input)} files)',
-                          rate, on_corrupt)
+        return ImageFiles(input, result_name(folder.name),
+                          f'{folder} ({len(input)} files)', fps, on_corrupt)
     if isinstance(input, Iterable):
-        return ArrayFrames(input, rate, on_corrupt=on_corrupt)
+        return ArrayFrames(
+            input, DEFAULT_FPS if fps is None else fps, on_corrupt=on_corrupt)
     raise ValueError(
         'a video must be a path, a glob, a sequence of paths or arrays, a '
         f'generator of arrays or a camera, got {type(input).__name__}')
@@ -531,9 +690,9 @@ def video_name(input: Any) -> str:
         match = _WEBCAM.fullmatch(str(input))
         return f'webcam{(match.group(1) or 0) if match else input}'
     if isinstance(input, (str, Path)):
-        return _name(input)
+        return result_name(_name(input))
     if _is_list_of_paths(input):
-        return Path(input[0]).resolve().parent.name
+        return result_name(Path(input[0]).resolve().parent.name)
     return 'frames'
 
 
@@ -569,6 +728,13 @@ def _is_list_of_paths(input: Any) -> bool:
     return isinstance(input, (list, tuple)) and len(input) > 0 and all(
         isinstance(path, (str, Path)) and Path(path).suffix.lower() in
         IMAGE_SUFFIXES and '*' not in str(path) for path in input)
+
+
+def _is_stack(path: Path) -> bool:
+    with path.open('rb') as file, suppress(ValueError), mmap.mmap(
+            file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return has_several_pictures(content)
+    return False  # it is empty
 
 
 def _is_camera(input: Any) -> bool:

@@ -26,7 +26,7 @@ import numpy as np
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from mmpose_tdmi.datasets.frames import PaddingPolicy
+from mmpose_tdmi.datasets.frames import PaddedWindows, PaddingPolicy
 from mmpose_tdmi.structures import FrameWindow
 from mmpose_tdmi.utils.stages import StageTimes, stage
 from .crops import ClipSettings, CropPolicy, CropWarp
@@ -83,6 +83,7 @@ class FrameBuffer:
                  frame_step: int = 1) -> None:
         self._offsets = [frame_step * offset for offset in window.offsets]
         self._policy = policy
+        self.windows = PaddedWindows()
         self._frames: Deque[TrackedFrame] = deque()
 
     def __len__(self) -> int:
@@ -118,6 +119,7 @@ class FrameBuffer:
         newest frame."""
         numbers = np.array([frame.number for frame in self._frames])
         targets = [key + offset for offset in self._offsets]
+        self.windows.add(targets, numbers)
         return [
             target if found else self._policy(numbers, key, target)
             for target, found in zip(targets, np.isin(targets, numbers))
@@ -271,6 +273,7 @@ class StreamingPoseEstimator:
                 self._advance(video)
                 yield from self._finished(video)
             self._advance(video, has_ended=True)
+            video.buffer.windows.judge('the video')
             yield from self._finished(video)
 
     def _choose_crops(self, video: _Video, frame: TrackedFrame) -> None:

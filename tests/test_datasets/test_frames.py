@@ -100,25 +100,149 @@ def test_any_clip(numbers, offsets, data):
     numbers = sorted(numbers)
     key = data.draw(st.sampled_from(numbers))
     window = FrameWindow(tuple(sorted(offsets | {0})))
-    step = VideoFrames('v', numbers, numbers).step
+    video = VideoFrames('v', numbers, numbers)
+    step, grid = video.step, dict(zip(numbers, video.grid.tolist()))
+    places = sorted(grid.values())
+    assert set(np.diff(places) % step) <= {0} and len(set(places)) == len(grid)
     for policy in PADDING_POLICIES:
         frames, padded = clip(numbers, key, policy, window)
         assert set(frames) <= set(numbers)
         assert frames[window.key] == key and not padded[window.key]
         for offset, frame, replaced in zip(window.offsets, frames, padded):
-            target = key + offset * step
-            assert replaced == (target not in numbers)
-            assert replaced or frame == target
+            target = grid[key] + offset * step
+            assert replaced == (target not in places)
+            assert replaced or grid[frame] == target
         if policy == 'clamp':
             assert frames == sorted(frames)
             distances = [
-                abs(f - key - o * step)
+                abs(grid[f] - grid[key] - o * step)
                 for f, o in zip(frames, window.offsets)
             ]
             assert distances == [
-                min(abs(n - key - o * step) for n in numbers)
+                min(abs(n - grid[key] - o * step) for n in places)
                 for o in window.offsets
             ]
+
+
+def kept(step, share, start=7, num=300):
+    """Numbers of a video's frames, of which a share was not lost."""
+    picked = np.random.default_rng(0).random(num) < share
+    return [start + step * i for i in range(num) if picked[i]]
+
+
+@pytest.mark.parametrize(
+    'numbers, step',
+    [
+        (range(9), 1),
+        ([0, 1, 2, 500, 501], 1),
+        ([3, 8, 18], 5),
+        (range(2, 400, 4), 4),
+        (kept(1, .5), 1),
+        (kept(5, .5), 5),
+        (kept(4, .4), 4),
+        # the frames labelled of PoseTrack: each fourth, and thirty in a row
+        ([*range(0, 100, 4), *range(100, 130), *range(132, 280, 4)], 1),
+        ([n for n in range(40) if n % 3], 1),
+        ([4, 9], 5),
+    ])
+def test_numbers_on_a_grid_stay(numbers, step):
+    """The step reaches every frame and no frame is moved."""
+    video = VideoFrames('v', list(numbers), list(numbers))
+    assert video.step == step == np.gcd.reduce(np.diff(list(numbers)))
+    assert video.grid.tolist() == list(numbers)
+    window = FrameWindow((-3, -1, 0, 2))
+    for key in numbers:
+        frames, padded = clip(numbers, key, window=window)
+        wanted = [key + step * offset for offset in window.offsets]
+        assert padded == [number not in numbers for number in wanted]
+
+
+FIVES = list(range(0, 500, 5))
+
+
+@pytest.mark.parametrize(
+    'numbers, step',
+    [
+        ([*FIVES[:40], 198, *FIVES[41:]], 5),
+        ([*FIVES, 501], 5),
+        ([-999, *FIVES], 5),
+        (sorted([*FIVES, 248]), 5),
+        ([*FIVES, *range(1003, 1500, 5)], 5),
+        ([0, 5, 10, 11, 15, 20], 5),
+        ([0, 2, 5], 2),
+        # every second one, and one between
+        (sorted([*range(0, 60, 2), 31]), 2),
+        # of 60 a second 25
+        ([i * 60 // 25 for i in range(100)], 2),
+    ])
+def test_odd_numbers_do_not_part_neighbours(numbers, step):
+    assert VideoFrames('v', numbers, numbers).step == step
+    for place, key in enumerate(numbers[1:-1], 1):
+        if max(np.diff(numbers[place - 1:place + 2])) < 1.5 * step:
+            assert clip(
+                numbers, key, window=FrameWindow(
+                    (-1, 0, 1)))[0] == numbers[place - 1:place + 2]
+
+
+@pytest.mark.parametrize('unit', [1, 10**3, 10**6, 10**9])
+@pytest.mark.parametrize('jitter', [0, .01, .1])
+def test_times_as_names(unit, jitter):
+    """Neighbours are the next frames, and lost frames are gaps."""
+    rng = np.random.default_rng(1)
+    rate = .5 if unit == 1 else 29.97
+    ticks = np.array([i for i in range(200) if i % 17])
+    times = (ticks + rng.uniform(-jitter, jitter, len(ticks))) / rate
+    numbers = [int(1700000000 * unit) + round(t * unit) for t in times]
+    video = VideoFrames('v', numbers, numbers)
+    assert video.time_unit == unit
+    assert video.step == pytest.approx(unit / rate, rel=.02)
+    places = (video.grid - video.grid[0]) // video.step
+    assert places.tolist() == (ticks - ticks[0]).tolist()
+    at = 20
+    near = [at + o if ticks[at] + o in ticks else None for o in (-1, 0, 1)]
+    frames, padded = clip(numbers, numbers[at], window=FrameWindow((-1, 0, 1)))
+    assert padded == [place is None for place in near]
+    assert all(p is None or f == numbers[p] for f, p in zip(frames, near))
+
+
+@pytest.mark.parametrize('numbers', [
+    range(10**9 - 1, 10**9 + 9),
+    range(5), [10**9, 10**13], [4200000000, 4200000001]
+])
+def test_numbers_that_are_no_times(numbers):
+    assert VideoFrames('v', list(numbers), list(numbers)).time_unit == 0
+
+
+def padding_of(numbers_by_video, keys, monkeypatch):
+    texts = []
+    monkeypatch.setattr(frames_module, 'print_log',
+                        lambda text, **_: texts.append(text))
+    paths = [
+        f'{video}/{n}.jpg' for video, numbers in numbers_by_video.items()
+        for n in numbers
+    ]
+    catalogue = FrameCatalogue(last_number, paths)
+    frames_module.warn_of_padding('val.json', keys, catalogue, DELTA2)
+    return texts
+
+
+def test_most_windows_padded_is_said(monkeypatch):
+    gaps = [0, 1, 12, 13, 24, 25]
+    text, = padding_of(dict(v=gaps), [f'v/{n}.jpg' for n in gaps], monkeypatch)
+    assert text.startswith('val.json: 6 of 6 windows looked at are padded')
+    assert 'in place of 18 that' in text
+    assert text.endswith('6 before the first or after the last frame of '
+                         'their video, 12 in gaps of the frame numbers, '
+                         'which are like [0, 1, 12, 13, 24]')
+    short = {f'v{i}': range(5) for i in range(300)}
+    text, = padding_of(short, [f'v{i}/3.jpg' for i in range(300)], monkeypatch)
+    assert '100 of 100 windows' in text and '0 in gaps' in text
+    # ends of a few short clips, half of them, missing ones, none
+    keys = [f'v{i}/3.jpg' for i in range(9)]
+    assert not padding_of(short, keys, monkeypatch)
+    keys = ['v/2.jpg', 'v/3.jpg', 'v/8.jpg', 'v/9.jpg', 'w/1.jpg', 'x.jpg']
+    assert not padding_of(dict(v=range(10)), keys, monkeypatch)
+    assert not padding_of({}, [], monkeypatch)
 
 
 def test_errors():

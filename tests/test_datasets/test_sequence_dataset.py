@@ -414,6 +414,16 @@ def test_nframes_is_not_needed(five_frames, logged):
     assert not logged
 
 
+def test_mostly_padded_windows_are_reported_once(posetrack, logged):
+    posetrack.add_video(1, [0, 1, 12, 13, 24, 25])
+    dataset = build(posetrack)
+    for index in range(len(dataset)):
+        dataset[index]
+    text, = logged
+    assert 'val.json: ' in text and ' windows looked at are padded' in text
+    assert text.endswith('which are like [0, 1, 12, 13, 24]')
+
+
 def test_fewer_frames_than_nframes_are_reported_once(posetrack, logged):
     for sequence in (1, 2):
         posetrack.add_video(sequence, range(3))

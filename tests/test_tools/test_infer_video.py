@@ -1,5 +1,7 @@
 """tools/infer_video.py, with untrained models."""
 import json
+import os
+import shutil
 from fractions import Fraction
 
 import numpy as np
@@ -57,6 +59,20 @@ def test_any_rate_and_shape_of_pixels(infer, clip, box_file, tmp_path, rate):
     drawn = open_video(tmp_path / 'out' / 'result.mp4')
     assert (drawn.fps, drawn.pixel_aspect) == (rate, aspect)
     assert (drawn.size, len(list(drawn))) == ((128, 96), 7)
+
+
+def test_names_of_other_bytes(infer, clip, box_file, tmp_path):
+    """Latin-1 in the names of a folder and of its frames, in every form."""
+    folder = tmp_path / os.fsdecode(b'sc\xe9ne')
+    folder.mkdir()
+    for path in clip.folder.iterdir():
+        shutil.copy(path, folder / os.fsdecode(b'\xe9_' + path.name.encode()))
+    result = infer(folder, '--boxes', box_file, '--report', '--formats',
+                   'json', 'csv', 'posetrack', 'coco')
+    assert result['meta']['input'] == str(folder)
+    assert [frame['file_name'] for frame in result['frames']
+            ] == sorted(path.name for path in folder.iterdir())
+    assert len(list((tmp_path / 'out').rglob('result*'))) == 6
 
 
 def test_folder_and_video_agree(infer, clip, box_file):

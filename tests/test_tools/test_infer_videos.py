@@ -54,6 +54,9 @@ def test_two_workers_a_bad_video_and_skipping(command, run_here, clip,
         shutil.copy(clip.video, tmp_path / 'in' / f'{name}.mp4')
         (tmp_path / 'boxes' / f'{name}.json').write_text(json.dumps(BOXES))
     (tmp_path / 'in/c.mp4').write_bytes(b'no video at all')
+    (tmp_path / 'in/d.mp4').symlink_to(tmp_path / 'nowhere.mp4')
+    (tmp_path / 'in/notes.md').write_text('no video')
+    (tmp_path / 'boxes/d.json').write_text(json.dumps(BOXES))
 
     process = subprocess.run([sys.executable, *command],
                              env=dict(
@@ -64,14 +67,16 @@ def test_two_workers_a_bad_video_and_skipping(command, run_here, clip,
                              text=True,
                              timeout=500)
     assert process.returncode == 3, process.stderr
-    assert '1 of 3 videos failed: c' in process.stderr
-    assert '/3] a: 7 frames, 5 poses' in process.stdout
+    assert '2 of 4 videos failed: c, d' in process.stderr
+    assert '/4] a: 7 frames, 5 poses' in process.stdout
     status = {
         name: json.loads((tmp_path / f'out/status/{name}.json').read_text())
-        for name in 'abc'
+        for name in 'abcd'
     }
-    assert [status[name]['state'] for name in 'abc'] == \
-        ['finished', 'finished', 'failed']
+    assert [status[name]['state'] for name in 'abcd'] == \
+        ['finished', 'finished', 'failed', 'failed']
+    assert 'd.mp4 does not exist' in status['d']['error']
+    assert 'left out, as no videos: ' in process.stdout
     assert 'c.mp4' in status['c']['error']
     assert status['c']['attempts'] == 1
     for name in 'ab':
@@ -84,7 +89,8 @@ def test_two_workers_a_bad_video_and_skipping(command, run_here, clip,
         assert len(status[name]['outputs']) == 3
 
     # what is finished is not done again
-    (tmp_path / 'in/c.mp4').unlink()
+    for name in 'cd':
+        (tmp_path / f'in/{name}.mp4').unlink()
     written = (tmp_path / 'out/predictions/a.json').stat().st_mtime_ns
     capsys.readouterr()
     assert run_here() == 0

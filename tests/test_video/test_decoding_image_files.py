@@ -1,8 +1,11 @@
 """Image files as videos."""
+import os
+
 import cv2
 import numpy as np
 import pytest
 
+from mmpose_tdmi.video import decoding
 from mmpose_tdmi.video.decoding import (ImageSequence, find_images,
                                         number_images, open_video,
                                         relative_names)
@@ -97,3 +100,113 @@ def test_few_images_are_kept(tmp_path, monkeypatch):
     assert reads == list('0123456')
     with pytest.raises(IndexError, match='no frame 7'):
         frames[7]
+
+
+def named_by_time(folder, unit, jitter=0):
+    """Thirty frames at 25 a second from a tenth on, the 12th lost."""
+    rng = np.random.default_rng(0)
+    times = [
+        1700000000.1 + (i + rng.uniform(-jitter, jitter)) / 25
+        for i in range(30) if i != 12
+    ]
+    names = [round(time * 1000) * unit // 1000 for time in times]
+    write_images(folder, [f'cam0_{name}.png' for name in names])
+    return [(name - names[0]) / unit for name in names]
+
+
+@pytest.mark.parametrize('unit', [10**3, 10**6, 10**9])
+@pytest.mark.parametrize('jitter', [0, .1])
+def test_names_that_are_times(tmp_path, unit, jitter, monkeypatch):
+    texts = []
+    monkeypatch.setattr(decoding, 'print_log',
+                        lambda text, *_: texts.append(text))
+    times = named_by_time(tmp_path, unit, jitter)
+    source = open_video(tmp_path)
+    assert float(source.fps) == pytest.approx(25, rel=.02)
+    frames = list(source)
+    assert [f.timestamp for f in frames] == pytest.approx(times, abs=1e-6)
+    steps = [(f.number - frames[0].number) / source.frame_step for f in frames]
+    assert steps == [i for i in range(30) if i != 12]
+    text, = texts
+    assert 'names are times' in text and f': {unit} a second' in text
+
+    # whoever gives a rate has it, frame by frame
+    source = open_video(tmp_path, fps=10)
+    assert source.fps == 10 and len(texts) == 1
+    assert [f.timestamp for f in source
+            ] == pytest.approx([i / 10 for i in range(30) if i != 12])
+
+
+def test_names_that_are_seconds(tmp_path):
+    numbers = [1700000000 + 60 * i + i % 3 for i in range(20)]
+    write_images(tmp_path, [f'{number}.png' for number in numbers])
+    source = open_video(tmp_path)
+    assert float(source.fps) == pytest.approx(1 / 60, rel=.01)
+    assert [f.timestamp for f in source] == [n - numbers[0] for n in numbers]
+
+
+def test_a_shared_folder_named_by_time(shared_bugs):
+    source = open_video(shared_bugs / 'frames_named_by_time')
+    assert (source.fps, source.frame_step) == (30, 33)
+    frames = list(source)
+    assert [f.number - frames[0].number for f in frames] == \
+        [33 * i for i in range(10)]
+    assert [f.timestamp for f in frames
+            ] == [0, .033, .067, .1, .133, .167, .2, .234, .267, .3]
+
+
+def stack(path, num=20):
+    """An image file of several pictures, brighter one by one."""
+    pictures = [np.full((8, 12, 3), 10 * i, np.uint8) for i in range(num)]
+    if path.suffix == '.tif':
+        assert cv2.imwritemulti(str(path), pictures)
+        return
+    animation = cv2.Animation()
+    animation.frames = pictures
+    animation.durations = np.array([40, 80] * (num // 2))
+    assert cv2.imwriteanimation(str(path), animation)
+
+
+@pytest.mark.parametrize('suffix, times, fps', [
+    ('.tif', [i / 25 for i in range(20)], 25),
+    ('.webp', [.06 * i - (i % 2) * .02 for i in range(20)], 1000 / 60),
+    ('.png', [.06 * i - (i % 2) * .02 for i in range(20)], 1000 / 60),
+])
+def test_all_pictures_of_a_file(tmp_path, suffix, times, fps):
+    path = tmp_path / f'scan{suffix}'
+    stack(path)
+    source = open_video(path)
+    assert (source.name, source.input) == ('scan', str(path))
+    assert float(source.fps) == pytest.approx(fps, rel=1e-3)
+    assert (source.num_frames, source.paths) == (20, None)
+    for _ in range(2):
+        frames = list(source)
+        assert [f.index for f in frames] == list(range(20))
+        assert [f.timestamp for f in frames] == pytest.approx(times)
+        levels = [int(f.image.mean()) for f in frames]
+        assert np.abs(np.subtract(levels, range(0, 200, 10))).max() <= 2
+        assert {f.image.shape for f in frames} == {(8, 12, 3)}
+    assert [f.timestamp for f in open_video(path, fps=10)
+            ] == pytest.approx([i / 10 for i in range(20)])
+    # as one frame of several they are refused, by its name
+    write_images(tmp_path, ['1.png'])
+    with pytest.raises(ValueError, match=f'scan{suffix} has several pictures'):
+        list(open_video([path], on_corrupt='raise'))
+
+
+def test_a_shared_animation(shared_bugs):
+    frames = list(open_video(shared_bugs / 'anim.webp'))
+    assert [f.timestamp
+            for f in frames] == pytest.approx([.04 * i for i in range(8)])
+    assert {f.image.shape for f in frames} == {(90, 120, 3)}
+    assert len({f.image.tobytes() for f in frames}) == 8
+
+
+def test_a_name_that_is_no_number(tmp_path):
+    write_images(tmp_path, ['a\u00b22.png', 'a\u00b210.png'])
+    assert [f.number for f in open_video(tmp_path)] == [2, 10]
+    latin = os.fsdecode(b'sc\xe9ne.tif')
+    stack(tmp_path / 'scan.tif')
+    os.rename(tmp_path / 'scan.tif', tmp_path / latin)
+    with pytest.raises(ValueError, match='not UTF-8: rename'):
+        open_video(tmp_path / latin)

@@ -7,13 +7,18 @@ frame.
 Shape letters: T frames of a clip, H x W pixels of a file's image, s the
 reduction.
 """
+import mmap
+import re
+import struct
 from collections import OrderedDict
-from typing import Dict, List, Optional, Sequence, Tuple
+from contextlib import suppress
+from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
 import cv2
 import mmcv
 import mmengine.fileio as fileio
 import numpy as np
+from mmcv.image.io import imread_flags
 from mmcv.transforms import LoadImageFromFile
 from mmpose.registry import TRANSFORMS
 
@@ -73,7 +78,7 @@ class FrameFiles:
         return found if self.keep else _unshared(found)
 
     def content(self, path: str, where: str) -> bytes:
-        """A file's bytes, checked to be those of a whole image."""
+        """A file's bytes, checked to be those of one whole image."""
         try:
             content = fileio.get(path, backend_args=self.backend_args)
         except FileNotFoundError as error:
@@ -85,6 +90,10 @@ class FrameFiles:
             raise ValueError(
                 f'frame {path} is truncated: the file ends, after '
                 f'{len(content)} bytes, before its image does ({where})')
+        if has_several_pictures(content):
+            raise ValueError(
+                f'frame {path} has several pictures, expected one ({where}); '
+                'as a video of its own, the file is given by its name')
         return content
 
     def _frame(self, path: str, reduction: int, where: str) -> np.ndarray:
@@ -108,7 +117,10 @@ class FrameFiles:
             self.imdecode_backend == 'cv2' and self.color_type == 'color'
             and content.startswith(b'\xff\xd8'))
         try:
-            if reduction > 1 and is_reducible:
+            deep = self._decode_deep(content)
+            if deep is not None:
+                frame = to_eight_bits(deep, f'frame {path}')
+            elif reduction > 1 and is_reducible:
                 frame = cv2.imdecode(
                     np.frombuffer(content, np.uint8), _REDUCED[reduction])
             else:
@@ -123,6 +135,19 @@ class FrameFiles:
             raise ValueError(f'frame {path} cannot be decoded as an image by '
                              f'{self.imdecode_backend!r} ({where})')
         return frame
+
+    def _decode_deep(self, content: bytes) -> Optional[np.ndarray]:
+        """An image whose samples may have more than eight bits, which OpenCV
+        tells; decoders disagree about what is to become of those."""
+        if self.color_type == 'unchanged' or (
+                content.startswith(_EIGHT_BITS)
+                and not (content[12:16] == b'IHDR' and content[24] > 8)):
+            return None
+        image = cv2.imdecode(
+            np.frombuffer(content, np.uint8),
+            imread_flags[self.color_type] | cv2.IMREAD_ANYDEPTH)
+        is_deep = image is not None and image.dtype != np.uint8
+        return image if is_deep or self.imdecode_backend == 'cv2' else None
 
     def __getstate__(self) -> dict:
         # frames stay in the process that decoded them
@@ -139,18 +164,116 @@ def _unshared(frames: Sequence[np.ndarray]) -> List[np.ndarray]:
     return arrays
 
 
+#: A file's bytes, or a map of it.
+Content = Union[bytes, mmap.mmap]
+#: A JPEG marker that ends entropy-coded data: no stuffing, no restart.
+_JPEG_MARKER = re.compile(rb'\xff[\xc0-\xcf\xd8-\xfe]')
+#: Starts of files whose samples have eight bits; 16 of PNG are told apart.
+_EIGHT_BITS = (b'\xff\xd8', b'\x89PNG', b'RIFF', b'BM')
+
+
 def _is_truncated(content: bytes) -> bool:
-    """Whether a JPEG or PNG file lacks its end marker.
+    """Whether a JPEG or PNG file ends before its image does.
 
     Some decoders show what there is of such a file, the rest in grey, with no
-    error. JPEG: an end-of-image marker (which entropy-coded data cannot
-    contain) must follow the last start-of-scan marker. PNG: the IEND chunk.
+    error. Bytes after the image's end are no harm: telephones append videos.
     """
     if content.startswith(b'\xff\xd8'):
-        return content.rfind(b'\xff\xd9') < content.rfind(b'\xff\xda')
+        return _jpeg_is_truncated(content)
     if content.startswith(b'\x89PNG'):
-        return content.rfind(b'IEND') < 0
+        return all(kind != b'IEND' for kind, _ in _png_chunks(content))
     return False
+
+
+def _jpeg_is_truncated(content: bytes) -> bool:
+    """Whether no end-of-image marker ends the first image.
+
+    Segments are stepped over, with what they contain, such as a thumbnail;
+    entropy-coded data ends at the next marker.
+    """
+    place = 2
+    while True:
+        match = _JPEG_MARKER.search(content, place)
+        if match is None:
+            return True
+        marker, place = match.group()[1], match.end()
+        if marker == 0xd9:
+            return False
+        if marker == 0xd8:  # another image, before the end of this one
+            return True
+        place += int.from_bytes(content[place:place + 2], 'big')
+
+
+def _png_chunks(content: Content) -> Iterator[Tuple[bytes, bytes]]:
+    """The type and the first bytes of each chunk that is there in whole."""
+    place = 8
+    while place + 12 <= len(content):
+        length = int.from_bytes(content[place:place + 4], 'big')
+        end = place + 12 + length
+        if end <= len(content):
+            yield content[place + 4:place + 8], content[place + 8:place + 16]
+        place = end
+
+
+def has_several_pictures(content: Content) -> bool:
+    """Whether an image file is an animation (WebP, PNG, GIF) or a TIFF stack.
+
+    Smaller copies and masks in a TIFF file, and whatever follows a JPEG's end,
+    do not count. Only headers are looked at.
+    """
+    start = content[:16]
+    if start[:4] == b'RIFF':
+        return start[8:] == b'WEBPVP8X' and content[20:21] > b'\x01' and bool(
+            content[20] & 2)
+    if start[:4] == b'\x89PNG':
+        for kind, data in _png_chunks(content):
+            if kind in (b'acTL', b'IDAT'):
+                return kind == b'acTL' and data[:4] != b'\0\0\0\1'
+    if start[:4] == b'GIF8':
+        return b'NETSCAPE2.0' in content[:2048]
+    order = {b'II': '<', b'MM': '>'}.get(start[:2])
+    if order and start[2:4] in (b'*\0', b'\0*', b'+\0', b'\0+'):
+        with suppress(struct.error):  # a damaged file: the decoder's affair
+            return _count_pages(content, order, b'+' in start[2:4]) > 1
+    return False
+
+
+def _count_pages(content: Content, order: str, is_big: bool) -> int:
+    """How many directories of a TIFF file are pages, as far as two."""
+    offset, count, entry = ('Q', 'Q', 20) if is_big else ('I', 'H', 12)
+    place, = struct.unpack_from(order + offset, content, 8 if is_big else 4)
+    num_pages = 0
+    seen: Set[int] = set()
+    while place and place not in seen and num_pages < 2:
+        seen.add(place)
+        number, = struct.unpack_from(order + count, content, place)
+        place += struct.calcsize(order + count)
+        end = place + number * entry
+        # tag 254, in front: 1 and 4 are a smaller copy and a mask
+        kind = 0
+        if struct.unpack_from(order + 'H', content, place)[0] == 254:
+            kind, = struct.unpack_from(order + 'I', content,
+                                       place + (12 if is_big else 8))
+        num_pages += not kind & 5
+        place, = struct.unpack_from(order + offset, content, end)
+    return num_pages
+
+
+def to_eight_bits(image: np.ndarray, where: str) -> np.ndarray:
+    """An image's samples as uint8; those of 16 bits are divided by 256.
+
+    Raises:
+        ValueError: On other samples, and on 16-bit ones of at most 4095, which
+            are probably of 12 bits or fewer: nobody tells what white is.
+    """
+    if image.dtype == np.uint8:
+        return image
+    high = image.max()
+    if image.dtype == np.uint16 and (high > 4095 or high == 0):
+        return (image >> 8).astype(np.uint8)
+    raise ValueError(
+        f'{where} has samples of {image.dtype}, at most {high}; expected '
+        'those of 8 bits, or of 16 that go beyond 4095: scale it to 8 bits')
 
 
 @TRANSFORMS.register_module()
@@ -194,8 +317,10 @@ class LoadFrameSequence(LoadImageFromFile):
     Raises:
         FileNotFoundError: If a frame's file does not exist.
         ValueError: If the clip is empty, has an even number of frames and no
-            offsets, if a frame cannot be decoded, ends early or differs in
-            size from the key frame, or if the clip's keys disagree about T.
+            offsets, if a frame cannot be decoded, ends early, has several
+            pictures or samples of unknown scale (:func:`to_eight_bits`) or
+            differs in size from the key frame, or if the clip's keys disagree
+            about T.
     """
 
     def __init__(self, cache_frames: int = 0, **kwargs) -> None:

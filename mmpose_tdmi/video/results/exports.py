@@ -122,7 +122,8 @@ def export_csv(path: Path, journal: Journal, meta: Dict[str, Any]) -> None:
     for name in meta['keypoint_names']:
         header += [f'{name}_x', f'{name}_y', f'{name}_score']
     with atomic_path(path) as temporary, temporary.open(
-            'w', encoding='utf-8', newline='') as file:
+            'w', encoding='utf-8', errors='backslashreplace',
+            newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(header)
         for record in journal.records():
@@ -220,7 +221,9 @@ def _image_id(record: Dict[str, Any]) -> int:
 
 
 def _compact(content: Any) -> bytes:
-    return json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
+    # a file's name may have bytes that are no UTF-8: \udce9 is json's form
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors='backslashreplace')
 
 
 def _write_joined(file: IO[bytes], lines: Iterable[bytes]) -> None:

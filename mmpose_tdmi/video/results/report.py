@@ -130,7 +130,8 @@ def write_page(path: Path, meta: Dict[str, Any], records: Records,
         script_hash=_source_hash(script),
         data=page_data(meta, seen, records, kpt_thr))
     with atomic_path(path) as temporary, temporary.open(
-            'w', encoding='utf-8', newline='') as file:
+            'w', encoding='utf-8', errors='backslashreplace',
+            newline='') as file:
         file.writelines(pieces)
 
 

@@ -63,8 +63,9 @@ def identify_input(source: str) -> Any:
     if os.path.isdir(source):
         paths = [entry.path for entry in os.scandir(source)]
     else:
-        paths = glob.glob(source)
-    states = [(Path(path).name, os.stat(path)) for path in sorted(paths)]
+        paths = glob.glob(source, recursive=True)
+    states = [(Path(path).name, os.stat(path)) for path in sorted(paths)
+              if os.path.exists(path)]
     return [[name, s.st_size, s.st_mtime_ns] for name, s in states] or None
 
 
@@ -158,7 +159,7 @@ class Journal:
                 f'{self._last}')
         line = json.dumps(
             record, separators=(',', ':'), ensure_ascii=False,
-            allow_nan=False).encode() + b'\n'
+            allow_nan=False).encode(errors='backslashreplace') + b'\n'
         try:
             left = memoryview(line)
             while left:

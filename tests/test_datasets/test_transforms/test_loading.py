@@ -1,6 +1,8 @@
 """Loading of clips, and frames kept for samples to come."""
 import os
 import pickle
+import struct
+import zlib
 
 import cv2
 import mmcv
@@ -8,7 +10,8 @@ import numpy as np
 import pytest
 
 from mmpose_tdmi.datasets import LoadFrameSequence, ShareRandomParams
-from mmpose_tdmi.datasets.transforms.loading import FrameFiles
+from mmpose_tdmi.datasets.transforms.loading import (FrameFiles,
+                                                     has_several_pictures)
 
 
 @pytest.fixture
@@ -114,6 +117,173 @@ def test_a_truncated_real_frame_is_named(shared_clips, tmp_path):
         path.write_bytes(content[:length])
         with pytest.raises(ValueError, match='cut.jpg is truncated'):
             LoadFrameSequence()(dict(frame_paths=[str(path)]))
+
+
+def texture(size=64, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (size, size, 3), np.uint8)
+
+
+def encoded(suffix, image, *options):
+    return cv2.imencode(suffix, image, options)[1].tobytes()
+
+
+def read(tmp_path, content, name='frame.jpg', **kwargs):
+    path = tmp_path / name
+    path.write_bytes(content)
+    return LoadFrameSequence(**kwargs)(dict(frame_paths=[str(path)]))['img'][0]
+
+
+def with_thumbnail(content):
+    """A JPEG with another, its end marker included, in an APP1 segment."""
+    inner = b'Exif\0\0' + encoded('.jpg', texture(32, 1))
+    length = (len(inner) + 2).to_bytes(2, 'big')
+    return content[:2] + b'\xff\xe1' + length + inner + content[2:]
+
+
+JPEGS = dict(
+    baseline=encoded('.jpg', texture()),
+    progressive=encoded('.jpg', texture(), cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+    restarts=encoded('.jpg', texture(), cv2.IMWRITE_JPEG_RST_INTERVAL, 2),
+    thumbnail=with_thumbnail(encoded('.jpg', texture())),
+    several_scans=with_thumbnail(
+        encoded('.jpg', texture(), cv2.IMWRITE_JPEG_PROGRESSIVE, 1)))
+
+
+@pytest.mark.parametrize('kind', JPEGS)
+def test_bytes_after_a_jpeg_s_end(tmp_path, kind):
+    content = JPEGS[kind]
+    expected = read(tmp_path, content)
+    film = b'\0\0\0\x18ftypmp42' + b'\xff\xda\xff\xd8' * 50
+    for rest in (film, JPEGS['baseline'], JPEGS['baseline'][:-50], b'\xff'):
+        assert np.array_equal(read(tmp_path, content + rest), expected)
+
+
+@pytest.mark.parametrize('kind', JPEGS)
+@pytest.mark.parametrize('rest', [b'', JPEGS['thumbnail']])
+def test_truncated_jpegs(tmp_path, kind, rest):
+    """Whatever comes behind, and whatever is embedded."""
+    content = JPEGS[kind]
+    for length in (3, len(content) // 20, len(content) // 2,
+                   int(.9 * len(content)), len(content) - 2):
+        if rest and length < len(content) // 2:
+            continue  # within a segment, all that follows is its content
+        with pytest.raises(ValueError, match='frame.jpg is truncated'):
+            read(tmp_path, content[:length] + rest)
+
+
+def png_chunk(kind, data):
+    crc = zlib.crc32(kind + data).to_bytes(4, 'big')
+    return len(data).to_bytes(4, 'big') + kind + data + crc
+
+
+def test_a_png_s_end(tmp_path):
+    """Neither bytes behind it nor its name in a text make a difference."""
+    content = encoded('.png', texture())
+    text = png_chunk(b'tEXt', b'Comment\0the IEND of it')
+    content = content[:33] + text + content[33:]
+    assert np.array_equal(read(tmp_path, content, 'x.png'), texture())
+    assert np.array_equal(read(tmp_path, content + b'abc', 'x.png'), texture())
+    for length in (90, len(content) // 2, len(content) - 1):
+        with pytest.raises(ValueError, match='x.png is truncated'):
+            read(tmp_path, content[:length], 'x.png')
+
+
+def test_a_motion_photo(shared_bugs):
+    image, = LoadFrameSequence()(
+        dict(frame_paths=[str(shared_bugs / 'motion_photo.jpg')]))['img']
+    assert image.shape == (72, 96, 3)
+    with pytest.raises(ValueError, match='anim.webp has several pictures'):
+        LoadFrameSequence()(dict(frame_paths=[str(shared_bugs / 'anim.webp')]))
+
+
+def animation(path, count=3):
+    pictures = cv2.Animation()
+    pictures.frames = [texture(seed=seed) for seed in range(count)]
+    pictures.durations = np.full(count, 40)
+    assert cv2.imwriteanimation(str(path), pictures)
+
+
+def tiff(*pages, big=False, order='<'):
+    """A TIFF file of single-pixel pages, each with its subfile type."""
+    offset, count = ('Q', 'Q') if big else ('I', 'H')
+    mark = b'II' if order == '<' else b'MM'
+    start = struct.pack(order + 'HHH', 43, 8, 0) if big else struct.pack(
+        order + 'H', 42)
+    place = len(mark + start) + struct.calcsize(offset)
+    content = mark + start + struct.pack(order + offset, place)
+    for index, kind in enumerate(pages):
+        tags = [(254, 4, kind)] * (kind is not None) + [(256, 3, 1),
+                                                        (257, 3, 1)]
+        page = struct.pack(order + count, len(tags))
+        for tag, type_, value in tags:
+            code = 'I' if type_ == 4 else 'H'
+            page += struct.pack(order + 'HH' + offset, tag, type_, 1)
+            page += struct.pack(order + code,
+                                value).ljust(struct.calcsize(offset), b'\0')
+        place += len(page) + struct.calcsize(offset)
+        last = index + 1 == len(pages)
+        content += page + struct.pack(order + offset, 0 if last else place)
+    return content
+
+
+@pytest.mark.parametrize('order', ['<', '>'])
+@pytest.mark.parametrize('big', [False, True])
+@pytest.mark.parametrize('pages, expected', [([None], False), ([0], False),
+                                             ([0, 1], False),
+                                             ([None, 1, 5, 4], False),
+                                             ([0, 0], True),
+                                             ([None, None], True),
+                                             ([0, 1, 2], True)])
+def test_pages_of_a_tiff_file(order, big, pages, expected):
+    """Smaller copies and masks are none."""
+    content = tiff(*pages, big=big, order=order)
+    assert has_several_pictures(content) is expected
+    assert not any(
+        has_several_pictures(content[:length]) for length in range(40))
+
+
+@pytest.mark.parametrize('suffix', ['.tif', '.webp', '.png'])
+def test_several_pictures_are_no_frame(tmp_path, suffix):
+    path = tmp_path / f'stack{suffix}'
+    if suffix == '.tif':
+        cv2.imwritemulti(str(path), [texture(), texture(seed=1)])
+    else:
+        animation(path)
+    with pytest.raises(ValueError, match='has several pictures, expected one'):
+        read(tmp_path, path.read_bytes(), path.name)
+    for single in (encoded(suffix,
+                           texture()), encoded(suffix,
+                                               texture()[..., 0])):
+        assert read(tmp_path, single, path.name).shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize('suffix', ['.tif', '.png'])
+@pytest.mark.parametrize('backend', ['cv2', 'pillow'])
+def test_samples_of_more_than_eight_bits(tmp_path, suffix, backend):
+    deep = np.random.default_rng(0).integers(0, 2**16, (8, 8, 3), np.uint16)
+
+    def load(image, **kwargs):
+        return read(
+            tmp_path,
+            encoded(suffix, image),
+            f'deep{suffix}',
+            imdecode_backend=backend,
+            **kwargs)
+
+    assert np.array_equal(load(deep), deep >> 8)
+    assert load(deep[..., 0]).shape == (8, 8, 3)
+    assert load(deep, color_type='grayscale').dtype == np.uint8
+    assert not load(0 * deep).any()
+    with pytest.raises(
+            ValueError, match='deep.* samples of uint16, at most 4095; exp'):
+        load(np.full_like(deep, 4095))
+    if suffix == '.tif':
+        with pytest.raises(ValueError, match='samples of float32, at most 1'):
+            load(np.ones((8, 8, 3), np.float32))
+    assert np.array_equal(load(texture()), texture())
+    if backend == 'cv2':
+        assert load(deep, color_type='unchanged').dtype == np.uint16
 
 
 def test_whole_real_frames_are_not_called_truncated(shared_clips):

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.dataset import pseudo_collate
 
+from mmpose_tdmi.datasets import frames as frames_module
 from mmpose_tdmi.datasets.frames import PADDING_POLICIES, VideoFrames
 from mmpose_tdmi.structures import FrameWindow
 from mmpose_tdmi.video import (CropPolicy, Frame, StreamingPoseEstimator,
@@ -493,11 +494,10 @@ def test_bad_frames(models):
 def test_windows_are_the_datasets(numbers, offsets, padding):
     """Whatever holes there are, as soon as a window is complete, and with
     only the frames kept that are needed."""
-    # frames 40 and 41 make the step 1
-    numbers = [*numbers, 40, 41]
     window, policy = FrameWindow(offsets), PADDING_POLICIES[padding]
     video = VideoFrames('video', numbers, [''] * len(numbers))
-    buffer, waiting, found = FrameBuffer(window, policy), [], {}
+    step, grid = video.step, video.grid.tolist()
+    buffer, waiting, found = FrameBuffer(window, policy, step), [], {}
     span = offsets[-1] - offsets[0]
 
     def advance(ended):
@@ -508,16 +508,32 @@ def test_windows_are_the_datasets(numbers, offsets, padding):
         buffer.drop_before(waiting[0] if waiting else buffer.last + 1)
         assert len(buffer) <= span + 3
 
-    for number in numbers:
+    for number in grid:
         buffer.append(TrackedFrame(number))
         waiting.append(number)
         advance(False)
     advance(True)
     expected = {
-        key: [numbers[p] for p in video.clip(key, window, policy)[0]]
-        for key in numbers
+        place: [grid[p] for p in video.clip(key, window, policy)[0]]
+        for key, place in zip(numbers, grid)
     }
     assert found == expected
+
+
+@pytest.mark.parametrize('gap, num_texts', [(1, 0), (4, 1)])
+def test_mostly_padded_windows_are_reported(models, monkeypatch, gap,
+                                            num_texts):
+    texts = []
+    monkeypatch.setattr(frames_module, 'print_log',
+                        lambda text, **_: texts.append(text))
+    image = np.zeros((96, 128, 3), np.uint8)
+    box = TrackedBox(4, (1., 1., 20., 30.), 1.)
+    estimator = StreamingPoseEstimator(models())
+    list(
+        estimator.iterate_poses(
+            TrackedFrame(gap * i, None, image, [box]) for i in range(12)))
+    assert len(texts) == num_texts
+    assert all('the video: 12 of 12 windows' in text for text in texts)
 
 
 def test_windows_with_a_step():
