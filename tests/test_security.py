@@ -74,8 +74,8 @@ def test_torch_files_are_loaded_with_weights_only():
 
 @pytest.mark.parametrize('name', [
     '../secret.jpg', 'images/../../secret.jpg', '/etc/passwd', 'a\0b',
-    '..\\secret.jpg', 'C:\\secret.jpg', '\\\\server\\x.jpg',
-    'file:///etc/passwd', 'http://host/a.jpg', '..'
+    '..\\secret.jpg', 'a\\..\\..\\secret.jpg', 'C:\\secret.jpg', 'C:a.jpg',
+    '\\\\server\\x.jpg', 'file:///etc/passwd', 'http://host/a.jpg', '..'
 ])
 def test_paths_that_lead_out(name):
     with pytest.raises(ValueError, match='f.json: the file name .*leads out'):
@@ -88,6 +88,10 @@ def test_paths_that_lead_out(name):
 ])
 def test_paths_that_stay(name):
     assert check_inner_path(name, 'here') == name
+
+
+def test_paths_from_windows():
+    assert check_inner_path('images\\val\\1.jpg', 'here') == 'images/val/1.jpg'
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,11 @@ from mmpose_tdmi.apis import (ImageSequence, PersonDetector, find_images,
 from mmpose_tdmi.apis.models import file_digest
 from mmpose_tdmi.apis.settings import (DetectionSettings, ReadingSettings,
                                        add_options, read_options)
-from mmpose_tdmi.utils.files import (check_outputs, remove_output,
-                                     remove_outputs, write_json)
-from mmpose_tdmi.video.decoding import VideoSource, video_files
+from mmpose_tdmi.datasets.box_files import read_annotation_records
+from mmpose_tdmi.tooling import short_errors
+from mmpose_tdmi.utils.files import (check_inner_path, check_outputs,
+                                     remove_output, remove_outputs, write_json)
+from mmpose_tdmi.video.decoding import ImageStack, VideoSource, video_files
 
 #: The category id of persons in COCO and PoseTrack, whatever the model's.
 PERSON_CATEGORY_ID = 1
@@ -81,7 +83,9 @@ def open_input(
         raise ValueError('--img-root is for annotation files, but '
                          f'{args.input} is none')
     paths = find_images(args.input)
-    if paths:
+    if len(paths) < 2:
+        video = open_video(args.input, **read_options(args, ReadingSettings))
+    if len(paths) > 1 or paths and not isinstance(video, ImageStack):
         frames = ImageSequence(paths, keep=1)
         records = [
             dict(image_id=i, file_name=name)
@@ -89,7 +93,6 @@ def open_input(
         ]
         return len(records), list_images(records, frames.__getitem__,
                                          args.on_corrupt)
-    video = open_video(args.input, **read_options(args, ReadingSettings))
     _ = video.size  # an error if there is no frame
     return video.num_frames, video_frames(video)
 
@@ -125,15 +128,18 @@ def open_dataset(
         img_root: Path) -> Tuple[List[dict], Callable[[int], np.ndarray]]:
     """The images of an annotation file."""
     require_file(ann_file, 'the annotation file')
-    content = json.loads(ann_file.read_text(encoding='utf-8'))
-    if not isinstance(content, dict) or not content.get('images'):
+    images = read_annotation_records(str(ann_file)).images
+    if not images:
         raise ValueError(f'{ann_file}: expected an annotation file with '
                          '"images", found none')
     root = ann_file.parent.parent if img_root is None else img_root
-    frames = ImageSequence(
-        [root / image['file_name'] for image in content['images']], keep=1)
-    records = [dict(image_id=image['id']) for image in content['images']]
-    return records, frames.__getitem__
+    paths = [
+        root /
+        check_inner_path(image['file_name'], f'{ann_file}: the file name')
+        for image in images.values()
+    ]
+    records = [dict(image_id=id_) for id_ in images]
+    return records, ImageSequence(paths, keep=1).__getitem__
 
 
 class DetectionJob:
@@ -322,11 +328,9 @@ def detect(args: argparse.Namespace) -> None:
     print(f'{args.out}: {num_boxes} boxes in {job.num_images} images')
 
 
+@short_errors()
 def main() -> None:
-    try:
-        detect(parse_args())
-    except (OSError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
+    detect(parse_args())
 
 
 if __name__ == '__main__':

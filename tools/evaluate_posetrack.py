@@ -13,6 +13,7 @@ from pathlib import Path
 from mmpose_tdmi.evaluation import (METRIC_NAMES, PRESENCE_RULES,
                                     UNLABELLED_RULES, evaluate_folders,
                                     format_scores)
+from mmpose_tdmi.tooling import short_errors
 from mmpose_tdmi.utils.files import check_outputs, write_json
 
 
@@ -50,22 +51,20 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@short_errors()
 def main() -> None:
     args = parse_args()
-    try:
-        if args.out:
-            labels = list(args.gt_dir.glob('*.json'))
-            check_outputs([args.out], labels +
-                          [args.pred_dir / path.name for path in labels])
-        scores = evaluate_folders(
-            args.gt_dir,
-            args.pred_dir,
-            args.metrics,
-            presence=args.presence,
-            unlabelled=args.unlabelled,
-            hota_as_released=not args.hota_own_counts)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
+    if args.out:
+        labels = list(args.gt_dir.glob('*.json'))
+        check_outputs([args.out],
+                      labels + [args.pred_dir / path.name for path in labels])
+    scores = evaluate_folders(
+        args.gt_dir,
+        args.pred_dir,
+        args.metrics,
+        presence=args.presence,
+        unlabelled=args.unlabelled,
+        hota_as_released=not args.hota_own_counts)
     print(format_scores(scores))
     if args.out:
         write_json(args.out, scores.as_dict(), indent=1)

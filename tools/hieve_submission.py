@@ -21,6 +21,7 @@ from mmpose_tdmi.evaluation.functional import (HIEVE_TEST_VIDEOS,
                                                load_hieve_annotations,
                                                pack_submission,
                                                validate_submission)
+from mmpose_tdmi.tooling import short_errors
 from mmpose_tdmi.utils.files import check_outputs
 
 
@@ -58,6 +59,7 @@ def expected_frames(
     return list(frames), frames
 
 
+@short_errors()
 def main(args: Optional[Sequence[str]] = None) -> None:
     args = parse_args(args)
     try:
@@ -70,8 +72,6 @@ def main(args: Optional[Sequence[str]] = None) -> None:
             pack_submission(args.folder, args.out, videos)
     except SubmissionError as error:
         raise SystemExit('\n'.join(error.problems)) from error
-    except (OSError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
     for video in videos:
         print(f'{video}.json: {summary.num_frames[video]} frames, '
               f'{summary.num_persons[video]} persons')

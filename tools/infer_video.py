@@ -21,6 +21,7 @@ import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
 from mmpose_tdmi.apis import DetectorError, VideoPoseInferencer, VideoSummary
 from mmpose_tdmi.apis.settings import (InferenceSettings, ModelSettings,
                                        add_options, check_people, read_options)
+from mmpose_tdmi.tooling import short_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -67,12 +68,11 @@ def tell(summary: VideoSummary) -> None:
         print(f'written: {path}')
 
 
+@short_errors(DetectorError)
 def main() -> None:
     args = parse_args()
     try:
         tell(infer(args))
-    except (OSError, ValueError, DetectorError) as error:
-        raise SystemExit(f'error: {error}') from error
     except KeyboardInterrupt:
         raise SystemExit('interrupted; --resume goes on from here') from None
 

@@ -36,6 +36,7 @@ from mmpose_tdmi.apis.many_videos import (LAUNCHERS, VideoWorker, find_jobs,
                                           find_rank, infer_videos)
 from mmpose_tdmi.apis.settings import (InferenceSettings, ModelSettings,
                                        add_options, check_people, read_options)
+from mmpose_tdmi.tooling import short_errors
 
 SOME_FAILED = 3
 
@@ -131,13 +132,9 @@ def infer(args: argparse.Namespace) -> int:
     return SOME_FAILED if num_failed else 0
 
 
+@short_errors()
 def main() -> None:
-    args = parse_args()
-    try:
-        code = infer(args)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
-    raise SystemExit(code)
+    raise SystemExit(infer(parse_args()))
 
 
 if __name__ == '__main__':

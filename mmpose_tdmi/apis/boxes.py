@@ -174,7 +174,7 @@ def _frame_finder(frames: VideoSource) -> Callable[[str], Optional[int]]:
         folder = paths[0].resolve().parent.parts
 
     def find(name: str) -> Optional[int]:
-        path = PurePosixPath(name)
+        path = PurePosixPath(name.replace('\\', '/'))
         parents = path.parent.parts
         if parents and folder[-len(parents):] != parents[-len(folder):]:
             return None

@@ -14,7 +14,7 @@ import time
 import traceback
 from collections import deque
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import (Any, Callable, Deque, Dict, Iterable, List, Mapping,
@@ -326,8 +326,8 @@ class VideoWorker:
                 known = fingerprint(job.input, job.name, run)
             except OSError:  # its own run tells what is wrong
                 known = None
-            found[job.name] = digest_of(
-                [known, asdict(settings.output_settings())])
+            written = replace(settings.output_settings(), lock=True)
+            found[job.name] = digest_of([known, asdict(written)])
         return found
 
 

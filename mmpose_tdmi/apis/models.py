@@ -31,7 +31,7 @@ from torch import nn
 
 import mmpose_tdmi
 from mmpose_tdmi import stack
-from mmpose_tdmi.utils.checkpoints import HAS_ALLOW_LIST
+from mmpose_tdmi.utils.checkpoints import HAS_ALLOW_LIST, explained, load
 
 PathLike = Union[str, Path]
 ConfigLike = Union[str, Path, Config]
@@ -94,14 +94,16 @@ def _state(path: PathLike) -> Tuple[str, int, int]:
 
 
 def read_checkpoint(path: PathLike) -> Dict[str, Any]:
-    """The content of a checkpoint, file or URL, in the CPU's memory."""
+    """The content of a checkpoint, file or URL, in the CPU's memory; a
+    ValueError says what it is if it is none."""
     if not (HAS_ALLOW_LIST and os.path.isfile(path)):
-        return CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
+        with explained(path):
+            return CheckpointLoader.load_checkpoint(
+                str(path), map_location='cpu')
     key = _state(path)
     content = Path(path).read_bytes()
     _digests[key] = hashlib.sha256(content).hexdigest()
-    return torch.load(
-        io.BytesIO(content), map_location='cpu', weights_only=True)
+    return load(path, io.BytesIO(content))
 
 
 def require_weights(model: nn.Module,

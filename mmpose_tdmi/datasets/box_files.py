@@ -246,13 +246,13 @@ class FrameIndex:
         for video in videos:
             names[video['id']] = video['name']
             for name in video['file_names']:
-                frame = _Frame(PurePosixPath(name), video['name'], None)
+                frame = _Frame(_path(name), video['name'], None)
                 self._existing.setdefault(frame.path.name, []).append(frame)
         for image_id, image in images.items():
             if 'file_name' in image:
                 frame = _Frame(
-                    PurePosixPath(image['file_name']),
-                    names.get(image.get('vid_id')), image_id)
+                    _path(image['file_name']), names.get(image.get('vid_id')),
+                    image_id)
                 self._listed.setdefault(frame.path.name, []).append(frame)
         self._cache: Dict[tuple, Any] = {}
 
@@ -272,7 +272,7 @@ class FrameIndex:
         image = self._images.get(box.image_id)
         if box.file_name is None:
             return None if image is None else box.image_id
-        path = PurePosixPath(box.file_name)
+        path = _path(box.file_name)
         if image is None:
             same = _matching(self._listed, path, box.video)
             if same and box.image_id is not None:
@@ -288,8 +288,8 @@ class FrameIndex:
                 return same[0].image_id
             exists = _matching(self._existing, path, box.video)
             return self.NOT_LISTED if exists else None
-        if 'file_name' in image and not _agree(
-                path, PurePosixPath(image['file_name'])):
+        if 'file_name' in image and not _agree(path, _path(
+                image['file_name'])):
             raise ValueError(
                 f'{box.where}: image_id {box.image_id!r} and file name '
                 f'{box.file_name!r} are of two images; the annotation file '
@@ -302,6 +302,11 @@ class _Frame(NamedTuple):
     path: PurePosixPath
     video: Optional[str]
     image_id: Any
+
+
+def _path(name: str) -> PurePosixPath:
+    """A file's name, which may come from Windows."""
+    return PurePosixPath(name.replace('\\', '/'))
 
 
 def _matching(frames: Mapping[str, List[_Frame]], path: PurePosixPath,

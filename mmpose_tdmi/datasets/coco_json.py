@@ -9,6 +9,7 @@ size is bounded, numbers are finite, nesting without end is an error.
 
 V joints of an official layout, R persons of a file.
 """
+import codecs
 import gc
 import json
 import math
@@ -64,6 +65,10 @@ class Image(Struct):
     id: Annotated[int, Meta(gt=-MAX_ID, lt=MAX_ID)]
     file_name: Text
     is_labeled: Union[bool, int] = True
+
+    def __post_init__(self) -> None:
+        # written on Windows
+        self.file_name = self.file_name.replace('\\', '/')
 
 
 class Annotation(Struct):
@@ -216,11 +221,11 @@ def read_json(path: PathLike, schema: Any = Any, strict: bool = False) -> Any:
     """Read a json file.
 
     Args:
-        path: The file, UTF-8; its backend is told by its prefix.
+        path: The file, UTF-8, with or without a byte order mark; its backend
+            is told by its prefix.
         schema: What it must hold, and in which form to return it.
         strict: Take json by the letter: also refuse a key that an object has
-            twice (one value would get lost), NaN, infinity and a byte order
-            mark.
+            twice (one value would get lost), NaN and infinity.
     """
     path = str(path)
     if not fileio.isfile(path):
@@ -229,6 +234,8 @@ def read_json(path: PathLike, schema: Any = Any, strict: bool = False) -> Any:
         check_json_size(local)
         with open(local, 'rb') as file:
             data = file.read()
+    if data.startswith(codecs.BOM_UTF8):
+        data = data[len(codecs.BOM_UTF8):]
     # there is no garbage among a file's millions of values, and looking for
     # it takes longer than reading the file
     enabled = gc.isenabled()
@@ -245,7 +252,7 @@ def read_json(path: PathLike, schema: Any = Any, strict: bool = False) -> Any:
                 return msgspec.json.decode(data, type=schema)
             except (ValueError, RecursionError, msgspec.MsgspecError):
                 # slower, but it knows NaN, and says more of what is no json
-                content = json.loads(data.decode('utf-8-sig'))
+                content = json.loads(data.decode('utf-8'))
     except (ValueError, RecursionError, msgspec.MsgspecError) as error:
         what = ('nested too deeply'
                 if isinstance(error, RecursionError) else error)

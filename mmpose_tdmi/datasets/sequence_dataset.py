@@ -335,7 +335,7 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
     def _image_path(self, file_name: str) -> str:
         if not self.allow_outside_paths:
             check_inner_path(file_name, f'{self.ann_file}: the file name')
-        return osp.join(self.data_prefix['img'], file_name)
+        return osp.join(self.data_prefix['img'], file_name.replace('\\', '/'))
 
     def image_size(self, img: dict) -> Tuple[int, int]:
         """Width and height of an image by its record, or by its file."""

@@ -27,6 +27,7 @@ from mmpose.utils.typing import (ConfigType, Features, OptConfigType,
                                  OptSampleList, Predictions)
 from torch import Tensor, nn
 
+from mmpose_tdmi.utils.checkpoints import explained
 from .layers.blocks import (at_least_float32, check_choice, check_positive,
                             check_positive_int)
 
@@ -211,8 +212,9 @@ def load_heatmap_layer(layer: nn.Module, key: str, checkpoint: Optional[str],
             'current', logging.WARNING)
         return
     prefix = prefix.rstrip('.')
-    weights = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
-    weights = weights.get('state_dict', weights)
+    with explained(checkpoint):
+        weights = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
+        weights = weights.get('state_dict', weights)
     for name, parameter in layer.named_parameters():
         found = weights.get(f'{prefix}.{name}')
         if found is None or found.shape != parameter.shape:

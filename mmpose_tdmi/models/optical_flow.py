@@ -26,6 +26,7 @@ from torchvision.models.optical_flow import (Raft_Large_Weights,
                                              raft_small)
 
 from mmpose_tdmi.structures import fold_time, unfold_time
+from mmpose_tdmi.utils.checkpoints import load
 from .layers import ResidualChain
 from .layers.blocks import (check_choice, check_positive, check_positive_int,
                             merge_options, paper_init)
@@ -101,8 +102,7 @@ class RaftFlow(BaseModule):
             if not Path(self.weights).is_file():
                 raise FileNotFoundError(
                     f'flow.weights: no such file: {self.weights}')
-            return torch.load(
-                self.weights, map_location='cpu', weights_only=True)
+            return load(self.weights)
         known = getattr(self.known_weights, self.weights)
         try:
             return self.build(weights=known, progress=False).state_dict()

@@ -1,15 +1,44 @@
-"""The host's tools, and what they lack on machines without accelerators."""
+"""How tools end on errors that are their user's to mend; the host's tools, and
+what these lack on machines without accelerators.
+"""
 import os
 import runpy
 import sys
+import traceback
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import List, Sequence
+from typing import Iterator, List, Sequence
 
 import torch.distributed
+from mmengine.config import Config
 from mmengine.device import get_device
 
 _CPU_AMP = 'optim_wrapper.type=CpuAmpOptimWrapper'
+
+
+@contextmanager
+def short_errors(*expected: type) -> Iterator[None]:
+    """End the process with one line on bad input, files, configs, and what
+    else is ``expected``; what is left, a bug, keeps its traceback.
+
+    A config's are those that come up while it is executed, or that MMEngine
+    raises itself: a key that a config lacks, a name that is in no registry.
+    """
+    try:
+        yield
+    except Exception as error:
+        text, where = str(error), ''
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if frame.f_code is Config.fromfile.__code__:
+                where = f'{frame.f_locals["filename"]}: '
+        folder = Path(frame.f_code.co_filename).parent.parts[-2:]
+        if not isinstance(error, (OSError, ValueError, *expected)):
+            text = f'{type(error).__name__}: {text}'
+            if not where and folder not in (('mmengine', 'config'),
+                                            ('mmengine', 'registry')):
+                raise
+        raise SystemExit(f'error: {where}{text}') from error
 
 
 def run_host_tool(name: str) -> None:

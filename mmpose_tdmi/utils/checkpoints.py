@@ -9,14 +9,20 @@ list; none of them can run code from the file.
 What is published has the weights and what loading them needs, and its name
 ends in eight digits of its SHA-256, which torch's and MMEngine's downloads
 check.
+
+What is called a checkpoint is often something else: a pointer to it, the page
+that a server sent instead, half of it. An error says what it is.
 """
 import hashlib
 import io
 import pickle
 import re
+import zipfile
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any, Callable, Sequence, Union
+from typing import (Any, BinaryIO, Callable, Dict, Iterator, Optional,
+                    Sequence, Union)
 
 import numpy as np
 import torch
@@ -65,6 +71,81 @@ def _statistics_method(owner: Any, name: str) -> Callable:
         f'{_STATISTICS} of HistoryBuffer are allowed with weights_only')
 
 
+@contextmanager
+def explained(path: Union[str, Path]) -> Iterator[None]:
+    """Say of a checkpoint, file or URL, what is wrong with it where loading it
+    fails; torch's own text advises to let the file run code."""
+    try:
+        yield
+    except Exception as error:
+        what, text = _kind(path), str(error)
+        if not what and isinstance(error, (OSError, MemoryError)):
+            raise
+        found = re.search(
+            r'GLOBAL (\S+)|asks for attribute .*? of .*?;|'
+            r"got (<class '.*?'>)", text)
+        if what:
+            pass
+        elif found:
+            what = ('holds more than tensors, numbers and plain containers: '
+                    f'{found.group().rstrip(";")}. Ask who made it for one '
+                    'with the weights alone (state_dict)')
+        elif isinstance(error, EOFError) or 'unexpected EOF' in text:
+            what = _CUT_OFF
+        else:
+            what = f'is damaged, or no checkpoint of torch. {_AGAIN}'
+        # not torch's error with it, for its advice
+        raise ValueError(f'{path}: the checkpoint {what}') from None
+
+
+_AGAIN = 'Download it again and compare its size with the source\'s'
+_CUT_OFF = f'is cut off, as by a download that broke. {_AGAIN}'
+
+
+def _kind(path: Union[str, Path]) -> str:
+    """What a file is that is no whole checkpoint, by its bytes; '' if they do
+    not tell."""
+    if not Path(path).is_file():
+        return ''
+    with open(path, 'rb') as file:
+        head = file.read(200)
+    if head.startswith(b'PK\x03\x04'):
+        return '' if zipfile.is_zipfile(path) else _CUT_OFF
+    if not head:
+        return f'is an empty file. {_AGAIN}'
+    if head.startswith(b'version https://git-lfs'):
+        return ('is a pointer of Git LFS, not the file it stands for: fetch '
+                'that by "git lfs pull", or download it')
+    if head.lstrip().startswith(b'<'):
+        return ('is a web page, not the file: its address leads to a page '
+                'about it, a login or an error. Open it in a browser')
+    if re.fullmatch(rb'[^\x00-\x08\x0e-\x1f\x7f]+', head):
+        text = head.decode('utf-8', 'replace').strip()
+        return f'is a text, {text!r:.80}. {_AGAIN}'
+    return ''
+
+
+def load(path: Union[str, Path],
+         file: Optional[BinaryIO] = None,
+         mmap: bool = False) -> Dict[str, Any]:
+    """What a checkpoint's file holds, in the CPU's memory, or mapped from the
+    file; from ``file``, if it has been read."""
+    with explained(path):
+        content = torch.load(
+            file or path, map_location='cpu', weights_only=True, mmap=mmap)
+    if not isinstance(content, dict):
+        raise ValueError(f'{path}: the checkpoint holds a '
+                         f'{type(content).__name__}, expected a dict')
+    return content
+
+
+def check_checkpoint(path: Union[str, Path]) -> None:
+    """Refuse a local file that the host could not load, of which nothing
+    stays in memory; weights are not even read."""
+    if Path(path).is_file() and (HAS_ALLOW_LIST or _kind(path)):
+        load(path, mmap=zipfile.is_zipfile(path))
+
+
 def publish(path: Union[str, Path],
             out: Union[str, Path],
             drop: Sequence[str] = ()) -> Path:
@@ -78,10 +159,8 @@ def publish(path: Union[str, Path],
     path, out = Path(path), Path(out)
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {path} does not exist')
-    content = torch.load(path, map_location='cpu', weights_only=True)
-    if isinstance(content, dict) and 'state_dict' not in content:
-        content = dict(state_dict=content)
-    weights = content.get('state_dict') if isinstance(content, dict) else None
+    content = load(path)
+    weights = content.get('state_dict', content)
     if not isinstance(weights, dict) or not weights or not all(
             isinstance(value, Tensor) for value in weights.values()):
         raise ValueError(f'{path}: expected a checkpoint with the tensors of '

@@ -243,22 +243,22 @@ def check_json_size(path: PathLike, size: int = -1) -> None:
 
 def check_inner_path(path: str, where: str) -> str:
     """Refuse a path that leads out of its root: absolute, with ``..`` as a
-    part, a scheme (``http://``), or a NUL; give it back.
+    part, a scheme (``http://``), or a NUL; give it back, with ``/`` in place
+    of the backslashes of Windows.
 
     Links that lie in the data root are the user's own, and are followed.
     ``where`` is what it is called in messages.
     """
-    if path[:1] not in '/\\' and not ('..' in path or ':' in path
-                                      or '\0' in path):
+    if path[:1] != '/' and not any(c in path for c in ('..', ':', '\\', '\0')):
         return path  # nearly all
-    parts = PurePosixPath(path.replace('\\', '/')).parts
-    if (path[:1] in ('/', '\\') or '..' in parts or '\0' in path
-            or '://' in path or PureWindowsPath(path).drive):
+    plain = path.replace('\\', '/')
+    if (plain[:1] == '/' or '..' in PurePosixPath(plain).parts or '\0' in path
+            or '://' in plain or PureWindowsPath(path).drive):
         raise ValueError(
             f'{where} {path!r:.200} leads out of the data root; expected a '
             'path relative to it without "..". Files from a source that you '
             'trust are allowed to by allow_outside_paths=True of the dataset')
-    return path
+    return plain
 
 
 def check_file_name(name: str, where: str) -> str:

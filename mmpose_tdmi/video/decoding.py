@@ -175,8 +175,9 @@ class VideoSource(ABC):
 class ArrayFrames(VideoSource):
     """Arrays (H, W, 3), uint8, BGR, upright, as a video.
 
-    A generator is read as it is needed, once. ``None`` in place of a frame is
-    one that could not be had.
+    A generator is read as it is needed, once, and may fill one array again
+    and again: frames are copies. ``None`` in place of a frame is one that
+    could not be had.
     """
 
     def __init__(self,
@@ -208,7 +209,7 @@ class ArrayFrames(VideoSource):
                 raise ValueError(
                     f'{self.input}: frame {index} must be an array (H, W, 3) '
                     f'of uint8 in BGR, got {what}')
-            yield DecodedFrame(index, float(index / self.fps), image)
+            yield DecodedFrame(index, float(index / self.fps), image.copy())
 
 
 class Webcam(VideoSource):

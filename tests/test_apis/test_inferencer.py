@@ -339,3 +339,32 @@ def test_bad_arguments(inferencer, saved_pose_model, saved_detector, clip):
         VideoPoseInferencer('no.py', saved_pose_model.checkpoint)
     with pytest.raises(FileNotFoundError, match='checkpoint no.pth does not'):
         VideoPoseInferencer(saved_pose_model.config, 'no.pth')
+
+
+def refill(frames):
+    """Each frame in one array, as ``cv2.VideoCapture.read(image)`` does."""
+    buffer = np.empty_like(frames[0])
+    for frame in frames:
+        buffer[:] = frame
+        yield buffer
+
+
+@pytest.mark.parametrize(
+    'source', [
+        lambda clip: refill(clip.frames),
+        lambda clip: list(clip.frames.copy()), lambda clip: clip.frames.copy(),
+        lambda clip: clip.folder
+    ],
+    ids=['refilled', 'list', 'array', 'folder'])
+def test_neither_refilling_nor_painting_changes_a_pose(inferencer, clip,
+                                                       source):
+    expected = keypoints(inferencer(list(clip.frames), boxes=walker()))
+    given = source(clip)
+    found = []
+    for result in inferencer(given, boxes=walker()):
+        np.testing.assert_array_equal(result.image, clip.frames[result.index])
+        result.image[:] = 255
+        found.append(result)
+    np.testing.assert_array_equal(keypoints(found), expected)
+    if isinstance(given, (list, np.ndarray)):  # nor the caller's own frames
+        np.testing.assert_array_equal(given, clip.frames)

@@ -47,7 +47,6 @@ def test_what_is_not_json_is_named(tmp_path, text, message, strict):
             'b': 2
         }
     }),
-    ('\ufeff[]', 'BOM', []),
     ('["\\ud800"]', 'not valid json', ['\ud800']),
 ])
 def test_json_by_the_letter(tmp_path, text, message, content):
@@ -302,3 +301,10 @@ def test_mistakes_in_points_are_named(points, message):
             ValueError, match=rf'{where}\..*{message}|{where}.'
             f'{message}'):
         annolist(points)
+
+
+@pytest.mark.parametrize('strict', [False, True])
+def test_a_byte_order_mark_is_read_over(tmp_path, strict):
+    path = write(tmp_path, b'\xef\xbb\xbf{"a": [1]}')
+    assert read_json(path, strict=strict) == {'a': [1]}
+    assert read_json(path, Dict[str, List[int]]) == {'a': [1]}

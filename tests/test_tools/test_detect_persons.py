@@ -101,7 +101,7 @@ def test_no_weights_are_an_error(detect, clip, saved_detector,
 def test_bad_input(detect, clip, tmp_path):
     with pytest.raises(SystemExit, match='none.mp4 does not exist'):
         detect(tmp_path / 'none.mp4')
-    (tmp_path / 'a.json').write_text('[]')
+    (tmp_path / 'a.json').write_text('{"images": []}')
     with pytest.raises(SystemExit, match='annotation file with "images"'):
         detect(tmp_path / 'a.json')
     with pytest.raises(SystemExit, match='--img-root is for annotation'):

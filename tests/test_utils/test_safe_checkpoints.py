@@ -1,5 +1,8 @@
 """The Runner's checkpoints load and resume with ``weights_only`` on."""
+import argparse
+import io
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +15,9 @@ from mmengine.runner.checkpoint import load_checkpoint
 from torch.utils.data import Dataset
 
 import mmpose_tdmi  # noqa: F401  extends the allow-list
+from mmpose_tdmi.apis.models import read_checkpoint
+from mmpose_tdmi.models.heads import load_heatmap_layer
+from mmpose_tdmi.utils.checkpoints import load
 
 HAS_SWITCH = tuple(map(int, torch.__version__.split('.')[:2])) >= (2, 6)
 
@@ -159,3 +165,125 @@ def test_plain_numpy_survives(tmp_path, value):
     loaded = torch.load(tmp_path / 'value.pth')
     np.testing.assert_array_equal(loaded, value)
     assert loaded.dtype == value.dtype
+
+
+# What is no checkpoint
+
+
+def saved(content, legacy=False):
+    buffer = io.BytesIO()
+    torch.save(content, buffer, _use_new_zipfile_serialization=not legacy)
+    return buffer.getvalue()
+
+
+WEIGHTS = dict(
+    state_dict={
+        'linear.weight': torch.ones(1, 1),
+        'linear.bias': torch.zeros(1),
+        'more': torch.rand(5000)
+    })
+NEW, OLD = saved(WEIGHTS), saved(WEIGHTS, legacy=True)
+KINDS = dict(
+    pointer=(b'version https://git-lfs.github.com/spec/v1\n'
+             b'oid sha256:4d7a\nsize 1\n', 'pointer of Git LFS.*git lfs pull'),
+    page=(b'\n<!DOCTYPE html><html><head>', 'is a web page'),
+    xml=(b'<?xml version="1.0"?><Error><Code>AccessDenied', 'is a web page'),
+    json=(b'{"error": "not found"}', "a text, '{\"error\": \"not found\"}'"),
+    text=('Zugriff verweigert f\u00fcr'.encode(), "a text, 'Zugriff"),
+    empty=(b'', 'an empty file'),
+    half=(NEW[:len(NEW) // 2], 'cut off'),
+    tail=(NEW[:-30], 'cut off'),
+    head=(NEW[:50], 'cut off'),
+    old_half=(OLD[:len(OLD) // 2], 'cut off'),
+    old_tail=(OLD[:-8], 'cut off'),
+    old_head=(OLD[:100], 'cut off'),
+    old_first=(OLD[:10], 'cut off'),
+    zeros=(bytes(5000), 'damaged, or no checkpoint'),
+    picture=(b'\x89PNG\r\n\x1a\n' + bytes(range(256)), 'damaged, or no'),
+    unsafe=(saved(dict(meta=argparse.Namespace(a=1))),
+            'more than tensors.*argparse.Namespace'),
+    objects=(saved(dict(meta=np.array([object()]))), 'more than tensors'),
+    list=(saved([torch.ones(1)]), '(holds a list|damaged, or no)'))
+
+
+@pytest.fixture(params=KINDS)
+def no_checkpoint(request, tmp_path):
+    """A file and what it is."""
+    content, message = KINDS[request.param]
+    path = tmp_path / f'{request.param}.pth'
+    path.write_bytes(content)
+    return path, f'{path.name}: the checkpoint .*{message}'
+
+
+@pytest.mark.skipif(not HAS_SWITCH, reason='torch < 2.6 loads everything')
+@pytest.mark.parametrize(
+    'read', [
+        load, read_checkpoint, lambda path: load_heatmap_layer(
+            torch.nn.Conv2d(1, 1, 1), 'key', str(path), 'head.final_layer')
+    ],
+    ids=['load', 'apis', 'heatmap layer'])
+def test_what_is_no_checkpoint_is_named(no_checkpoint, read):
+    path, message = no_checkpoint
+    with pytest.raises(ValueError, match=message) as caught:
+        read(path)
+    assert 'weights_only' not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert (caught.value.__context__ is None
+            or caught.value.__suppress_context__)
+
+
+@pytest.mark.parametrize('content', [NEW, OLD])
+def test_whole_files_load(tmp_path, content):
+    path = tmp_path / 'whole.pth'
+    path.write_bytes(content)
+    for read in (load, read_checkpoint):
+        weights = read(path)['state_dict']
+        assert torch.equal(weights['more'], WEIGHTS['state_dict']['more'])
+
+
+def hooked(work_dir, **kwargs):
+    runner = make_runner(work_dir, epochs=2, **kwargs)
+    runner.register_hook(dict(type='mmpose.ExactResumeHook'))
+    return runner
+
+
+@pytest.mark.skipif(not HAS_SWITCH, reason='torch < 2.6 loads everything')
+@pytest.mark.parametrize('resume', [True, False])
+def test_trainings_say_what_their_checkpoint_is(no_checkpoint, tmp_path,
+                                                resume):
+    path, message = no_checkpoint
+    runner = hooked(tmp_path / path.stem, resume=resume, load_from=str(path))
+    with pytest.raises(ValueError, match=message):
+        runner.train()
+
+
+@pytest.mark.skipif(not HAS_SWITCH, reason='torch < 2.6 loads everything')
+def test_pretrained_parts_say_what_their_checkpoint_is(no_checkpoint,
+                                                       tmp_path):
+    path, message = no_checkpoint
+    runner = hooked(tmp_path / path.stem)
+    runner.model.init_cfg = dict(type='Pretrained', checkpoint=str(path))
+    with pytest.raises(ValueError, match=message):
+        runner.train()
+
+
+def test_a_work_folder_that_moved_resumes(trained, tmp_path, caplog):
+    moved = tmp_path / 'moved'
+    shutil.copytree(trained, moved)
+    gone = '/nowhere/run/epoch_1.pth'
+    (moved / 'last_checkpoint').write_text(gone)
+    runner = hooked(moved, resume=True)
+    runner.train()
+    # it went on, and did not begin anew
+    history, _ = runner.message_hub.get_scalar('train/loss').data
+    assert runner.epoch == 2 and len(history) == 4
+    log = ''.join(p.read_text() for p in moved.rglob('*.log'))
+    assert f'{gone}, the last checkpoint, is not there' in log
+
+
+def test_a_checkpoint_that_is_nowhere_stays_an_error(trained, tmp_path):
+    moved = tmp_path / 'moved'
+    moved.mkdir()
+    (moved / 'last_checkpoint').write_text('/nowhere/run/epoch_7.pth')
+    with pytest.raises(FileNotFoundError, match='epoch_7.pth'):
+        hooked(moved, resume=True).train()

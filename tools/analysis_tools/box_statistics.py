@@ -19,6 +19,7 @@ from mmpose_tdmi.datasets.person_boxes import (SUSPICIOUS_RECALL,
                                                box_statistics,
                                                load_person_boxes,
                                                person_boxes_by_image)
+from mmpose_tdmi.tooling import short_errors
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -37,21 +38,19 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     return parser.parse_args(args)
 
 
+@short_errors()
 def main(args: Optional[Sequence[str]] = None) -> None:
     args = parse_args(args)
-    try:
-        records = read_annotation_records(args.ann_file)
-        boxes = load_person_boxes(
-            args.bbox_file,
-            records.images,
-            known_size,
-            args.score_thr,
-            nms_thr=args.nms_thr,
-            videos=records.videos,
-            ann_file=args.ann_file)
-        persons = person_boxes_by_image(records.annotations, args.ann_file)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
+    records = read_annotation_records(args.ann_file)
+    boxes = load_person_boxes(
+        args.bbox_file,
+        records.images,
+        known_size,
+        args.score_thr,
+        nms_thr=args.nms_thr,
+        videos=records.videos,
+        ann_file=args.ann_file)
+    persons = person_boxes_by_image(records.annotations, args.ann_file)
     statistics = box_statistics(boxes, list(records.images), persons)
     print(statistics.table())
     if statistics.is_suspicious:

@@ -14,6 +14,7 @@ from tabulate import tabulate
 
 import mmpose_tdmi  # noqa: F401
 from mmpose_tdmi.models.cost import clip_cost
+from mmpose_tdmi.tooling import short_errors
 
 
 def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -99,15 +100,13 @@ def print_rows(rows: Sequence[tuple], header: List[str], layout: str) -> None:
             colalign=['left'] + ['right'] * (len(header) - 1)))
 
 
+@short_errors()
 def main(args: Optional[Sequence[str]] = None) -> None:
     args = parse_args(args)
     if not args.table and len(args.configs) > 1:
         raise SystemExit('error: several configs are counted with --table, '
                          f'got {len(args.configs)} without it')
-    try:
-        print_table(args) if args.table else print_modules(args)
-    except (FileNotFoundError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
+    print_table(args) if args.table else print_modules(args)
 
 
 if __name__ == '__main__':

@@ -17,6 +17,7 @@ from tabulate import tabulate
 
 import mmpose_tdmi  # noqa: F401
 from mmpose_tdmi.models.cost import clip_cost
+from mmpose_tdmi.tooling import short_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -46,6 +47,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@short_errors()
 def main() -> None:
     args = parse_args()
     shape = args.input_shape
@@ -54,10 +56,7 @@ def main() -> None:
             raise SystemExit('error: --input-shape takes one or two positive '
                              f'numbers, got {shape}')
         shape = (shape[0], shape[-1])
-    try:
-        cost = clip_cost(args.config, shape, args.depth, args.cfg_options)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
+    cost = clip_cost(args.config, shape, args.depth, args.cfg_options)
     total = cost.modules[0]
     height, width = cost.shape
     print(f'Input: a clip of T = {cost.num_frames} frames, {height}x{width} '

@@ -24,6 +24,7 @@ from mmpose_tdmi.evaluation.pose_errors import (NEAR_LIMIT, OUTCOMES, SLICINGS,
                                                 ErrorRow, collect_errors,
                                                 error_rows, format_rows,
                                                 write_csv)
+from mmpose_tdmi.tooling import short_errors
 from mmpose_tdmi.utils.files import atomic_path, check_outputs
 
 #: Colours of the outcomes; hits are grey, errors stand out.
@@ -86,19 +87,16 @@ def plot_rows(path: Path, rows: Sequence[ErrorRow]) -> None:
         figure.savefig(temporary, dpi=120)
 
 
+@short_errors()
 def main(args: Optional[Sequence[str]] = None) -> None:
     args = parse_args(args)
     pictures = {by: f'errors_by_{by}.png' for by in args.by}
-    try:
-        if args.out is not None:
-            check_outputs([
-                args.out / name
-                for name in ('pose_errors.csv', *pictures.values())
-            ], [*args.predictions.glob('*.json'), args.ann_file])
-        errors = collect_errors(args.predictions, args.ann_file, args.presence,
-                                args.near)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
+    if args.out is not None:
+        check_outputs([
+            args.out / name for name in ('pose_errors.csv', *pictures.values())
+        ], [*args.predictions.glob('*.json'), args.ann_file])
+    errors = collect_errors(args.predictions, args.ann_file, args.presence,
+                            args.near)
     print(f'{len(errors.videos)} videos, {errors.num_frames} scored frames, '
           f'presence rule: {args.presence}')
     rows = {by: error_rows(errors, by) for by in args.by}

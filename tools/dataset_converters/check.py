@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 from mmpose_tdmi.datasets.converters.checking import check_converted
+from mmpose_tdmi.tooling import short_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,18 +36,16 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@short_errors()
 def main() -> None:
     args = parse_args()
-    try:
-        report = check_converted(
-            args.ann_file,
-            args.data_root,
-            quick=args.quick,
-            delta=args.delta,
-            workers=args.workers,
-            progress=True)
-    except (FileNotFoundError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
+    report = check_converted(
+        args.ann_file,
+        args.data_root,
+        quick=args.quick,
+        delta=args.delta,
+        workers=args.workers,
+        progress=True)
     for line in report.problems:
         print(line)
     for line in report.warnings:

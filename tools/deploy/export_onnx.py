@@ -26,6 +26,7 @@ from mmpose_tdmi.deploy import (DEFORM_CONVS, GRAPHS, ParityError, export_onnx,
                                 measure_parity)
 from mmpose_tdmi.deploy.onnx_graphs import DEFAULT_OPSET
 from mmpose_tdmi.deploy.parity import MAX_DIFFERENCE, MIN_SAME_PEAKS
+from mmpose_tdmi.tooling import short_errors
 from mmpose_tdmi.utils.files import check_outputs
 
 #: In place of a checkpoint.
@@ -141,12 +142,9 @@ def export(args: argparse.Namespace) -> None:
                 f'{MIN_SAME_PEAKS:.1%}')
 
 
+@short_errors(ImportError)
 def main() -> None:
-    args = parse_args()
-    try:
-        export(args)
-    except (ImportError, OSError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
+    export(parse_args())
 
 
 if __name__ == '__main__':

@@ -21,6 +21,7 @@ from mmengine.config import DictAction
 from tqdm import tqdm
 
 import mmpose_tdmi  # noqa: F401
+from mmpose_tdmi.tooling import short_errors
 from mmpose_tdmi.tooling.browsing import (CLIP_FORMATS, MODES, DatasetBrowser,
                                           write_sample)
 
@@ -90,23 +91,20 @@ def chosen(args: argparse.Namespace, browser: DatasetBrowser) -> List[int]:
     return args.indices
 
 
+@short_errors()
 def main() -> None:
     args = parse_args()
     random.seed(args.seed)
     np.random.seed(args.seed)
-    try:
-        browser = DatasetBrowser.from_config(args.config, args.phase,
-                                             args.mode, args.cfg_options,
-                                             args.height)
-        indices = chosen(args, browser)
-        for index in tqdm(indices):
-            sample = browser.draw(index)
-            write_sample(args.output_dir, sample, args.clip, args.fps)
-            if args.show and not args.not_show:
-                cv2.imshow('browse_dataset', sample.picture)
-                cv2.waitKey(round(1000 * args.show_interval))
-    except (OSError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
+    browser = DatasetBrowser.from_config(args.config, args.phase, args.mode,
+                                         args.cfg_options, args.height)
+    indices = chosen(args, browser)
+    for index in tqdm(indices):
+        sample = browser.draw(index)
+        write_sample(args.output_dir, sample, args.clip, args.fps)
+        if args.show and not args.not_show:
+            cv2.imshow('browse_dataset', sample.picture)
+            cv2.waitKey(round(1000 * args.show_interval))
     print(
         f'{len(indices)} of {len(browser.dataset)} samples: {args.output_dir}')
 

@@ -17,6 +17,7 @@ import argparse
 from mmengine.config import Config, DictAction
 
 import mmpose_tdmi  # noqa: F401
+from mmpose_tdmi.tooling import short_errors
 from mmpose_tdmi.tooling.config_checks import (ERROR, check_config, check_data,
                                                check_model)
 
@@ -39,14 +40,12 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@short_errors()
 def main() -> None:
     args = parse_args()
     num_errors = 0
     for path in args.configs:
-        try:
-            config = Config.fromfile(path)
-        except OSError as error:
-            raise SystemExit(f'error: {error}') from error
+        config = Config.fromfile(path)
         if args.cfg_options is not None:
             config.merge_from_dict(args.cfg_options)
         findings = check_config(config)

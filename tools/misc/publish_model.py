@@ -11,6 +11,7 @@ and the dataset's metainfo alone, after a check that they are finite.
 import argparse
 
 import mmpose_tdmi  # noqa: F401
+from mmpose_tdmi.tooling import short_errors
 from mmpose_tdmi.utils.checkpoints import publish
 
 
@@ -30,12 +31,10 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@short_errors()
 def main() -> None:
     args = parse_args()
-    try:
-        final = publish(args.in_file, args.out_file, args.drop)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
+    final = publish(args.in_file, args.out_file, args.drop)
     print(f'{final}: {final.stat().st_size / 1e6:.1f} MB')
 
 

@@ -30,14 +30,12 @@ val_pipeline = [
 train_dataloader = dict(
     batch_size=24,
     num_workers=4,
-    persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         data_prefix=dict(img=''), offsets=offsets, pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=24,
     num_workers=4,
-    persistent_workers=True,
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     dataset=dict(

@@ -8,6 +8,7 @@ nothing has to be stored, batches can be skipped without being loaded, and
 several processes draw what one would for the same global batch.
 """
 import json
+import os
 import random
 from bisect import bisect
 from contextlib import contextmanager
@@ -20,9 +21,11 @@ from mmengine.dist import (get_dist_info, get_rank, get_world_size,
                            is_main_process)
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner.checkpoint import find_latest_checkpoint
 from mmpose.registry import HOOKS
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from mmpose_tdmi.utils.checkpoints import check_checkpoint
 from mmpose_tdmi.utils.files import write_json
 from .safeguards import unwrapped
 
@@ -159,6 +162,11 @@ class ExactResumeHook(Hook):
       stored.
     - If the run was stopped between a checkpoint and the end of the
       evaluation that follows, the evaluation is done first.
+    - A work folder may have moved: if what its ``last_checkpoint`` names is
+      gone, the file of that name beside it is resumed from.
+
+    Checkpoints that are to be loaded are looked at first: an error says what
+    a file is that is none.
 
     Trainings by iteration (``IterBasedTrainLoop``) keep the host's way: the
     batches before are loaded once more and thrown away. With workers that
@@ -172,6 +180,27 @@ class ExactResumeHook(Hook):
         self._first = 0
         self._gradients = None
         self._evaluate = False
+
+    def before_run(self, runner: Runner) -> None:
+        """Find the checkpoint of a folder that has moved; look at those that
+        are to be loaded."""
+        if runner._resume and runner._load_from is None:
+            last = find_latest_checkpoint(runner.work_dir)
+            beside = Path(runner.work_dir, os.path.basename(last or ''))
+            if last and not os.path.exists(last) and beside.is_file():
+                runner.logger.warning(
+                    f'{last}, the last checkpoint, is not there any more: the '
+                    f'one beside last_checkpoint is taken, {beside}')
+                last = runner._load_from = str(beside)
+        else:
+            last = runner._load_from
+        files = [
+            last, *(module.init_cfg.get('checkpoint')
+                    for module in unwrapped(runner).modules()
+                    if isinstance(getattr(module, 'init_cfg', None), dict))
+        ]
+        for file in filter(None, files):
+            check_checkpoint(os.path.expanduser(file))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Keep the gradients that wait."""

@@ -7,10 +7,12 @@ run it is, a fingerprint tells.
 
 Shapes: H x W pixels of a frame.
 """
+import errno
 import fcntl
 import glob
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -23,6 +25,7 @@ from typing import (IO, Any, Dict, Iterator, List, NamedTuple, Optional, Tuple,
 import av
 import cv2
 import numpy as np
+from mmengine.logging import print_log
 
 from mmpose_tdmi.utils.files import write_json
 from mmpose_tdmi.utils.video import VideoWriter, join_videos
@@ -30,6 +33,8 @@ from mmpose_tdmi.version import __version__
 
 Seconds = Union[Fraction, float]
 _END = 1 << 20  # bytes looked at at both ends of a file
+# how file systems (NFS, some FUSE) say that they have no locks
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 
 
 def versions() -> Dict[str, str]:
@@ -83,10 +88,12 @@ def fingerprint(source: str, name: str, run: Dict[str, Any]) -> Optional[str]:
 
 class RunFolder:
     """A folder that one process at a time works in; its lock ends with the
-    process, however that ends."""
+    process, however that ends. Where the file system has no locks, or with
+    ``lock=False``, nothing keeps a second process out."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lock: bool = True) -> None:
         self.path = path
+        self._is_locking = lock
         self._lock: Optional[IO[str]] = None
 
     def enter(self, header: Dict[str, Any], resume: bool) -> bool:
@@ -95,17 +102,12 @@ class RunFolder:
         returned; everything else is removed."""
         self.path.mkdir(parents=True, exist_ok=True)
         found = [entry.name for entry in self.path.iterdir()]
-        if found and 'lock' not in found:
+        if found and not {'lock', 'run.json'}.intersection(found):
             raise ValueError(f'{self.path} is of use for unfinished results, '
                              f'but holds something else, {found[0]!r}: move '
                              'it away')
-        self._lock = (self.path / 'lock').open('w')
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self.leave()
-            raise ValueError(f'{self.path}: another process is writing these '
-                             'results at this moment') from error
+        if self._is_locking:
+            self._take_lock()
         if resume and self._header() == header:
             return True
         for entry in self.path.iterdir():
@@ -115,6 +117,24 @@ class RunFolder:
                 entry.unlink()
         write_json(self.path / 'run.json', header)
         return False
+
+    def _take_lock(self) -> None:
+        self._lock = (self.path / 'lock').open('w')
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.leave()
+            if isinstance(error, BlockingIOError):
+                raise ValueError(
+                    f'{self.path}: another process is writing these results '
+                    'at this moment') from error
+            if error.errno not in _NO_LOCKS:
+                raise
+            print_log(
+                f'{self.path}: this file system has no locks '
+                f'({error.strerror}): see to it that no other process writes '
+                'these results (--no-lock: without this warning)', 'current',
+                logging.WARNING)
 
     def _header(self) -> Any:
         try:

@@ -146,6 +146,9 @@ class OutputSettings:
     resume: bool = option(
         False, 'go on where an interrupted run with the same settings was',
         '--resume')
+    lock: bool = output(
+        True, 'take no lock on the results, on a file system without locks',
+        '--no-lock')
 
     def __post_init__(self) -> None:
         self.check_formats()
@@ -204,7 +207,8 @@ class VideoResultWriter:
         if not self._files:
             raise ValueError(f'{meta.name}: no result file is asked for')
         folder = Path(settings.pred_out_dir or settings.vis_out_dir)
-        self._folder = RunFolder(folder / f'.{meta.name}.partial')
+        self._folder = RunFolder(folder / f'.{meta.name}.partial',
+                                 settings.lock)
         run = meta.fingerprint()
         has_overlay = 'overlay' in self._files
         has_report = 'report' in self._files

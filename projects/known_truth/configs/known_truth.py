@@ -31,7 +31,6 @@ val_pipeline = [
 train_dataloader = dict(
     batch_size=16,
     num_workers=1,
-    persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
         type='PoseTrack18SequenceDataset',
@@ -42,7 +41,6 @@ train_dataloader = dict(
 test_dataloader = dict(
     batch_size=32,
     num_workers=1,
-    persistent_workers=True,
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     dataset=dict(

@@ -375,3 +375,37 @@ def test_the_json_is_readable_by_any_reader(tmp_path, make_meta, settings,
         fill(writer, 0, 2)
     path = tmp_path / 'out/predictions' / f'{meta.name}.json'
     assert json.loads(path.read_text('utf-8'))['meta']['name'] == meta.name
+
+
+@pytest.mark.parametrize('code', ['ENOLCK', 'ENOSYS', 'EOPNOTSUPP'])
+def test_a_file_system_without_locks(make_meta, settings, fill, monkeypatch,
+                                     code):
+    told = []
+    monkeypatch.setattr('mmpose_tdmi.video.results.resume.print_log',
+                        lambda text, *args: told.append(text))
+    number = getattr(errno, code)
+
+    def flock(*args):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr('fcntl.flock', flock)
+    with open_writers(make_meta(), settings()) as writer:
+        fill(writer, 0, 3)
+    assert len(told) == 1 and 'this file system has no locks' in told[0]
+    assert '--no-lock' in told[0]
+    assert all(path.is_file() for path in writer.outputs)
+
+    monkeypatch.setattr('fcntl.flock', None)  # is not even asked for one
+    with open_writers(make_meta(), settings(lock=False)) as writer:
+        fill(writer, 0, 3)
+    assert len(told) == 1
+
+
+def test_other_errors_of_locks_are_errors(make_meta, settings, monkeypatch):
+
+    def flock(*args):
+        raise OSError(errno.EIO, 'Input/output error')
+
+    monkeypatch.setattr('fcntl.flock', flock)
+    with pytest.raises(OSError, match='Input/output'):
+        open_writers(make_meta(), settings()).__enter__()

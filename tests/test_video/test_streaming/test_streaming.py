@@ -600,3 +600,31 @@ def test_identities_of_boxes_reach_the_smoothed_poses(models, name):
     assert {p.box.track_id for frame in found for p in frame.persons} == {0, 1}
     if name == 'motion':
         assert all(p.motion is not None for p in found[-1].persons)
+
+
+@pytest.mark.parametrize('mode', ['offline', 'online', 'naive'])
+def test_frames_given_out_are_their_receivers_to_paint_on(models, mode):
+    model = models(offsets=(-2, -1, 0)) if mode == 'online' else models()
+    expected, _ = run(model, make_video(), mode=mode, batch_size=3)
+    estimator = StreamingPoseEstimator(
+        model, mode, batch_size=3, output_heatmaps=True)
+    found = []
+    for poses in estimator.iterate_poses(make_video()):
+        poses.image[:] = 255
+        found.append(poses)
+    assert_same_heatmaps(found, expected)
+
+
+@pytest.mark.parametrize('mode', ['offline', 'naive'])
+def test_frames_may_come_in_one_array(models, mode):
+    expected, _ = run(models(), make_video(), mode=mode, batch_size=3)
+    buffer = np.empty_like(make_video()[0].image)
+
+    def refilled():
+        for frame in make_video():
+            buffer[:] = frame.image
+            frame.image = buffer
+            yield frame
+
+    found, _ = run(models(), refilled(), mode=mode, batch_size=3)
+    assert_same_heatmaps(found, expected)
