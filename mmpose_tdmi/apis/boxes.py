@@ -221,8 +221,9 @@ def open_boxes(boxes: Boxes,
     if isinstance(boxes, (str, Path)):
         return FileBoxes(boxes, source, score_thr, ann_file)
     if callable(boxes):
+        # of the frame a copy: what is painted on it must not move poses
         return lambda index, frame: _checked(
-            boxes(index, frame), index, score_thr)
+            boxes(index, frame.copy()), index, score_thr)
     entries = entries_by_index(boxes)
     num_frames = source.num_frames
     if isinstance(boxes, Mapping):

@@ -349,6 +349,18 @@ def refill(frames):
         yield buffer
 
 
+def test_a_function_that_paints_changes_no_pose(inferencer, clip):
+    box = [[5., 15., 45., 85.]]
+
+    def paint(_, image):
+        image[:] = 255
+        return box
+
+    expected = keypoints(inferencer(list(clip.frames), boxes=lambda *_: box))
+    found = keypoints(inferencer(list(clip.frames), boxes=paint))
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize(
     'source', [
         lambda clip: refill(clip.frames),

@@ -51,7 +51,6 @@ def main():
     options = ('train_dataloader.batch_size=2',
                'train_dataloader.dataset.indices=2',
                'train_dataloader.num_workers=0',
-               'train_dataloader.persistent_workers=False',
                'train_dataloader.dataset.data_root=clips/',
                'train_cfg.max_epochs=1', 'model.init_cfg=None')
     assert run('train.py', config, '--work-dir', 'work', '--no-validate',

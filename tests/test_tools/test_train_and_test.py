@@ -42,7 +42,6 @@ def _options(clips, phases=('train', ), **more):
         options.update({
             f'{phase}_dataloader.dataset.data_root': f'{clips}/',
             f'{phase}_dataloader.num_workers': 0,
-            f'{phase}_dataloader.persistent_workers': False,
         })
         if phase != 'train':
             options[f'{phase}_evaluator.ann_file'] = (

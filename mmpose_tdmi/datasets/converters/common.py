@@ -22,7 +22,7 @@ import argparse
 import hashlib
 import re
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import (Any, Callable, Dict, List, NamedTuple, Optional, Sequence,
                     Tuple)
 
@@ -332,9 +332,9 @@ def inner_path(text: str, where: str) -> str:
 
     Stricter than the datasets: a path that some system cannot have is none.
     """
-    path = PurePosixPath(text)
+    path = PurePosixPath(text.replace('\\', '/'))
     if (path.is_absolute() or '..' in path.parts or '\0' in text
-            or '\\' in text or len(text) > 1000
+            or PureWindowsPath(text).drive or len(text) > 1000
             or any(len(part.encode()) > 255 for part in path.parts)):
         raise mistake(where, text, 'a path inside the data root, with "/"')
     return str(path)
