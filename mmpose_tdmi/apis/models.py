@@ -209,10 +209,12 @@ class PersonDetector:
                  score_thr: float = 0.,
                  nms_thr: Optional[float] = None,
                  device: str = 'cpu') -> None:
-        stack.require_mmdet()
-        # poses of given boxes do not need it
-        from mmdet.registry import MODELS as DETECTORS
-        from mmdet.utils import get_test_pipeline_cfg
+        try:  # poses of given boxes do not need it
+            from mmdet.registry import MODELS as DETECTORS
+            from mmdet.utils import get_test_pipeline_cfg
+        except ImportError:
+            stack.require_mmdet()
+            raise
         if not isinstance(config, Config):
             require_file(config, 'the detector\'s config')
             config = Config.fromfile(config)

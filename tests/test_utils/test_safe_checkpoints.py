@@ -252,7 +252,8 @@ def hooked(work_dir, **kwargs):
 def test_trainings_say_what_their_checkpoint_is(no_checkpoint, tmp_path,
                                                 resume):
     path, message = no_checkpoint
-    runner = hooked(tmp_path / path.stem, resume=resume, load_from=str(path))
+    folder = tmp_path / f'{path.stem}_{resume}'
+    runner = hooked(folder, resume=resume, load_from=str(path))
     with pytest.raises(ValueError, match=message):
         runner.train()
 
@@ -261,7 +262,7 @@ def test_trainings_say_what_their_checkpoint_is(no_checkpoint, tmp_path,
 def test_pretrained_parts_say_what_their_checkpoint_is(no_checkpoint,
                                                        tmp_path):
     path, message = no_checkpoint
-    runner = hooked(tmp_path / path.stem)
+    runner = hooked(tmp_path / f'{path.stem}_pretrained')
     runner.model.init_cfg = dict(type='Pretrained', checkpoint=str(path))
     with pytest.raises(ValueError, match=message):
         runner.train()
