@@ -8,7 +8,7 @@
 #   make docs                 the documentation site, in docs/build/html
 #   make doctor               is the installation sound?
 #
-# Variables: PYTHON (a Python 3.9-3.11; default: the first one found),
+# Variables: PYTHON (a Python 3.9-3.13; default: the newest one found),
 # TORCH_INDEX_URL (where torch is taken from, see docs/install.md),
 # ARGS (further arguments for the command).
 

@@ -113,6 +113,8 @@ setup(
         'Programming Language :: Python :: 3.9',
         'Programming Language :: Python :: 3.10',
         'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
+        'Programming Language :: Python :: 3.13',
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
     # The root itself goes on the path of an editable install: projects/ is
@@ -120,7 +122,7 @@ setup(
     package_dir={'': '.'},
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
     package_data={'': ['*.json', '*.yaml', 'page/*']},
-    python_requires='>=3.9,<3.12',
+    python_requires='>=3.9,<3.14',
     install_requires=read_requirements('requirements.txt'),
     extras_require={
         # the tracker of that name

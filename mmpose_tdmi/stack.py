@@ -20,8 +20,9 @@ REQUIRED = {
     'torchvision': 'pip install torchvision',
     'mmengine': "pip install 'mmengine>=0.10.4,<1.0.0'",
     'mmpose': "pip install --no-build-isolation 'mmpose>=1.3.0,<1.4.0'",
-    'xtcocotools': "pip install 'xtcocotools>=1.14'",
-    'numpy': "pip install 'numpy<2'",
+    'xtcocotools': 'python scripts/build_sources.py  (from the source tree; '
+    'with numpy 1 also: pip install xtcocotools)',
+    'numpy': 'pip install numpy',
     'av': "pip install 'av>=15'",
     'shapely': "pip install 'shapely>=2'",
     'defusedxml': 'pip install defusedxml',
@@ -36,12 +37,35 @@ REQUIRED = {
 }
 OPENCV = ('opencv-python', 'opencv-python-headless', 'opencv-contrib-python',
           'opencv-contrib-python-headless')
-DISTRIBUTIONS = (*REQUIRED, 'mmcv', 'mmcv-lite', 'mmdet', *OPENCV,
-                 'setuptools', 'openmim', 'mmpose-tdmi')
+# OneDL's forks of OpenMMLab's packages, which have the same import names.
+FORKS = {
+    'mmcv': 'onedl-mmcv',
+    'mmengine': 'onedl-mmengine',
+    'mmdet': 'onedl-mmdetection',
+}
+DISTRIBUTIONS = (*REQUIRED, 'mmcv', 'mmcv-lite', 'mmdet', *FORKS.values(),
+                 *OPENCV, 'setuptools', 'openmim', 'mmpose-tdmi')
+# What they are imported as, where it is not their name.
+MODULES = {
+    'pillow': 'PIL',
+    **dict.fromkeys(OPENCV, 'cv2'),
+    **dict(zip(FORKS.values(), FORKS)),
+}
 MEND_MMCV = ('python scripts/build_mmcv.py  (from the source tree; with a '
              'GPU also: mim install mmcv==2.1.0)')
 MEND_MMCV_OPS = f'pip uninstall -y mmcv && {MEND_MMCV}'
 MEND_MMDET = "pip install 'mmdet>=3.2.0,<3.4.0'"
+# What may fail to load, the likely cause, and its mend.
+COMPILED = (
+    ('torch', '', 'pip install --force-reinstall torch torchvision'),
+    ('torchvision', '', 'pip install --force-reinstall torch torchvision'),
+    ('cv2', " (the system's libraries?)",
+     'sudo apt-get install libgl1 libglib2.0-0  (Debian, Ubuntu; or take '
+     'opencv-python-headless)'),
+    ('mmcv.ops', ' (operators built for another torch?)', MEND_MMCV_OPS),
+    ('xtcocotools._mask', ' (built for another numpy?)',
+     REQUIRED['xtcocotools']),
+)
 
 
 class BrokenStackError(ImportError):
@@ -65,12 +89,19 @@ class Stack:
     has_mmcv_ops: bool = True  # compiled
     has_mim_files: bool = True  # this package's tools, where mim looks
     mmpose_needs_mmdet: bool = True  # 1.3.0 to 1.3.2 import it, for RTMO
+    half: Tuple[str, ...] = ()  # distributions whose module is not there
+
+    def provider(self, name: str) -> Optional[str]:
+        """The distribution that gives a package, None if missing."""
+        found = [n for n in (name, FORKS.get(name)) if n in self.versions]
+        return found[0] if found else None
 
     def release(self, name: str) -> Optional[Tuple[int, int]]:
-        """Major and minor version of a distribution, None if missing."""
-        if name not in self.versions:
+        """Major and minor version of a package, None if missing."""
+        provider = self.provider(name)
+        if provider is None:
             return None
-        numbers = [int(n) for n in re.findall(r'\d+', self.versions[name])]
+        numbers = [int(n) for n in re.findall(r'\d+', self.versions[provider])]
         major, minor = (numbers + [0, 0])[:2]
         return major, minor
 
@@ -80,7 +111,8 @@ def probe() -> Stack:
     versions = {}
     for name in DISTRIBUTIONS:
         try:
-            versions[name] = metadata.version(name)
+            # an interrupted pip leaves some without
+            versions[name] = metadata.version(name) or 'unknown'
         except metadata.PackageNotFoundError:
             continue
     mmcv = _folder_of('mmcv')
@@ -89,7 +121,11 @@ def probe() -> Stack:
         has_pkg_resources=_folder_of('pkg_resources') is not None,
         has_mmcv_ops=mmcv is not None and any(mmcv.glob('_ext.*')),
         has_mim_files=_has_mim_files(),
-        mmpose_needs_mmdet=_mmpose_needs_mmdet())
+        mmpose_needs_mmdet=_mmpose_needs_mmdet(),
+        half=tuple(
+            name for name in (*REQUIRED, *FORKS, *MODULES)
+            if versions.get(name) == 'unknown' or name in versions
+            and _folder_of(MODULES.get(name, name)) is None))
 
 
 def find_problems(stack: Stack) -> List[Problem]:
@@ -101,8 +137,17 @@ def find_problems(stack: Stack) -> List[Problem]:
         found.append(Problem(what, mend, fatal))
 
     for name, mend in REQUIRED.items():
-        if name not in versions:
+        if stack.provider(name) is None:
             add(f'{name} is not installed', mend)
+    built = dict(xtcocotools=REQUIRED['xtcocotools'], mmcv=MEND_MMCV_OPS)
+    for name in stack.half:
+        mend = f'pip install --ignore-installed --no-deps {name}'
+        add(f'{name} {versions[name]} is installed in part only',
+            built.get(name, mend))
+    for name, fork in FORKS.items():
+        if name in versions and fork in versions:
+            add(f'{name} and {fork} are both installed, in one folder',
+                f'pip uninstall -y {name} {fork}, then install one of them')
 
     # released in pairs: torch 2.x with torchvision 0.(x+15)
     torch, vision = stack.release('torch'), stack.release('torchvision')
@@ -112,20 +157,21 @@ def find_problems(stack: Stack) -> List[Problem]:
             f'torch {versions["torch"]}',
             f"pip install 'torchvision==0.{torch[1] + 15}.*'")
 
-    if (stack.release('numpy') or (1, 0)) >= (2, 0):
+    numpy = stack.release('numpy')
+    if torch and numpy and torch < (2, 3) and numpy >= (2, 0):
         add(
-            f'numpy {versions["numpy"]} is too new: xtcocotools is '
-            'built for numpy 1', "pip install 'numpy<2' 'opencv-python<4.12'")
+            f'torch {versions["torch"]} is built for numpy 1, numpy is '
+            f'{versions["numpy"]}',
+            "pip install 'numpy<2' 'opencv-python<4.12'")
 
     opencv = [name for name in OPENCV if name in versions]
     if not opencv:
-        add('OpenCV is not installed', "pip install 'opencv-python<4.12'")
+        add('OpenCV is not installed', 'pip install opencv-python')
     for name in opencv:
-        if stack.release(name) >= (4, 12):
+        if numpy and numpy < (2, 0) and stack.release(name) >= (4, 12):
             add(
-                f'{name} {versions[name]} needs numpy 2, which '
-                'xtcocotools does not work with',
-                f"pip install '{name}<4.12' 'numpy<2'")
+                f'{name} {versions[name]} needs numpy 2, numpy is '
+                f'{versions["numpy"]}', f"pip install '{name}<4.12'")
 
     if not stack.has_pkg_resources:
         add(
@@ -133,20 +179,23 @@ def find_problems(stack: Stack) -> List[Problem]:
             'no pkg_resources, which mmengine, mmpose and mim import',
             "pip install 'setuptools<81'")
 
-    mmcv = stack.release('mmcv')
+    mmcv, mmdet = stack.release('mmcv'), stack.provider('mmdet')
+    limit = (3, 0) if mmdet == FORKS['mmdet'] else (2, 2)
     if 'mmcv-lite' in versions:
         add('mmcv-lite is installed, which has no operators',
             f'pip uninstall -y mmcv-lite && {MEND_MMCV}')
     elif mmcv is None:
         add('mmcv is not installed', MEND_MMCV)
-    elif not (2, 0) <= mmcv < (2, 2):
+    elif not (2, 0) <= mmcv < limit:
+        provider = stack.provider('mmcv')
         add(
-            f'mmcv {versions["mmcv"]} is outside 2.0 to 2.1, which mmdet 3.x '
-            'accepts', MEND_MMCV)
+            f'{provider} {versions[provider]} is outside >=2.0, '
+            f'<{limit[0]}.{limit[1]}, which {mmdet or "mmdet"} wants',
+            MEND_MMCV)
     elif not stack.has_mmcv_ops:
         add('mmcv was installed without its compiled operators', MEND_MMCV_OPS)
 
-    if 'mmdet' not in versions:
+    if mmdet is None:
         # this package needs it for detectors alone
         fatal = stack.mmpose_needs_mmdet
         reason = ('the installed mmpose imports it'
@@ -155,8 +204,7 @@ def find_problems(stack: Stack) -> List[Problem]:
 
     if 'openmim' not in versions:
         add('openmim is not installed: no mim train, mim test, mim run',
-            "pip install 'openmim>=0.3.9' 'opendatalab<0.0.10' 'numpy<2'",
-            False)
+            "pip install 'openmim>=0.3.9' 'opendatalab<0.0.10'", False)
     if not stack.has_mim_files:
         add(
             'mmpose_tdmi is installed in a way in which mim cannot find '
@@ -186,19 +234,12 @@ def require_mmdet() -> None:
 
 def load_problems() -> List[Problem]:
     """Import the compiled packages, which may fail where versions agree."""
-    try:
-        import torch  # noqa: F401
-        import torchvision  # noqa: F401
-    except Exception as error:
-        what = f'torch or torchvision cannot be imported: {error!r}'
-        mend = 'pip install --force-reinstall torch torchvision'
-        return [Problem(what, mend)]
-    try:
-        import mmcv.ops  # noqa: F401
-    except Exception as error:
-        what = ("mmcv's operators cannot be imported (built for another "
-                f'torch?): {error!r}')
-        return [Problem(what, MEND_MMCV_OPS)]
+    for module, cause, mend in COMPILED:
+        try:
+            importlib.import_module(module)
+        except Exception as error:
+            what = f'{module} cannot be imported{cause}: {error!r}'
+            return [Problem(what, mend)]
     return []
 
 

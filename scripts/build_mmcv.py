@@ -14,27 +14,26 @@ What happens, in this order:
    translation units (see ``mmcv_units.py``) and built. Should that fail, the
    ordinary build follows, which takes about 20 minutes on two cores.
 
-Where torch sees a GPU, the ordinary CUDA build is made instead.
+Where torch sees a GPU and there is a CUDA toolkit, the ordinary CUDA build is
+made instead.
 """
 import argparse
-import os
+import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import List, Optional
 
 import mmcv_units
-from toolchain import BuildError, import_torch, require_compiler, require_nvcc
+import sdist
+from sdist import clean_env, pip, run
+from toolchain import BuildError, has_nvcc, import_torch, require_compiler
 from wheel_cache import cache_folder, store, wheel_key
 
 MMCV_VERSION = '2.1.0'
 JOBS = 2
-# Variables with which mmcv's setup.py would build for other devices.
-DEVICE_SWITCHES = ('FORCE_CUDA', 'FORCE_MLU', 'FORCE_MPS', 'FORCE_NPU',
-                   'MMCV_WITH_DIOPI')
 CHECK = ('import torch, mmcv, mmcv.ops; '
          'assert mmcv.__version__ == {version!r}, mmcv.__version__; '
          'boxes = torch.tensor([[0., 0., 9., 9.], [0., 0., 9., 8.]]); '
@@ -56,7 +55,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         '--cuda',
         choices=('auto', 'on', 'off'),
         default='auto',
-        help='build the CUDA operators: auto = when torch sees a GPU')
+        help='build the CUDA operators: auto = with a GPU and nvcc')
     parser.add_argument(
         '--ordinary',
         action='store_true',
@@ -83,8 +82,13 @@ def install(cuda: str, ordinary: bool, use_cache: bool) -> None:
         use_cache (bool): Accept an installed mmcv or a cached wheel.
     """
     torch = import_torch()
-    with_cuda = cuda == 'on' or (cuda == 'auto' and torch.cuda.is_available())
-    shelf = cache_folder() / wheel_key(torch.__version__, with_cuda)
+    with_cuda = cuda == 'on' or (cuda == 'auto' and torch.cuda.is_available()
+                                 and has_nvcc())
+    if cuda == 'auto' and torch.cuda.is_available() and not with_cuda:
+        print('torch sees a GPU, but there is no nvcc: CPU operators, which '
+              'suffice for TDMI (torchvision has those for the GPU)')
+    shelf = cache_folder() / wheel_key('torch', torch.__version__,
+                                       'cuda' if with_cuda else 'cpu')
     if use_cache and not probe():
         print(f'mmcv {MMCV_VERSION} with its operators is installed')
         return
@@ -95,8 +99,9 @@ def install(cuda: str, ordinary: bool, use_cache: bool) -> None:
             return
         print('the cached wheel does not work here: building anew')
         wheel.unlink()
-    if with_cuda:
-        require_nvcc()
+    if with_cuda and not has_nvcc():
+        raise BuildError('there is no CUDA toolkit (nvcc) to build the CUDA '
+                         'operators with: install it, or --cuda off')
     require_compiler()
     with tempfile.TemporaryDirectory(prefix='mmcv-build-') as folder:
         wheel = build(Path(folder), torch, with_cuda, ordinary)
@@ -119,21 +124,23 @@ def build(folder: Path, torch, with_cuda: bool, ordinary: bool) -> Path:
     Returns:
         Path: The wheel.
     """
-    sdist = download(folder)
+    # pip reads the sdist's metadata by running its setup.py
+    root = sdist.fetch('mmcv', MMCV_VERSION, folder, MMCV_WITH_OPS='1')
     if not (ordinary or with_cuda):
-        print(f'building mmcv {MMCV_VERSION} in a few large units '
-              f'({JOBS} jobs, about 2 minutes on 2 cores)')
+        print(
+            f'building mmcv {MMCV_VERSION} in a few large units '
+            f'({JOBS} jobs, about 2 minutes on 2 cores)',
+            flush=True)
         try:
-            root = unpack(sdist, folder / 'grouped')
-            patch(root, torch, grouped=True)
-            return run_build(root, with_cuda=False)
+            grouped = Path(shutil.copytree(root, folder / 'mmcv_grouped'))
+            patch(grouped, torch, grouped=True)
+            return run_build(grouped, with_cuda=False)
         except (BuildError, mmcv_units.SourceLayoutError) as error:
             print(
                 f'the grouped build failed: {error}\n'
                 'falling back to the ordinary build (about 20 minutes on '
                 '2 cores)',
                 flush=True)
-    root = unpack(sdist, folder / 'ordinary')
     patch(root, torch, grouped=False)
     return run_build(root, with_cuda)
 
@@ -167,7 +174,6 @@ def run_build(root: Path, with_cuda: bool) -> Path:
     Returns:
         Path: The wheel.
     """
-    dist = root / 'dist'
     env = clean_env()
     env.update(MMCV_WITH_OPS='1')
     env.setdefault('MAX_JOBS', str(JOBS))
@@ -177,59 +183,9 @@ def run_build(root: Path, with_cuda: bool) -> Path:
         # torch from PyPI may be a CUDA build on a machine without a GPU.
         env['CUDA_VISIBLE_DEVICES'] = ''
     start = time.time()
-    run(
-        pip('wheel', '--no-deps', '--no-build-isolation', '-w', dist, root),
-        env, 'building mmcv')
-    wheels = list(dist.glob('mmcv-*.whl'))
-    if len(wheels) != 1:
-        raise BuildError(f'expected one mmcv wheel in {dist}, got {wheels}')
-    print(f'built {wheels[0].name} in {time.time() - start:.0f} s')
-    return wheels[0]
-
-
-def download(folder: Path) -> Path:
-    """Take mmcv's sdist from the cache or from PyPI.
-
-    Args:
-        folder (Path): Scratch folder to download into.
-
-    Returns:
-        Path: ``mmcv-<version>.tar.gz``.
-    """
-    name = f'mmcv-{MMCV_VERSION}.tar.gz'
-    cached = cache_folder() / name
-    if not cached.exists():
-        print(f'downloading {name} from PyPI')
-        # pip reads the sdist's metadata by running its setup.py, which
-        # needs the setuptools of this environment (pkg_resources).
-        env = dict(clean_env(), MMCV_WITH_OPS='1')
-        run(
-            pip('download', '--no-deps', '--no-build-isolation', '--no-binary',
-                'mmcv', '-d', folder, f'mmcv=={MMCV_VERSION}'), env,
-            'downloading mmcv')
-        store(folder / name, cached.parent)
-    return cached
-
-
-def unpack(sdist: Path, folder: Path) -> Path:
-    """Unpack the sdist.
-
-    Args:
-        sdist (Path): The archive.
-        folder (Path): Where to.
-
-    Returns:
-        Path: The source tree's root.
-    """
-    folder.mkdir()
-    try:
-        with tarfile.open(sdist) as archive:
-            archive.extractall(folder)
-    except (tarfile.TarError, EOFError, OSError) as error:
-        sdist.unlink()
-        raise BuildError(f'{sdist} was not a readable archive and has been '
-                         f'deleted, run again: {error}') from error
-    return folder / f'mmcv-{MMCV_VERSION}'
+    wheel = sdist.build(root, env)
+    print(f'built {wheel.name} in {time.time() - start:.0f} s')
+    return wheel
 
 
 def probe() -> str:
@@ -255,31 +211,6 @@ def pip_install(wheel: Path) -> None:
         pip('uninstall', '--yes', 'mmcv', 'mmcv-lite'), clean_env(),
         'removing the old mmcv')
     run(pip('install', '--no-deps', wheel), clean_env(), 'installing mmcv')
-
-
-def clean_env() -> Dict[str, str]:
-    """The environment without other Pythons' paths and device switches."""
-    dropped = DEVICE_SWITCHES + ('PYTHONPATH', 'PYTHONHOME')
-    return {k: v for k, v in os.environ.items() if k not in dropped}
-
-
-def pip(*args) -> List[str]:
-    """A pip command line for the running Python."""
-    return [sys.executable, '-m', 'pip', *map(str, args)]
-
-
-def run(command: List[str], env: Dict[str, str], what: str) -> None:
-    """Run a command quietly and show the end of its output if it fails."""
-    done = subprocess.run(
-        command,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors='replace')
-    if done.returncode:
-        tail = '\n'.join(done.stdout.splitlines()[-40:])
-        raise BuildError(f'{what} failed ({" ".join(command)}):\n{tail}')
 
 
 if __name__ == '__main__':

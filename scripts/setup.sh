@@ -16,6 +16,7 @@ venv=.venv
 stamp=$venv/.setup-stamp
 py=$venv/bin/python
 
+step() { say "$* ($((SECONDS - start)) s so far)"; }
 say() { printf '[setup] %s\n' "$*"; }
 die() { printf '[setup] error: %s\n' "$*" >&2; exit 1; }
 
@@ -24,12 +25,12 @@ fingerprint() {
     pwd
     echo "${RESOLVE:-}"
     cat requirements.txt requirements/*.txt setup.py mmpose_tdmi/version.py \
-        scripts/setup.sh scripts/build_mmcv.py scripts/mmcv_units.py \
-        scripts/toolchain.py scripts/wheel_cache.py | cksum
+        scripts/setup.sh scripts/build_*.py scripts/mmcv_units.py \
+        scripts/sdist.py scripts/toolchain.py scripts/wheel_cache.py | cksum
 }
 
 supported() {
-    "$1" -c 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 12))' \
+    "$1" -c 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 14))' \
         2>/dev/null
 }
 
@@ -39,21 +40,24 @@ find_python() {
         echo "$PYTHON"
         return
     fi
-    for candidate in python3.11 python3.10 python3.9 python3; do
+    for candidate in python3.13 python3.12 python3.11 python3.10 python3.9 \
+        python3 "$(uv python find '>=3.9,<3.14' 2>/dev/null || true)"
+    do
         if supported "$candidate"; then
             echo "$candidate"
             return
         fi
     done
-    die "no Python 3.9, 3.10 or 3.11 found; install one or say" \
-        "PYTHON=/path/to/python"
+    die "no Python 3.9 to 3.13 found. This brings one, and the set-up then" \
+        "goes on with it: uv python install 3.13 (https://docs.astral.sh/uv)." \
+        "Or say PYTHON=/path/to/python"
 }
 
 version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
 
 check_chosen_python() {
     supported "$PYTHON" ||
-        die "PYTHON=$PYTHON is not a working Python 3.9, 3.10 or 3.11"
+        die "PYTHON=$PYTHON is not a working Python 3.9 to 3.13"
     [ ! -x $py ] || [ "$(version_of "$PYTHON")" = "$(version_of $py)" ] ||
         die "$venv was made with Python $(version_of $py), PYTHON=$PYTHON is" \
             "$(version_of "$PYTHON"); delete $venv to change it"
@@ -74,31 +78,49 @@ make_venv() {
             "Ubuntu: sudo apt-get install python3-venv"
 }
 
+check_machine() {
+    local cpu=https://download.pytorch.org/whl/cpu needed=8 free
+    $py scripts/toolchain.py || exit 1
+    if $py -c 'import torch' 2>/dev/null; then return; fi
+    [ -z "${TORCH_INDEX_URL:-}" ] || needed=4
+    free=$(df -Pk . | awk 'NR == 2 { print int($4 / 1048576) }')
+    [ "$free" -ge $needed ] ||
+        die "$needed GB are needed in $PWD, $free GB are free: make room, or" \
+            "take torch without CUDA: TORCH_INDEX_URL=$cpu (4 GB)"
+    if [ -z "${TORCH_INDEX_URL:-}" ] && [ "$(uname -m)" = x86_64 ] &&
+        [ ! -e /dev/nvidiactl ] && [ ! -e /dev/dxg ]
+    then
+        say "no GPU here, but torch brings CUDA: a download of 3 GB, 5 GB on" \
+            "the disk; TORCH_INDEX_URL=$cpu would spare them"
+    fi
+}
+
 install_requirements() {
-    local wanted=(-r requirements/tested.txt) torch=requirements/tested.txt
-    if [ "$(version_of $py)" != 3.11 ] || [ -n "${RESOLVE:-}" ]; then
-        say "exact versions are pinned for Python 3.11 only:" \
+    local wanted=(-r requirements/tested.txt) versions=requirements/tested.txt
+    local limits=(-c $versions)
+    if [[ ! "$(version_of $py)" =~ ^3\.1[13]$ ]] || [ -n "${RESOLVE:-}" ]; then
+        say "exact versions are pinned for Python 3.11 and 3.13:" \
             "resolving the ranges of requirements.txt ${RESOLVE:-}"
-        # mmcv's own build would take too long; it comes next.
-        grep -v '^mmcv' requirements.txt > "$1/ranges.txt"
-        torch=requirements.txt
-        wanted=(-r "$1/ranges.txt" -r requirements/mim.txt
+        # mmcv's own build would take too long; it comes later.
+        versions="$1/ranges.txt"
+        grep -v '^mmcv' requirements.txt > "$versions"
+        wanted=(-r "$versions" -r requirements/mim.txt
             -r requirements/tests.txt -r requirements/docs.txt
             -r requirements/deploy.txt ninja)
-        if [ -n "${RESOLVE:-}" ]; then
-            printf '%s\n' $RESOLVE > "$1/resolve.txt"
-            wanted+=(-c "$1/resolve.txt")
-        fi
+        printf '%s\n' ${RESOLVE:-} > "$1/resolve.txt"
+        limits=(-c "$versions" -c "$1/resolve.txt")
     fi
     if [ -n "${TORCH_INDEX_URL:-}" ]; then
         # That index has torch in the wanted build, but not the pinned
         # versions of what torch needs; these follow from PyPI.
-        grep -E '^torch(vision)?[=<>]' $torch > "$1/torch.txt"
+        grep -E '^torch(vision)?[=<>]' "$versions" > "$1/torch.txt"
         $py -m pip install --no-deps --index-url "$TORCH_INDEX_URL" \
-            -r "$1/torch.txt"
+            -r "$1/torch.txt" "${limits[@]}"
     fi
-    # Nothing but chumpy is built here, and chumpy needs to see pip.
-    $py -m pip install --no-build-isolation "${wanted[@]}"
+    # What mmpose needs and PyPI has no wheel of is compiled for this numpy.
+    $py -m pip install --quiet "${limits[@]}" numpy Cython matplotlib
+    $py -u scripts/build_sources.py
+    $py -m pip install "${wanted[@]}" "${limits[@]}"
 }
 
 install_package() {
@@ -131,16 +153,17 @@ rm -f $stamp
 scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
 
-say "1/5 virtual environment"
+step "1/5 virtual environment"
 make_venv
 $py -m pip install --quiet -r requirements/bootstrap.txt
-say "2/5 requirements"
+check_machine
+step "2/5 requirements, minutes where torch is downloaded"
 install_requirements "$scratch"
-say "3/5 mmcv"
+step "3/5 mmcv, two to three minutes if it has to be built"
 $py -u scripts/build_mmcv.py
-say "4/5 mmpose_tdmi"
+step "4/5 mmpose_tdmi"
 install_package "$scratch/log"
-say "5/5 checking"
+step "5/5 checking"
 $py -m pip check || die "the installed packages contradict each other"
 $py -m mmpose_tdmi.doctor --quiet
 printf '%s\n' "$wanted" > $stamp.part

@@ -1,13 +1,19 @@
-"""Checks that the machine has what building mmcv takes."""
+"""Checks that the machine has what building mmcv takes.
+
+As a script, before anything is downloaded: where no wheel of mmcv is kept for
+this Python, a compiler has to be there.
+"""
 import os
 import shutil
 import sys
 import sysconfig
 from pathlib import Path
 
+from wheel_cache import cache_folder, wheel_key
+
 
 class BuildError(RuntimeError):
-    """mmcv could not be built or installed."""
+    """A package could not be built or installed."""
 
 
 def import_torch():
@@ -30,15 +36,19 @@ def require_compiler() -> None:
     header = Path(sysconfig.get_paths()['include']) / 'Python.h'
     if not header.exists():
         raise BuildError(f"Python's headers are missing ({header}); on "
-                         'Debian or Ubuntu: sudo apt-get install python3-dev')
+                         'Debian or Ubuntu: sudo apt-get install '
+                         'python{}.{}-dev'.format(*sys.version_info[:2]))
 
 
-def require_nvcc() -> None:
-    """Check that the CUDA compiler is there."""
+def has_nvcc() -> bool:
+    """Whether the CUDA compiler is there."""
     from torch.utils.cpp_extension import CUDA_HOME
-    if not CUDA_HOME:
-        raise BuildError(
-            'torch sees a GPU but there is no CUDA toolkit (nvcc) to build '
-            "mmcv's operators with. Either install the toolkit, or take a "
-            'prebuilt wheel (mim install mmcv==2.1.0), or build '
-            'for the CPU only: build_mmcv.py --cuda off')
+    return bool(CUDA_HOME)
+
+
+if __name__ == '__main__':
+    if not list(cache_folder().glob(wheel_key('torch', '*/mmcv-*.whl'))):
+        try:
+            require_compiler()
+        except BuildError as error:
+            sys.exit(f'[setup] error: {error}')

@@ -1,7 +1,8 @@
 """Where the wheels that are built here are kept.
 
 The folder belongs to the user, not to the source tree, so that a second clone
-or a second environment with the same Python and torch need not build again.
+or a second environment with the same Python and torch or numpy need not build
+again.
 """
 import os
 import platform
@@ -28,8 +29,9 @@ def cache_folder() -> Path:
     return Path(base) / 'mmpose_tdmi' / 'wheels'
 
 
-def wheel_key(torch_version: str, with_cuda: bool) -> str:
-    """Name of the cache shelf: one per Python, machine, torch, device."""
+def wheel_key(against: str, version: str, device: str = '') -> str:
+    """Name of the cache shelf: one per Python, machine and what a wheel was
+    compiled against, such as ``'torch'``, with which device."""
     python = 'cp{}{}'.format(*sys.version_info[:2])
-    device = 'cuda' if with_cuda else 'cpu'
-    return f'{python}-{platform.machine()}-torch{torch_version}-{device}'
+    key = f'{python}-{platform.machine()}-{against}{version}'
+    return f'{key}-{device}' if device else key

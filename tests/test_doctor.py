@@ -48,19 +48,47 @@ def test_sound_stack_has_no_problems():
     (dict(torchvision='0.28.0'), 'torchvision 0.28.0', 'torchvision==0.29.*'),
     (dict(torchvision='0.28.0+cpu', torch='2.14.1+cpu'),
      'does not belong to torch 2.14.1+cpu', 'torchvision==0.29.*'),
-    (dict(numpy='2.1.0'), 'numpy 2.1.0 is too new', "'numpy<2'"),
-    (dict(opencv_python='4.12.0.88'), 'opencv-python 4.12.0.88 needs numpy 2',
+    (dict(torch='2.1.2', torchvision='0.16.2', numpy='2.0.2'),
+     'torch 2.1.2 is built for numpy 1, numpy is 2.0.2', "'numpy<2'"),
+    (dict(opencv_python='4.12.0.88'),
+     'opencv-python 4.12.0.88 needs numpy 2, numpy is 1.26.4',
      "'opencv-python<4.12'"),
     (dict(opencv_python_headless='4.13.0.1'),
      'opencv-python-headless 4.13.0.1', "'opencv-python-headless<4.12'"),
     (dict(mmcv='2.2.0'), 'mmcv 2.2.0 is outside', 'build_mmcv.py'),
     (dict(mmcv='1.7.2'), 'mmcv 1.7.2 is outside', 'build_mmcv.py'),
     (dict(mmcv_lite='2.1.0'), 'mmcv-lite', 'pip uninstall -y mmcv-lite'),
+    (dict(onedl_mmdetection='3.5.1'),
+     'mmdet and onedl-mmdetection are both installed', 'pip uninstall -y'),
 ])
 def test_wrong_versions(versions, what, mend):
     problem, = diagnose(**versions)
     assert what in problem.what and mend in problem.mend
     assert problem.fatal
+
+
+def test_numpy_2():
+    assert diagnose(numpy='2.5.5', opencv_python='5.0.0.93') == []
+
+
+def test_packages_of_onedl():
+    """They give the same modules; OpenMMLab's MMDetection refuses theirs."""
+    forks = dict(onedl_mmcv='2.3.6', onedl_mmengine='0.10.12')
+    replaced = ['mmcv', 'mmengine']
+    assert diagnose([*replaced, 'mmdet'], onedl_mmdetection='3.5.1',
+                    **forks) == []
+    problem, = diagnose(replaced, **forks)
+    assert 'onedl-mmcv 2.3.6 is outside >=2.0, <2.2, which mmdet' in \
+        problem.what
+
+
+@pytest.mark.parametrize('name, mend', [('pillow', '--ignore-installed'),
+                                        ('mmcv', 'build_mmcv.py'),
+                                        ('xtcocotools', 'build_sources.py')])
+def test_half_an_installation(name, mend):
+    problem, = diagnose(facts=dict(half=(name, )))
+    assert problem.what.startswith(f'{name} ') and mend in problem.mend
+    assert 'installed in part only' in problem.what
 
 
 @pytest.mark.parametrize('torch, vision', [('2.0.1', '0.15.2'),
@@ -124,7 +152,8 @@ def test_editable_install_that_mim_cannot_use():
 
 
 def test_several_problems_are_all_reported():
-    problems = diagnose(numpy='2.1.0', mmcv='2.2.0', without=['openmim'])
+    problems = diagnose(
+        opencv_python='5.0.0.93', mmcv='2.2.0', without=['openmim'])
     text = doctor.report(problems)
     assert text.startswith('3 things are wrong')
     assert text.count('mend: ') == 3
@@ -149,13 +178,16 @@ def python(*args, path, cwd):
 
 
 def test_doctor_on_a_broken_environment(tmp_path, repository):
-    make_distribution(tmp_path, 'numpy', '2.2.0')
+    make_distribution(tmp_path, 'torchvision', '0.1.0')
     make_distribution(tmp_path, 'mmcv', '2.2.0')
+    # what an interrupted pip leaves
+    (tmp_path / 'onedl_mmdetection-3.5.1.dist-info').mkdir()
     done = python(
         '-m', 'mmpose_tdmi.doctor', path=[tmp_path, repository], cwd=tmp_path)
     assert done.returncode == 1, done.stdout
     assert 'Traceback' not in done.stdout
-    assert 'numpy 2.2.0 is too new' in done.stdout
+    assert 'torchvision 0.1.0 does not belong to torch' in done.stdout
+    assert 'onedl-mmdetection unknown is installed in part only' in done.stdout
     assert 'mmcv 2.2.0 is outside' in done.stdout
 
 
@@ -181,8 +213,24 @@ def test_operators_that_cannot_be_loaded(tmp_path, repository):
                                                    'import mmpose_tdmi']):
         done = python(*command, path=[tmp_path, repository], cwd=tmp_path)
         assert done.returncode == 1, done.stdout
-        assert "mmcv's operators cannot be imported" in done.stdout
+        assert 'mmcv.ops cannot be imported (operators' in done.stdout
         assert 'undefined symbol' in done.stdout
+
+
+def test_xtcocotools_for_another_numpy(tmp_path, repository):
+    package = tmp_path / 'xtcocotools'
+    package.mkdir()
+    (package / '__init__.py').touch()
+    (package /
+     '_mask.py').write_text("raise ValueError('numpy.dtype size changed')\n")
+    for command in (['-m', 'mmpose_tdmi.doctor'], ['-c',
+                                                   'import mmpose_tdmi']):
+        done = python(*command, path=[tmp_path, repository], cwd=tmp_path)
+        assert done.returncode == 1, done.stdout
+        assert 'xtcocotools._mask cannot be imported (built for another' in \
+            done.stdout
+        assert 'numpy.dtype size changed' in done.stdout
+        assert 'mend: python scripts/build_sources.py' in done.stdout
 
 
 def test_doctor_without_the_host(tmp_path, repository):

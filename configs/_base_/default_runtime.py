@@ -15,3 +15,6 @@ default_hooks = dict(
     non_finite_guard=dict(type='NonFiniteGuardHook'),
     visualization=dict(type='ClipVisualizationHook'),
     badcase=dict(_delete_=True, type='ClipBadCaseHook', metric='posetrack'))
+
+# MMPose's, which numpy 2.4 and later do not break
+visualizer = dict(type='FramePoseVisualizer')

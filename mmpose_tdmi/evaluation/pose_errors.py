@@ -406,11 +406,11 @@ def error_rows(errors: JointErrors, by: str) -> List[ErrorRow]:
                   if by != 'joint' or label == name]
         if by != 'joint' or label == ALL:
             wanted.insert(0, (ALL, list(range(len(ap))), mean_of_known(ap)))
-        for joint, places, value in wanted:
+        for name, places, value in wanted:
             outcomes = gt[place, places].sum(axis=0).tolist()
             predictions = pred[place, places].sum(axis=0).tolist()
             rows.append(
-                ErrorRow(by, label, joint, dict(zip(OUTCOMES, outcomes)),
+                ErrorRow(by, label, name, dict(zip(OUTCOMES, outcomes)),
                          dict(zip(PREDICTIONS, predictions)), value))
     return rows
 

@@ -1,4 +1,4 @@
 """Drawing of poses along a video."""
-from .drawers import PoseDrawer, VideoDrawer
+from .drawers import FramePoseVisualizer, PoseDrawer, VideoDrawer
 
-__all__ = ['PoseDrawer', 'VideoDrawer']
+__all__ = ['FramePoseVisualizer', 'PoseDrawer', 'VideoDrawer']

@@ -10,6 +10,7 @@ from typing import Deque, Dict, Optional, Sequence, Tuple
 import cv2
 import numpy as np
 from mmengine.structures import InstanceData
+from mmpose.registry import VISUALIZERS
 from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
@@ -22,6 +23,19 @@ ID_COLOURS = ((230, 60, 60), (60, 180, 75), (255, 200, 25), (70, 110, 255),
 _OPACITY = .7
 #: Cells at a crop's border that see the padding of convolutions.
 _BORDER = 2
+
+
+@VISUALIZERS.register_module()
+class FramePoseVisualizer(PoseLocalVisualizer):
+    """MMPose's visualiser, for any numpy: MMPose makes integers of arrays of
+    one element, which numpy 2.4 and later refuse."""
+
+    def draw_circles(self, center: np.ndarray, radius: np.ndarray, *args,
+                     **kwargs) -> None:
+        """Draw a circle; ``radius`` has one element."""
+        if self.backend == 'opencv':
+            radius = np.reshape(radius, ())
+        super().draw_circles(center, radius, *args, **kwargs)
 
 
 class PoseDrawer:
@@ -39,7 +53,7 @@ class PoseDrawer:
                  line_width: Optional[int] = None) -> None:
         self.kpt_thr = kpt_thr
         self.line_width = line_width
-        self._visualizer = PoseLocalVisualizer()
+        self._visualizer = FramePoseVisualizer()
         self._visualizer.set_dataset_meta(dataset_meta)
 
     def draw(self,

@@ -61,7 +61,7 @@ class SmallPoseTrack:
         folder.mkdir(parents=True)
         for number in numbers:
             path = folder / f'{number:06d}.jpg'
-            frame = np.full((*self.size[::-1], 3), 10 * number, np.uint8)
+            frame = np.full((*self.size[::-1], 3), 10 * number % 256, np.uint8)
             cv2.imwrite(str(path), frame)
             image_id = 10**10 + sequence * 10**4 + number
             self.content['images'].append(

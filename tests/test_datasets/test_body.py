@@ -11,10 +11,10 @@ from mmpose.apis.inferencers.utils import default_det_models
 from mmpose.datasets import PoseTrack18Dataset
 from mmpose.engine.hooks import PoseVisualizationHook
 from mmpose.registry import DATASETS
-from mmpose.visualization import PoseLocalVisualizer
 
 from mmpose_tdmi.datasets import converters
 from mmpose_tdmi.datasets.metainfo import keypoint_definition
+from mmpose_tdmi.visualization import FramePoseVisualizer
 from projects.synthetic.official.writing import write_official_set
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
@@ -240,7 +240,7 @@ def test_the_visualisation_hook_finds_the_key_frame(config, tmp_path):
         keypoint_scores=np.ones((1, 17), np.float32),
         bboxes=sample.gt_instances.bboxes,
         bbox_scores=np.ones(1, np.float32))
-    visualizer = PoseLocalVisualizer.get_instance('clips')
+    visualizer = FramePoseVisualizer.get_instance('clips')
     hook = PoseVisualizationHook(enable=True, out_dir='drawn')
     hook._visualizer = visualizer
 

@@ -266,9 +266,15 @@ def test_grid_sample_backend_on_one_cell_wide_maps():
 def test_auto_chooses_by_device(monkeypatch):
     layer = DeformableConv2d(8, 8, groups=4)
     assert layer.resolve_backend(torch.device('cpu')) == 'grid_sample'
-    assert layer.resolve_backend(torch.device('cuda')) == 'mmcv'
-    monkeypatch.setattr('mmpose_tdmi.models.layers.deformable.mmcv_operator',
-                        lambda: None)
+    # as mmcv says whether it was built with operators for the GPU
+    for version, backend in (('13.0', 'mmcv'), ('not available',
+                                                'torchvision')):
+        monkeypatch.setattr('mmcv.ops.get_compiling_cuda_version',
+                            lambda: version)
+        assert layer.resolve_backend(torch.device('cuda')) == backend
+    monkeypatch.setattr(
+        'mmpose_tdmi.models.layers.deformable.mmcv_operator',
+        lambda cuda=False: None)
     assert layer.resolve_backend(torch.device('cuda')) == 'torchvision'
     with pytest.raises(ImportError, match='torchvision'):
         DeformableConv2d(8, 8, groups=4, backend='mmcv')

@@ -9,6 +9,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import setuptools  # noqa: F401, without site its distutils is not there
 import torch
 from mmengine.config import Config
 from mmengine.config import config as config_module

@@ -99,9 +99,9 @@ def test_cache_is_kept_per_torch_and_device(monkeypatch, tmp_path):
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     assert tmp_path in wheel_cache.cache_folder().parents
     keys = {
-        wheel_cache.wheel_key(version, cuda)
+        wheel_cache.wheel_key('torch', version, device)
         for version in ('2.13.0', '2.14.1+cpu')
-        for cuda in (True, False)
+        for device in ('cpu', 'cuda')
     }
     assert len(keys) == 4
     assert all('cp{}{}'.format(*sys.version_info) in key for key in keys)

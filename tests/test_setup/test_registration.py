@@ -37,6 +37,7 @@ EXPECTED = {
         'AtomicCheckpointHook', 'ClipBadCaseHook', 'ClipVisualizationHook',
         'DependenceHook', 'ExactResumeHook', 'NonFiniteGuardHook'
     ],
+    'VISUALIZERS': ['FramePoseVisualizer'],
     'VISBACKENDS': ['GroupedTensorboardVisBackend', 'GroupedWandbVisBackend'],
 }
 

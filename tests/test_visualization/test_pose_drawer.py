@@ -1,4 +1,6 @@
 """Skeletons on frames."""
+import warnings
+
 import numpy as np
 import pytest
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
@@ -41,6 +43,15 @@ def test_draws_around_the_person_and_leaves_the_frame_alone(meta, frame):
     assert ys.min() > 50 and ys.max() < 150
     for x, y in keypoints[0].astype(int):
         assert (drawn[y, x] != frame[y, x]).any()
+
+
+def test_no_array_is_taken_for_a_number(meta, frame):
+    """numpy 2.4 and later refuse it, earlier ones warn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('error', DeprecationWarning)
+        drawn = PoseDrawer(meta).draw(frame,
+                                      pose(100, 60)[None], np.ones((1, 17)))
+    assert (drawn != frame).any()
 
 
 def test_colours_are_the_layouts_as_bgr(meta, frame):

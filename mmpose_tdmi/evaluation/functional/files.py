@@ -156,9 +156,9 @@ def _annotations(file: PoseFile,
             raise ValueError(
                 f'{where}: images[{place}] has {len(xs)} ignore_regions_x but '
                 f'{len(ys)} ignore_regions_y')
-        if xs and not any(isinstance(x, list) for x in xs):
-            xs, ys = [xs], [ys]  # a single region may be given flat
-        regions.append(list(zip(xs, ys)))
+        # a single region may be given flat
+        is_flat = xs and not any(isinstance(x, list) for x in xs)
+        regions.append([(xs, ys)] if is_flat else list(zip(xs, ys)))
     return AnnotatedSequence(
         **common,
         head_boxes=frames.boxes('bbox_head', labelled[index]),

@@ -9,8 +9,8 @@ are inputs, the layer owns the kernel, the same in every backend:
   the compiled operators lack: several CPU threads, double backward, export by
   tracing. Without gradients on a CPU, and not while being traced, it goes
   block by block, which is faster still;
-- ``'auto'``: on CUDA mmcv's operator, or torchvision's where mmcv has no
-  operators; elsewhere ``'grid_sample'``.
+- ``'auto'``: on CUDA mmcv's operator, or torchvision's where mmcv has none
+  for it; elsewhere ``'grid_sample'``.
 
 The compiled operators do not exist in bfloat16 and lose accuracy in float16,
 so the layer runs in float32 inside autocast (float64 input stays float64).
@@ -151,11 +151,14 @@ def deform_conv2d_blocked(
 BACKENDS = ('auto', 'mmcv', 'torchvision', 'grid_sample')
 
 
-def mmcv_operator() -> Optional[Callable]:
-    """mmcv's operator, or ``None`` where mmcv is built without operators."""
+def mmcv_operator(cuda: bool = False) -> Optional[Callable]:
+    """mmcv's operator, or ``None`` where mmcv is built without (for CUDA)."""
     try:
-        from mmcv.ops import modulated_deform_conv2d
+        from mmcv.ops import (get_compiling_cuda_version,
+                              modulated_deform_conv2d)
     except ImportError:
+        return None
+    if cuda and get_compiling_cuda_version() == 'not available':
         return None
     return modulated_deform_conv2d
 
@@ -224,7 +227,7 @@ class DeformableConv2d(BaseModule):
             return self.backend
         if device.type != 'cuda':
             return 'grid_sample'
-        return 'torchvision' if mmcv_operator() is None else 'mmcv'
+        return 'torchvision' if mmcv_operator(True) is None else 'mmcv'
 
     def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
         """(N, C, H, W), offsets (N, 2 * G * P, H, W), in cells and pairs (dy,

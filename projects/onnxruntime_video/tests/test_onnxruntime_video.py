@@ -19,6 +19,9 @@ SIZES = dict(input_size=(64, 96), heatmap_size=(16, 24))
 
 def assert_same_poses(found, expected):
     """``found`` as the example has it, ``expected`` frames."""
+    # pixels, of a frame of 128 x 96, and scores; OpenCV 5 warps otherwise where
+    # the last digits of a matrix differ
+    limit, atol = (.01, 1e-3) if cv2.__version__ < '5' else (.5, 5e-3)
     distances = []
     assert len(found) == len(expected)
     for (index, _, poses), frame in zip(found, expected):
@@ -29,9 +32,8 @@ def assert_same_poses(found, expected):
             distances += list(
                 np.linalg.norm(keypoints - persons[track].keypoints, axis=1))
             np.testing.assert_allclose(
-                scores, persons[track].scores, atol=1e-3)
-    # pixels of a frame of 128 x 96
-    assert len(distances) == 17 * 18 and np.max(distances) < 0.01
+                scores, persons[track].scores, atol=atol)
+    assert len(distances) == 17 * 18 and np.max(distances) < limit
 
 
 @pytest.mark.parametrize('padding', ['clamp', 'key_frame', 'released'])
