@@ -454,6 +454,28 @@ def test_images_without_a_size(five_frames):
         build(five_frames)
 
 
+@pytest.mark.parametrize('has_table', [False, True])
+def test_paths_written_on_windows(five_frames, has_table):
+    """Backslashes, and a byte order mark."""
+    if has_table:
+        five_frames.add_table()
+    expected = [build(five_frames)[i]['frame_paths'] for i in range(5)]
+    for image in five_frames.content['images']:
+        image['file_name'] = image['file_name'].replace('/', '\\')
+    for video in five_frames.content.get('videos', ()):
+        video['file_names'] = [
+            name.replace('/', '\\') for name in video['file_names']
+        ]
+    dataset = five_frames.config()
+    path = five_frames.root / 'val.json'
+    path.write_text(path.read_text(), encoding='utf-8-sig')
+    dataset = DATASETS.build(dataset)
+    assert [dataset[i]['frame_paths'] for i in range(5)] == expected
+    five_frames.content['images'][0]['file_name'] = '..\\..\\1.jpg'
+    with pytest.raises(ValueError, match='leads out of the data root'):
+        build(five_frames)
+
+
 def without_size(image):
     return {k: v for k, v in image.items() if k not in ('width', 'height')}
 

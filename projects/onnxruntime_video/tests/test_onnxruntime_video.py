@@ -19,8 +19,8 @@ SIZES = dict(input_size=(64, 96), heatmap_size=(16, 24))
 
 def assert_same_poses(found, expected):
     """``found`` as the example has it, ``expected`` frames."""
-    # pixels, of a frame of 128 x 96, and scores; OpenCV 5 warps otherwise where
-    # the last digits of a matrix differ
+    # pixels, of a frame of 128 x 96, and scores; OpenCV 5 warps otherwise
+    # where the last digits of a matrix differ
     limit, atol = (.01, 1e-3) if cv2.__version__ < '5' else (.5, 5e-3)
     distances = []
     assert len(found) == len(expected)
