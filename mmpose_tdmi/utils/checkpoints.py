@@ -135,7 +135,8 @@ def load(path: Union[str, Path],
             file or path, map_location='cpu', weights_only=True, mmap=mmap)
     if not isinstance(content, dict):
         raise ValueError(f'{path}: the checkpoint holds a '
-                         f'{type(content).__name__}, expected a dict')
+                         f'{type(content).__name__}, expected a dict, '
+                         'such as a state_dict')
     return content
 
 

@@ -125,6 +125,11 @@ def names(folder):
     return {p.name for p in files if p.suffix != '.py'}  # the config
 
 
+def test_all_are_kept_by_default(tmp_path):
+    toy_runner(tmp_path, max_keep_ckpts=-1).train()
+    assert len([n for n in names(tmp_path) if n.startswith('epoch_')]) == 4
+
+
 # per epoch: checkpoint, last_checkpoint, best checkpoint, checkpoint again,
 # last_checkpoint again; each file, then its folder
 @pytest.mark.parametrize('sync', [

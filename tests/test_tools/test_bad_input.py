@@ -138,8 +138,8 @@ LABELS = [
     'analysis_tools/pose_errors', 'evaluate_posetrack', 'hieve_submission'
 ]
 WITHOUT = [
-    'infer_videos', 'analysis_tools/count_model', 'analysis_tools/get_flops',
-    'deploy/export_onnx', 'misc/publish_model'
+    'gpu_check', 'infer_videos', 'analysis_tools/count_model',
+    'analysis_tools/get_flops', 'deploy/export_onnx', 'misc/publish_model'
 ]
 
 

@@ -135,12 +135,13 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int,
                                    meta: Dict[str, int]) -> None:
-        kept, info, outdated = self.keep_ckpt_ids, runner.message_hub, []
-        if self.max_keep_ckpts > 0 and step not in kept:
-            if len(kept) == self.max_keep_ckpts:
-                outdated.append(kept.popleft())
-            kept.append(step)
-            info.update_info('keep_ckpt_ids', list(kept))
+        info, outdated = runner.message_hub, []
+        # the host has keep_ckpt_ids only where some are to be removed
+        if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
+            if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
+                outdated.append(self.keep_ckpt_ids.popleft())
+            self.keep_ckpt_ids.append(step)
+            info.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
             info.update_info('outdated_ckpt_ids', outdated)
         name = self.filename_tmpl.format(step)
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)

@@ -3,13 +3,14 @@ import re
 
 import pytest
 
+from mmpose_tdmi.utils.files import atomic_path
 from projects.known_truth.gallery.gallery import PICTURES, Gallery
 
 
 def test_the_page_shows_its_pictures_and_no_others(models, subject, tmp_path):
     old = tmp_path / PICTURES / 'old.jpg'
-    old.parent.mkdir()
-    old.write_bytes(b'')
+    with atomic_path(old) as temporary:
+        temporary.write_bytes(b'')
     gallery = Gallery(tmp_path, {
         'single frame': models['single'],
         'TDMI': models['tdmi']
