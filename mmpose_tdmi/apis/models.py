@@ -26,6 +26,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope, Registry
 from mmengine.runner import CheckpointLoader, load_state_dict
 from mmpose.apis.inference import dataset_meta_from_config
+from mmpose.models import TopdownPoseEstimator
 from mmpose.registry import MODELS
 from torch import nn
 
@@ -148,6 +149,45 @@ def _build(config: Config, checkpoint: PathLike, registry: Registry,
     return model.to(device).eval(), content.get('meta') or {}
 
 
+def _require_top_down(config: Config) -> None:
+    """Raise a ValueError unless a config's model is a top-down estimator of
+    2D poses. To be called in the model's scope."""
+    name = config.get('model', {}).get('type')
+    kind = MODELS.get(str(name))
+    if not (isinstance(kind, type) and issubclass(kind, TopdownPoseEstimator)):
+        raise ValueError(
+            f'{config.filename}: model.type is {name!r}; expected '
+            'TopdownPoseEstimator, a model that is given persons\' boxes: '
+            'bottom-up and one-stage models and 3D lifters are not run along '
+            'videos')
+
+
+#: What ViTPose's configs want of mmpretrain's VisionTransformer, beside size
+#: and drop path; MultiStageViT is always so.
+_VITPOSE = dict(
+    patch_size=16,
+    qkv_bias=True,
+    with_cls_token=False,
+    out_type='featmap',
+    patch_cfg=dict(padding=2))
+
+
+def _own_vit(backbone: dict) -> dict:
+    """ViTPose's backbone as this package has it, which does not need
+    mmpretrain and has the same weights; others as they are."""
+    options = dict(backbone)
+    if not str(options.pop('type')).endswith('.VisionTransformer') or any(
+            options.pop(name, None) != value
+            for name, value in _VITPOSE.items()):
+        return backbone
+    if isinstance(options['arch'], dict):
+        options['arch'] = dict(options['arch'])
+        width = options['arch'].pop('feedforward_channels', None)
+        if width != 4 * options['arch']['embed_dims']:
+            return backbone
+    return dict(options, type='MultiStageViT', out_indices=(-1, ))
+
+
 def init_pose_model(config: ConfigLike,
                     checkpoint: PathLike,
                     device: str = 'cpu',
@@ -171,11 +211,14 @@ def init_pose_model(config: ConfigLike,
         config = Config.fromfile(config)
     config = config.copy()
     config.merge_from_dict(cfg_options or {})
+    scope = config.get('default_scope', 'mmpose')
+    with DefaultScope.overwrite_default_scope(scope):
+        _require_top_down(config)
     # the weights come from `checkpoint`, not from where training started
     config.model.pop('init_cfg', None)
     config.model.backbone.pop('init_cfg', None)
+    config.model.backbone = _own_vit(config.model.backbone)
     config.model.train_cfg = None
-    scope = config.get('default_scope', 'mmpose')
     with DefaultScope.overwrite_default_scope(scope):
         model, meta = _build(config, checkpoint, MODELS, device)
         model.dataset_meta = (

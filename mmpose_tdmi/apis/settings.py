@@ -21,8 +21,8 @@ from mmpose_tdmi.video.results import OutputSettings
 from mmpose_tdmi.video.results.resume import digest_of
 from mmpose_tdmi.video.results.writers import option
 from mmpose_tdmi.video.smoothing import SMOOTHERS
-from mmpose_tdmi.video.streaming import (MODES, PRECISIONS, CropPolicy,
-                                         StreamingPoseEstimator)
+from mmpose_tdmi.video.streaming import (MODES, PRECISIONS, TEMPORAL,
+                                         CropPolicy, StreamingPoseEstimator)
 from mmpose_tdmi.video.tracking import TRACKERS
 from .boxes import Boxes, boxes_digest
 from .models import ConfigLike, file_digest, find_config
@@ -126,6 +126,12 @@ class InferenceSettings(ReadingSettings, OutputSettings):
         'whose window has no future; naive: a crop per box, as in tests on '
         'data sets',
         choices=MODES)
+    temporal: Optional[str] = poses(
+        None,
+        "mean: a single-frame model's heatmaps are averaged over five frames, "
+        'which finds hidden joints and smears fast ones (default: each frame '
+        'by itself)',
+        choices=TEMPORAL)
     smoothing: Union[str, dict, None] = poses(
         None,
         'default none, see mmpose_tdmi.video.smoothing.build_smoother',
@@ -170,7 +176,8 @@ class InferenceSettings(ReadingSettings, OutputSettings):
             flip_test=self.flip_test,
             output_heatmaps=self.draw_heatmap,
             output_motion=self.draw_motion or needs_motion,
-            precision=self.precision)
+            precision=self.precision,
+            temporal=self.temporal)
 
     def detector_batch(self, device: torch.device, is_live: bool) -> int:
         """Frames per pass of the detector; ``is_live`` if frames come at
@@ -195,7 +202,10 @@ class InferenceSettings(ReadingSettings, OutputSettings):
 
     def as_json(self) -> Dict[str, Any]:
         """dict: What poses depend on, beside models and boxes."""
+        # runs from before there was the option go on as well
+        temporal = {} if self.temporal is None else {'temporal': self.temporal}
         return dict(
+            temporal,
             tracker=self.tracker,
             smoothing=self.smoothing,
             det_interval=self.det_interval,

@@ -19,7 +19,8 @@ from mmcv.transforms import BaseTransform
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
-from mmpose.datasets.transforms import GetBBoxCenterScale, TopdownAffine
+from mmpose.datasets.transforms import (GetBBoxCenterScale, LoadImage,
+                                        TopdownAffine)
 from torch import Tensor
 
 from mmpose_tdmi.datasets.frames import DEFAULT_PADDING, padding_policy
@@ -33,7 +34,8 @@ _EPSILON = 1e-6
 
 
 class ClipSettings:
-    """Window, padding and pipeline of a config's test dataset.
+    """Window, padding and pipeline of a config's test dataset. One whose
+    pipeline loads images, as MMPose's do, has a window of one frame.
 
     So a video gives what the same frames and boxes give in a test. A shared
     crop goes through the same pipeline as any box: it is put in as the box
@@ -43,19 +45,25 @@ class ClipSettings:
 
     def __init__(self, config: Config, dataset_meta: dict) -> None:
         dataset = config.get('test_dataloader', {}).get('dataset', {})
-        if 'delta' not in dataset and 'offsets' not in dataset:
-            raise ValueError(
-                f'{config.filename}: test_dataloader.dataset has neither '
-                'delta nor offsets; expected one of the sequence datasets of '
-                f'mmpose_tdmi, got type {dataset.get("type")!r}')
-        self.window = FrameWindow.from_config(
-            dataset.get('delta'), dataset.get('offsets'))
         self.padding: str = dataset.get('padding', DEFAULT_PADDING)
         self.policy = padding_policy(self.padding)
         self.scope: str = config.get('default_scope', 'mmpose')
         self._dataset_meta = dataset_meta
         with DefaultScope.overwrite_default_scope(self.scope):
-            self._pipeline = Compose(dataset.pipeline)
+            self._pipeline = Compose(dataset.get('pipeline', []))
+        self._has_images = any(
+            isinstance(t, LoadImage) for t in self._pipeline.transforms)
+        if not (self._has_images or 'delta' in dataset
+                or 'offsets' in dataset):
+            raise ValueError(
+                f'{config.filename}: test_dataloader.dataset has neither '
+                'delta nor offsets, nor a pipeline that starts with LoadImage;'
+                ' expected one of the sequence datasets of mmpose_tdmi, or of '
+                f'the datasets of MMPose, got type {dataset.get("type")!r}')
+        self.window = FrameWindow((0, ))
+        if not self._has_images:
+            self.window = FrameWindow.from_config(
+                dataset.get('delta'), dataset.get('offsets'))
         self.bbox_padding = float(self._only(GetBBoxCenterScale).padding)
         affine = self._only(TopdownAffine)
         self.input_size: Tuple[int, int] = tuple(affine.input_size)
@@ -97,16 +105,18 @@ class ClipSettings:
 
         ``images`` are the window's frames, (H, W, 3), or a single one, ``box``
         the person's in the key frame, ``crop`` what is cut out if not what the
-        box asks for. A sample has ``inputs``, (T, 3, h, w) uint8, and
-        ``data_samples``.
+        box asks for. A sample has ``inputs``, (T, 3, h, w) uint8, or (3, h, w)
+        where the pipeline loads an image, and ``data_samples``.
         """
         window = self.window if len(images) > 1 else FrameWindow((0, ))
         bbox = np.array(box.bbox,
                         np.float32) if crop is None else self.bbox(crop)
         number = int(numbers[window.key])
+        loaded = dict(img=images[window.key]) if self._has_images else dict(
+            frames=list(images))
         sample = {
-            **self._dataset_meta, 'frames': list(images),
-            'frame_paths': [f'frame {n}' for n in numbers],
+            **self._dataset_meta,
+            **loaded, 'frame_paths': [f'frame {n}' for n in numbers],
             'frame_indices': [int(n) for n in numbers],
             'frame_offsets': window.offsets,
             'frame_padded': [False] * len(images),

@@ -20,11 +20,14 @@ from typing import (Any, ContextManager, List, NamedTuple, Optional, Sequence,
 import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
+from mmpose.models.heads import HeatmapHead
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from mmpose_tdmi.models.data_preprocessors import SequencePoseDataPreprocessor
-from mmpose_tdmi.structures import fold_time
+from mmpose_tdmi.models.heads import HeatmapActivationMixin
+from mmpose_tdmi.structures import FrameWindow, fold_time, unfold_time
 from mmpose_tdmi.utils.stages import stage
 
 Maps = Tuple[Tensor, ...]
@@ -73,6 +76,52 @@ class WindowPhase(nn.Module):
         if hasattr(self.head, 'activate'):
             heatmaps = self.head.activate(heatmaps)
         return heatmaps
+
+
+#: A mean of heatmaps over time: PoseWarper's window and weights, which is
+#: what that starts as, and the benchmark's row "frames averaged".
+MEAN_WINDOW = FrameWindow((-2, -1, 0, 1, 2))
+MEAN_WEIGHTS = (0.1, 0.25, 0.3, 0.25, 0.1)
+
+
+class HeatmapPhase(nn.Module):
+    """The whole of a single-frame model, as a first phase."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.frame, self.window = FramePhase(model), WindowPhase(model)
+
+    def forward(self, frames: Tensor) -> Maps:
+        """Heatmaps (N, K, h, w) of normalised frames (N, 3, H, W)."""
+        maps = self.frame(frames)
+        return (self.window(*(x[:, None] for x in maps)).float(), )
+
+
+class MeanPhase(nn.Module):
+    """The mean over windows of heatmaps, as a second phase."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        head = model.head
+        if not isinstance(head, HeatmapHead):
+            decoder = type(getattr(head, 'decoder', None)).__name__
+            raise ValueError(
+                "temporal='mean' averages heatmaps, one a keypoint, as those "
+                f'of HeatmapHead; this model\'s head is {type(head).__name__} '
+                f'with the codec {decoder}')
+        # decodes what it is given
+        self.head = HeatmapHead(
+            head.out_channels,
+            head.out_channels,
+            deconv_out_channels=None,
+            final_layer=None)
+        self.head.decoder = head.decoder
+
+    def features(self, maps: Maps) -> Maps:
+        """(B * T, K, h, w) to the windows' (B, K, h, w)."""
+        clips = unfold_time(maps[0], len(MEAN_WEIGHTS))
+        weights = clips.new_tensor(MEAN_WEIGHTS)[:, None, None, None]
+        return ((clips * weights).sum(dim=1), )
 
 
 #: bfloat16 pays on processors with AMX or AVX512-BF16 and on GPUs since
@@ -134,6 +183,8 @@ class WindowModel:
             what the model's ``test_cfg`` says.
         output_heatmaps, output_motion: What is given besides poses.
         precision: See :class:`Precision`.
+        mean: Whether the model's heatmaps are averaged over windows of
+            :data:`MEAN_WINDOW`; it is one of single frames then.
     """
 
     def __init__(self,
@@ -142,8 +193,8 @@ class WindowModel:
                  flip_test: Optional[bool] = None,
                  output_heatmaps: bool = False,
                  output_motion: bool = False,
-                 precision: str = 'float32') -> None:
-        check_preprocessor(model)
+                 precision: str = 'float32',
+                 mean: bool = False) -> None:
         self.model = model
         self.key = key
         self.output_heatmaps = output_heatmaps
@@ -153,7 +204,9 @@ class WindowModel:
         if flip_test is not None:
             self.test_cfg['flip_test'] = flip_test
         self.flip_test = bool(self.test_cfg.get('flip_test', False))
-        self._frames, self._windows = FramePhase(model), WindowPhase(model)
+        phases = (HeatmapPhase, MeanPhase) if mean else (FramePhase,
+                                                         WindowPhase)
+        self._frames, self._windows = (phase(model) for phase in phases)
 
     @torch.no_grad()
     def encode_frames(self, crops: Sequence[dict]) -> List[FrameFeatures]:
@@ -204,14 +257,17 @@ class WindowModel:
                              [window[self.key].sample for window in windows])
 
     @torch.no_grad()
-    def predict_clips(self, clips: Sequence[dict]) -> List[WindowPose]:
+    def predict_clips(self,
+                      clips: Sequence[dict],
+                      arranged: bool = False) -> List[WindowPose]:
         """Both phases as the host has them, of B samples of T frames: every
-        frame of every clip goes through the backbone."""
+        frame of every clip goes through the backbone, in single precision
+        ``arranged`` only if asked for, else exactly as in a test."""
         with stage('crop'):
             data = self.model.data_preprocessor(
                 pseudo_collate(list(clips)), False)
         inputs = data['inputs']
-        if not self.precision.is_full:  # else exactly what a test gives
+        if arranged or not self.precision.is_full:
             inputs = self.precision.arrange(inputs)
         flipped = None
         # the host's call for both: the neck cannot be told from the backbone
@@ -229,14 +285,20 @@ class WindowModel:
         if self.model.metainfo is not None:
             for sample in samples:
                 sample.set_metainfo(self.model.metainfo)
-        fields = None
-        with stage('neck_head'), self._autocast():
-            predicted = self.model.head.predict(
-                feats if flipped is None else [feats, flipped],
-                samples,
-                test_cfg=self.test_cfg)
-        if self.output_heatmaps:
+        head = self._windows.head
+        fields, both = None, feats if flipped is None else [feats, flipped]
+        context = self._autocast()
+        if not (self.precision.is_full
+                or isinstance(head, HeatmapActivationMixin)):
+            # the host's heads decode what they compute, as it is
+            context, both = nullcontext(), tree_map(_in_full, both)
+        with stage('neck_head'), context:
+            predicted = head.predict(both, samples, test_cfg=self.test_cfg)
+        if isinstance(predicted, tuple):
             predicted, fields = predicted
+        if self.output_heatmaps and fields is None:
+            raise ValueError('heatmaps were asked for, but the model\'s head, '
+                             f'{type(head).__name__}, gives none')
         with stage('keypoints'):
             samples = self.model.add_pred_to_datasample(
                 predicted, fields, samples)
@@ -256,6 +318,10 @@ class WindowModel:
                 if self.output_heatmaps else None, moved)
             for sample, moved in zip(samples, motion)
         ]
+
+
+def _in_full(x: Any) -> Any:
+    return x.float() if isinstance(x, Tensor) else x
 
 
 def check_preprocessor(model: nn.Module) -> None:

@@ -34,8 +34,8 @@ from mmpose_tdmi.datasets.frames import PaddedWindows, PaddingPolicy
 from mmpose_tdmi.structures import FrameWindow
 from mmpose_tdmi.utils.stages import StageTimes, stage
 from .crops import ClipSettings, CropPolicy, CropWarp
-from .phases import (PRECISIONS, FrameFeatures, Precision, WindowModel,
-                     WindowPose)
+from .phases import (MEAN_WINDOW, PRECISIONS, FrameFeatures, Precision,
+                     WindowModel, WindowPose, check_preprocessor)
 from .structures import Crop, FramePoses, PersonPose, TrackedBox, TrackedFrame
 
 __all__ = [
@@ -44,6 +44,8 @@ __all__ = [
     'StreamingStats', 'WindowModel', 'WindowPose', 'stage'
 ]
 
+#: What a single-frame model can be made to do with neighbouring frames.
+TEMPORAL = ('mean', )
 MODES = ('offline', 'online', 'naive')
 #: (track id, number of the frame).
 Key = Tuple[int, int]
@@ -200,6 +202,8 @@ class StreamingPoseEstimator:
         output_motion: Whether poses carry the neck's motion feature.
         precision: ``'float32'``, ``'bfloat16'`` or ``'float16'``, see
             :class:`Precision`.
+        temporal: ``'mean'``: a single-frame model's heatmaps are averaged
+            over five frames. Defaults to ``None``.
 
     ``stats`` counts the last :meth:`iterate_poses`.
     """
@@ -212,9 +216,13 @@ class StreamingPoseEstimator:
                  flip_test: Optional[bool] = None,
                  output_heatmaps: bool = False,
                  output_motion: bool = False,
-                 precision: str = 'float32') -> None:
+                 precision: str = 'float32',
+                 temporal: Optional[str] = None) -> None:
         if mode not in MODES:
             raise ValueError(f'mode must be one of {MODES}, got {mode!r}')
+        if temporal not in (None, *TEMPORAL):
+            raise ValueError('temporal must be None or one of '
+                             f'{TEMPORAL}, got {temporal!r}')
         if batch_size is None:
             device = next(model.parameters()).device
             batch_size = 4 if device.type == 'cpu' else 16
@@ -228,14 +236,23 @@ class StreamingPoseEstimator:
         self.settings = ClipSettings(model.cfg, model.dataset_meta)
         self.window = self.settings.window
         self.padding = self.settings.padding
+        if self.window.num_frames > 1:
+            check_preprocessor(model)
+        if temporal is not None:
+            if self.window.num_frames > 1 or mode == 'naive':
+                raise ValueError(
+                    f'temporal={temporal!r} is for models of single frames, '
+                    f"in the mode 'offline'; this model's window is "
+                    f'{self.window.offsets}, the mode {mode!r}')
+            self.window = MEAN_WINDOW
         if mode == 'online' and self.window.offsets[-1] > 0:
             raise ValueError(
-                f"mode='online' cannot see frames to come, but the config's "
+                f"mode='online' cannot see frames to come, but the model's "
                 f'window is {self.window.offsets}: use a model whose offsets '
                 "are at most 0, or mode='offline'")
         self.window_model = WindowModel(model, self.window.key, flip_test,
                                         output_heatmaps, output_motion,
-                                        precision)
+                                        precision, temporal == 'mean')
         self.stats = StreamingStats()
         self._warp = CropWarp(self.settings.input_size, self.settings.use_udp)
 
@@ -331,7 +348,8 @@ class StreamingPoseEstimator:
         """Run the model on the queue and forget what is needed no more."""
         if video.queue:
             predict = self._predict_cached
-            if self.mode == 'naive':
+            # a frame that is in one window only is not kept for others
+            if self.mode == 'naive' or self.window.num_frames == 1:
                 predict = self._predict_naive
             with DefaultScope.overwrite_default_scope(self.settings.scope):
                 poses = predict(video)
@@ -377,14 +395,15 @@ class StreamingPoseEstimator:
         return poses
 
     def _predict_naive(self, video: _Video) -> List[WindowPose]:
-        """Every frame of every window goes through the whole model."""
+        """Every frame of every window goes through the whole model, in the
+        mode ``'naive'`` exactly as in a test."""
         poses: List[WindowPose] = []
         for windows in self._batches(video.queue):
             poses += self.window_model.predict_clips([
                 self.settings.pack([video.buffer[i].image
                                     for i in w.numbers], w.numbers, w.box)
                 for w in windows
-            ])
+            ], self.mode != 'naive')
             video.stats.backbone_passes += sum(len(w.numbers) for w in windows)
         return poses
 

@@ -5,8 +5,8 @@ import torch
 from mmengine.dataset import pseudo_collate
 from mmpose.registry import MODELS
 
-from mmpose_tdmi.video import StreamingPoseEstimator
-from mmpose_tdmi.video.streaming import PRECISIONS, Precision, WindowModel
+from mmpose_tdmi.video.streaming import (PRECISIONS, Precision,
+                                         StreamingPoseEstimator, WindowModel)
 from .conftest import make_video
 
 HALF = [name for name in PRECISIONS if name != 'float32']
@@ -93,7 +93,7 @@ def test_a_preprocessor_of_single_frames_is_refused(models):
         model.data_preprocessor = MODELS.build(
             dict(type='PoseDataPreprocessor'))
         with pytest.raises(ValueError, match='SequencePoseDataPreprocessor'):
-            WindowModel(model, 2)
+            StreamingPoseEstimator(model)
     finally:
         model.data_preprocessor = preprocessor
 
