@@ -1,10 +1,14 @@
 """Fixtures shared by all tests."""
+import hashlib
 import importlib.util
 import os
 import random
+import threading
+import time
 import warnings
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Callable, Iterator, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 import pytest
@@ -124,3 +128,84 @@ def cpu_autocast() -> Callable[[torch.dtype], torch.autocast]:
         return context
 
     return make
+
+
+class WeightsServer:
+    """A server of files on this machine, whose connections may break.
+
+    ``files`` are contents by path; the next answers break after as many bytes
+    as ``cuts`` says, all after ``delay`` seconds. ``asked`` has the requests,
+    path and Range.
+    """
+
+    def __init__(self) -> None:
+        self.files: Dict[str, bytes] = {}
+        self.cuts: List[int] = []
+        self.knows_ranges = True
+        self.delay = 0.
+        self.asked: List[Tuple[str, Optional[str]]] = []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+
+            def do_GET(self) -> None:  # noqa: N802  the library's name
+                server._answer(self)
+
+            def log_message(self, *args) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self.address = f'http://127.0.0.1:{self._server.server_port}'
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(.01, ), daemon=True)
+        self._thread.start()
+
+    def add(self, folder: str, stem: str, content: bytes) -> str:
+        """Offer a file under a name with its hash; gives its address."""
+        digest = hashlib.sha256(content).hexdigest()[:8]
+        path = f'/{folder}/{stem}-{digest}_20230504.pth'
+        self.files[path] = content
+        return self.address + path
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _answer(self, request: BaseHTTPRequestHandler) -> None:
+        wanted = request.headers.get('Range')
+        self.asked.append((request.path, wanted))
+        time.sleep(self.delay)
+        content = self.files.get(request.path)
+        if content is None:
+            request.send_error(404)
+            return
+        start, size = 0, len(content)
+        if wanted and self.knows_ranges:
+            start = int(wanted[len('bytes='):-1])
+        if start >= size:
+            request.send_response(416)
+            request.send_header('Content-Range', f'bytes */{size}')
+            request.end_headers()
+            return
+        request.send_response(206 if start else 200)
+        request.send_header('Content-Length', str(size - start))
+        if start:
+            request.send_header('Content-Range',
+                                f'bytes {start}-{size - 1}/{size}')
+        request.end_headers()
+        end = start + self.cuts.pop(0) if self.cuts else size
+        request.wfile.write(content[start:end])
+
+
+@pytest.fixture
+def weights_server(tmp_path: Path,
+                   monkeypatch: pytest.MonkeyPatch) -> Iterator[WeightsServer]:
+    """A server of weights, and torch's cache in an empty folder."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    monkeypatch.delenv('MMPOSE_TDMI_WEIGHTS', raising=False)
+    # requests to this machine never go through a proxy
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+    server = WeightsServer()
+    yield server
+    server.stop()

@@ -19,12 +19,18 @@ def main(argv: Optional[List[str]] = None) -> int:
         description='Check the installation.')
     parser.add_argument(
         '--quiet', action='store_true', help='say nothing if all is well')
+    parser.add_argument(
+        '--weights',
+        action='store_true',
+        help='list the weights that were downloaded, and check them')
     args = parser.parse_args(argv)
 
     facts = stack.probe()
     problems = stack.find_problems(facts)
     if not any(problem.fatal for problem in problems):
         problems += stack.load_problems() or _import_problems()
+    if args.weights and not any(problem.fatal for problem in problems):
+        problems += _weights_problems()
     if problems or not args.quiet:
         versions = dict(python=platform.python_version(), **facts.versions)
         for name, version in versions.items():
@@ -42,6 +48,25 @@ def _import_problems() -> List[stack.Problem]:
         mend = 'scripts/setup.sh  (makes a fresh environment in .venv)'
         return [stack.Problem(what, mend)]
     return []
+
+
+def _weights_problems() -> List[stack.Problem]:
+    """List the files of weights; those that are not what they should be."""
+    # torch is not needed to find out that it is missing
+    from mmpose_tdmi.utils.checkpoints import has_hash, list_weights
+    problems = []
+    for path, flaw in list_weights():
+        told = 'whole, without a hash in its name'
+        if flaw:
+            told = flaw
+            problems.append(
+                stack.Problem(f'{path}: {flaw}', f"rm '{path}'", fatal=False))
+        elif path.suffix == '.partial':
+            told = 'unfinished: the next run goes on with it'
+        elif has_hash(path.name):
+            told = 'its hash fits'
+        print(f'{path}  {path.stat().st_size / 1e6:.1f} MB  {told}')
+    return problems
 
 
 def report(problems: List[stack.Problem]) -> str:

@@ -1,4 +1,5 @@
 """The doctor names each illness and its remedy, also on a broken stack."""
+import hashlib
 import os
 import re
 import subprocess
@@ -249,3 +250,29 @@ def test_doctor_without_the_host(tmp_path, repository):
 
 def test_this_environment_is_sound():
     assert stack.find_problems(stack.probe()) == []
+
+
+def test_weights_are_listed_and_checked(tmp_path, monkeypatch, capsys):
+    cache, folder = tmp_path / 'hub' / 'checkpoints', tmp_path / 'mine'
+    cache.mkdir(parents=True)
+    folder.mkdir()
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    monkeypatch.setenv('MMPOSE_TDMI_WEIGHTS', str(folder))
+    content = b'\0' * 2500000
+    digest = hashlib.sha256(content).hexdigest()[:8]
+    (folder / f'good-{digest}_20230504.pth').write_bytes(content)
+    (cache / 'begun-0123abcd.pth.partial').write_bytes(content)
+    (cache / 'other.pth').write_bytes(content)
+    assert doctor.main(['--weights']) == 0
+    told = capsys.readouterr().out
+    for line in (f'good-{digest}_20230504.pth  2.5 MB  its hash fits',
+                 'begun-0123abcd.pth.partial  2.5 MB  unfinished',
+                 'other.pth  2.5 MB  whole, without a hash'):
+        assert line in told
+    assert told.index('good-') < told.index('other.pth')
+    bad = cache / 'bad-0123abcd.pth'
+    bad.write_bytes(content)
+    assert doctor.main(['--weights', '--quiet']) == 1
+    told = capsys.readouterr().out
+    assert f'{bad}  2.5 MB  has the SHA-256 {digest}' in told
+    assert f"mend: rm '{bad}'" in told

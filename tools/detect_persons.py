@@ -7,6 +7,7 @@ index of the frame as ``image_id``, as in tools/infer_video.py)::
 
     python tools/detect_persons.py data/posetrack18/annotations/posetrack18_\
 val.json DET_CONFIG DET_CHECKPOINT --img-root data/posetrack18 --out boxes.json
+    python tools/detect_persons.py video.mp4 --det rtmdet-m --out boxes.json
     python tools/detect_persons.py video.mp4 DET_CONFIG DET_CHECKPOINT \
 --out boxes.json
 
@@ -29,11 +30,13 @@ from tqdm import tqdm
 import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
 from mmpose_tdmi.apis import (ImageSequence, PersonDetector, find_images,
                               open_video, relative_names, require_file)
-from mmpose_tdmi.apis.models import file_digest
+from mmpose_tdmi.apis.model_index import DEFAULT
+from mmpose_tdmi.apis.models import find_config, find_weights
 from mmpose_tdmi.apis.settings import (DetectionSettings, ReadingSettings,
                                        add_options, read_options)
 from mmpose_tdmi.datasets.box_files import read_annotation_records
 from mmpose_tdmi.tooling import short_errors
+from mmpose_tdmi.utils.checkpoints import file_digest
 from mmpose_tdmi.utils.files import (check_inner_path, check_outputs,
                                      remove_output, remove_outputs, write_json)
 from mmpose_tdmi.video.decoding import ImageStack, VideoSource, video_files
@@ -49,8 +52,18 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         'input', help='annotation json, folder of images, glob or video')
-    parser.add_argument('det_config', help='config of an MMDetection model')
-    parser.add_argument('det_checkpoint', help='its weights, file or URL')
+    parser.add_argument(
+        'det_config',
+        nargs='?',
+        help="detector: a config's path, or one of MMDetection's names and "
+        f"aliases, such as rtmdet-m (default: MMPose's own, {DEFAULT})")
+    parser.add_argument(
+        'det_checkpoint',
+        nargs='?',
+        help='its weights, file or address (default: those published for its '
+        'name)')
+    parser.add_argument(
+        '--det', metavar='DET_CONFIG', help='the same as DET_CONFIG')
     parser.add_argument(
         '--out', type=Path, required=True, help='the json to write')
     parser.add_argument(
@@ -65,7 +78,12 @@ def parse_args() -> argparse.Namespace:
         '--overwrite',
         action='store_true',
         help='throw away results of other settings')
-    return parser.parse_args()
+    # with options between the arguments, of which some may be left out
+    args = parser.parse_intermixed_args()
+    if args.det_config and args.det:
+        parser.error('DET_CONFIG and --det are two detectors: give one')
+    args.det_config = args.det_config or args.det or DEFAULT
+    return args
 
 
 #: What boxes of an image get, and how to read it: None if it is left out.
@@ -294,36 +312,34 @@ def box_entries(record: Dict[str, object], rows: np.ndarray) -> List[dict]:
 def detect(args: argparse.Namespace) -> None:
     partial, settings = files_beside(args.out)
     check_outputs([args.out, settings, *partial.glob('*.json')], [
-        args.input, args.det_config, args.det_checkpoint,
+        args.input, args.det_config, args.det_checkpoint or '',
         *video_files(args.input)
     ])
     if args.overwrite:
         remove_results(args.out)
     num_images, images = open_input(args)
-    for path, what in ((args.det_config, "the detector's config"),
-                       (args.det_checkpoint, "the detector's checkpoint")):
-        require_file(path, what)
+    config = find_config(args.det_config, "the detector's config", 'mmdet')
+    weights = find_weights(args.det_config, args.det_checkpoint,
+                           "the detector's weights", 'mmdet')
     options = DetectionSettings(**read_options(args, DetectionSettings))
     chosen = dataclasses.asdict(options)
     batch_size = chosen.pop('batch_size')
-    is_file = Path(args.det_checkpoint).is_file()
+    is_file = Path(weights).is_file()
     job = DetectionJob(
         args.out, num_images,
         dict(
             input=str(Path(args.input).resolve()),
             img_root=str(args.img_root.resolve()) if args.img_root else None,
             det_config=str(args.det_config),
-            det_config_sha256=file_digest(args.det_config),
-            det_checkpoint=str(args.det_checkpoint),
-            det_checkpoint_sha256=(file_digest(args.det_checkpoint)
-                                   if is_file else None),
+            det_config_sha256=file_digest(config.filename),
+            det_checkpoint=str(weights),
+            det_checkpoint_sha256=file_digest(weights) if is_file else None,
             on_corrupt=args.on_corrupt,
             **chosen))
     if job.done:
         print(f'{args.out}: done before, nothing to do')
         return
-    detector = PersonDetector(
-        args.det_config, args.det_checkpoint, **chosen, device=args.device)
+    detector = PersonDetector(config, weights, **chosen, device=args.device)
     num_boxes = job.run(images, detector, batch_size)
     print(f'{args.out}: {num_boxes} boxes in {job.num_images} images')
 

@@ -2,9 +2,13 @@
 """Poses of all people along a video: skeletons drawn, poses as json.
 
 INPUT is a video file, a folder of frames, a glob in quotes or a camera
-(webcam:0). Who is where is told by a detector of MMDetection or by a file
+(webcam:0). Models are MMPose's own pair for people or others of MMPose and
+MMDetection, by name, with the weights published for them; or a CONFIG with its
+CHECKPOINT. Who is where is told by the detector or by a file
 (tools/detect_persons.py, or your own tracks)::
 
+    python tools/infer_video.py video.mp4
+    python tools/infer_video.py video.mp4 --pose vitpose-b --det rtmdet-m
     python tools/infer_video.py video.mp4 CONFIG CHECKPOINT --out-dir out \
 --det-config DET_CONFIG --det-checkpoint DET_CHECKPOINT
     python tools/infer_video.py 'frames/*.jpg' CONFIG CHECKPOINT \
@@ -19,6 +23,7 @@ from pathlib import Path
 
 import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
 from mmpose_tdmi.apis import DetectorError, VideoPoseInferencer, VideoSummary
+from mmpose_tdmi.apis.model_index import DEFAULT
 from mmpose_tdmi.apis.settings import (InferenceSettings, ModelSettings,
                                        add_options, check_people, read_options)
 from mmpose_tdmi.tooling import short_errors
@@ -31,12 +36,33 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         'input', help='video file, folder of frames, glob or webcam:0')
-    parser.add_argument('config', help='config of a model of this package')
-    parser.add_argument('checkpoint', help='its weights')
-    parser.add_argument('--out-dir', type=Path, required=True)
+    parser.add_argument(
+        'config',
+        nargs='?',
+        help="pose model: a config's path or name, or one of MMPose's names "
+        f'and aliases, such as vitpose-b (default: {DEFAULT})')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='its weights, file or address (default: those published for its '
+        'name)')
+    parser.add_argument('--pose', metavar='CONFIG', help='the same as CONFIG')
+    parser.add_argument(
+        '--out-dir',
+        type=Path,
+        default=Path('outputs'),
+        help='where results go (default: outputs)')
     parser.add_argument('--device', help='default: cuda:0 if there is one')
-    add_options(parser, ModelSettings, InferenceSettings)
-    args = parser.parse_args()
+    add_options(
+        parser,
+        ModelSettings,
+        InferenceSettings,
+        without=('pose2d', 'pose2d_weights'))
+    # with options between the arguments, of which some may be left out
+    args = parser.parse_intermixed_args()
+    if args.config and args.pose:
+        parser.error('CONFIG and --pose are two pose models: give one')
+    args.config = args.config or args.pose or DEFAULT
     check_people(parser, args)
     if args.ann_file and not args.boxes:
         parser.error('--ann-file explains the image ids of --boxes')
@@ -45,8 +71,6 @@ def parse_args() -> argparse.Namespace:
 
 def infer(args: argparse.Namespace) -> VideoSummary:
     inferencer = VideoPoseInferencer(
-        args.config,
-        args.checkpoint,
         **read_options(args, ModelSettings),
         device=args.device,
         show_progress=True)

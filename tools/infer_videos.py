@@ -7,6 +7,7 @@ quotes. On one machine a process per device takes one video after the other::
     python tools/infer_videos.py videos/ --config CONFIG --checkpoint W.pth \
 --det-config DET_CONFIG --det-checkpoint DET_W.pth --out-dir out \
 --devices cuda:0 cuda:1
+    python tools/infer_videos.py videos/ --pose vitpose-b --out-dir out
 
 Over machines that share the folders, each rank takes its share::
 
@@ -31,7 +32,7 @@ import torch
 import torch.distributed
 
 import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
-from mmpose_tdmi.apis import find_config, require_file
+from mmpose_tdmi.apis import find_config
 from mmpose_tdmi.apis.many_videos import (LAUNCHERS, VideoWorker, find_jobs,
                                           find_rank, infer_videos)
 from mmpose_tdmi.apis.settings import (InferenceSettings, ModelSettings,
@@ -47,8 +48,6 @@ def parse_args() -> argparse.Namespace:
         epilog=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('inputs', nargs='+', help='videos, folders or globs')
-    parser.add_argument('--config', required=True, help='of the pose model')
-    parser.add_argument('--checkpoint', required=True, help='its weights')
     parser.add_argument('--out-dir', type=Path, required=True)
     add_options(
         parser,
@@ -102,21 +101,19 @@ def choose_devices(args: argparse.Namespace, local_rank: int) -> List[str]:
 def infer(args: argparse.Namespace) -> int:
     """Do this process's share; the exit code."""
     find_config(args.config, 'the config')
-    require_file(args.checkpoint, 'the checkpoint')
+    models = ModelSettings(**read_options(args, ModelSettings)).resolved(
+        people=not args.boxes)
     rank, num_ranks, local_rank = find_rank(args.launcher)
     jobs = find_jobs(args.inputs)[rank::num_ranks]
     devices = choose_devices(args, local_rank)
-    models = dict(
-        read_options(args, ModelSettings),
-        pose2d=args.config,
-        pose2d_weights=args.checkpoint)
     call = dict(
         read_options(args, InferenceSettings),
         out_dir=args.out_dir,
         resume=True)
     boxes = call.pop('boxes')
-    worker = VideoWorker(models, call, boxes and Path(boxes),
-                         max(1, (os.cpu_count() or 1) // len(devices)))
+    worker = VideoWorker(
+        vars(models), call, boxes and Path(boxes),
+        max(1, (os.cpu_count() or 1) // len(devices)))
     # torchrun ends all ranks as soon as one ends with an error code, which
     # would stop their videos: they wait for each other. SLURM does not
     # (--kill-on-bad-exit=0)

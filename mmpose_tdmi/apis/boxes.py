@@ -444,6 +444,7 @@ class PersonFinder:
 
     ``boxes`` is asked every ``det_interval`` frames, or only about those
     before ``ahead``'s first; ``is_detector`` says that it is not the caller's.
+    ``select`` gives those of a frame's boxes that are wanted.
     ``num_failures`` counts frames that the detector failed on.
     """
 
@@ -452,7 +453,8 @@ class PersonFinder:
                  tracker: PersonTracker,
                  det_interval: int = 1,
                  is_detector: bool = False,
-                 ahead: Optional[DetectionAhead] = None) -> None:
+                 ahead: Optional[DetectionAhead] = None,
+                 select: Callable[[Any], Any] = lambda found: found) -> None:
         if det_interval < 1:
             raise ValueError(
                 f'det_interval must be at least 1, got {det_interval}')
@@ -461,6 +463,7 @@ class PersonFinder:
         self._interval = det_interval
         self._is_detector = is_detector
         self._ahead = ahead
+        self._select = select
         self.num_failures = 0
 
     def iterate(self,
@@ -475,9 +478,12 @@ class PersonFinder:
             if wait == 0:
                 found = self._detect(frame, frames, in_a_row)
                 in_a_row = in_a_row + 1 if found is None else 0
+                found = None if found is None else self._select(found)
             # after a failure the very next frame is tried
             wait = 0 if in_a_row else (wait or self._interval) - 1
-            yield frame.with_persons(_inside(self._track(frame, found), size))
+            # those that are carried on may leave the region
+            persons = self._select(_inside(self._track(frame, found), size))
+            yield frame.with_persons(persons)
 
     def _detect(self, frame: TrackedFrame, following: FramesAhead,
                 in_a_row: int) -> Any:
@@ -513,6 +519,22 @@ class PersonFinder:
         if self._is_detector:
             return persons
         return [replace(box, source='given') for box in persons]
+
+
+def select_boxes(found: Any, roi: Optional[Sequence[float]],
+                 max_people: Optional[int]) -> Any:
+    """Those of a frame's boxes, in any form, whose centre is in a region, and
+    the largest of them, in their order."""
+    boxes = np.array([box.bbox for box in found] if isinstance(found, list)
+                     else found[:, :4]).reshape(-1, 4)
+    kept = np.arange(len(boxes))
+    if roi is not None:
+        centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+        kept = kept[((centres >= roi[:2]) & (centres <= roi[2:])).all(1)]
+    if max_people is not None:
+        areas = np.prod(boxes[kept, 2:] - boxes[kept, :2], axis=1)
+        kept = np.sort(kept[np.argsort(-areas, kind='stable')[:max_people]])
+    return [found[i] for i in kept] if isinstance(found, list) else found[kept]
 
 
 def _inside(persons: List[TrackedBox], shape: tuple) -> List[TrackedBox]:

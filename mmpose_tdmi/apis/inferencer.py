@@ -34,15 +34,14 @@ from mmpose_tdmi.video.tracking import (PersonTracker, PoseTracker,
                                         build_tracker)
 from mmpose_tdmi.visualization import VideoDrawer
 from .boxes import (BoxSource, DetectionAhead, FoundBoxes, FrameFailure,
-                    PersonFinder, open_boxes)
-from .models import PersonDetector, find_config, init_pose_model
+                    PersonFinder, open_boxes, select_boxes)
+from .models import find_config, init_pose_model
 from .settings import InferenceSettings, ModelSettings, config_name
 
 #: How many decoded frames may wait for the model.
 READ_AHEAD = 8
 #: Frames that smoothing is given to settle.
 SETTLING = 60
-WHOLE_IMAGE = 'whole_image'
 
 
 @dataclass
@@ -114,15 +113,20 @@ class VideoPoseInferencer:
 
     Args:
         pose2d: The pose model's config: a path, the name of one of this
-            package's, or the config itself.
-        pose2d_weights: Its checkpoint, file or URL.
+            package's, a model of MMPose by name or alias (``'human'``,
+            ``'vitpose-b'``), or the config itself.
+        pose2d_weights: Its checkpoint, file or URL. Defaults to ``None``: the
+            one published for the name, see
+            :func:`mmpose_tdmi.utils.checkpoints.fetch`.
         device: Where the models run. Defaults to ``None``: the first GPU if
             there is one, else the CPU.
         det_model: The config of a detector of MMDetection: a path, a name such
-            as ``'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'``, or the
+            as ``'rtmdet-m'`` or
+            ``'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'``, or the
             config. ``'whole_image'`` takes each frame for one person's box.
-            Defaults to ``None``: each call brings its boxes.
-        det_weights: Its checkpoint, file or URL.
+            Defaults to ``None``: MMPose's detector for such poses, from the
+            first call on that brings no boxes.
+        det_weights: Its checkpoint, as for the pose model.
         det_cat_ids: Indices of its classes; None is the class ``'person'``.
         show_progress: Whether to show a bar.
         cfg_options: Changes to the pose model's config.
@@ -141,7 +145,7 @@ class VideoPoseInferencer:
 
     def __init__(self,
                  pose2d: Union[str, Path, Config],
-                 pose2d_weights: Union[str, Path],
+                 pose2d_weights: Union[str, Path, None] = None,
                  device: Optional[str] = None,
                  det_model: Union[str, Path, Config, None] = None,
                  det_weights: Union[str, Path, None] = None,
@@ -154,28 +158,20 @@ class VideoPoseInferencer:
         self.show_progress = show_progress
         self.summary: Optional[VideoSummary] = None
         config = find_config(pose2d, 'the config')
-        self.detector: Optional[PersonDetector] = None
-        if det_model is None or det_model == WHOLE_IMAGE:
-            det_weights = None
-        elif det_weights is None:
-            raise ValueError(
-                f'det_weights of {det_model} are needed: a detector without '
-                'weights gives random boxes')
-        else:
-            self.detector = PersonDetector(
-                find_config(det_model, "the detector's config"),
-                det_weights,
-                'person' if det_cat_ids is None else det_cat_ids,
-                device=device)
-        self.model = init_pose_model(config, pose2d_weights, device,
+        models = ModelSettings(pose2d, pose2d_weights, cfg_options, det_model,
+                               det_weights, det_cat_ids).resolved()
+        self.model = init_pose_model(config, models.pose2d_weights, device,
                                      cfg_options)
-        self._models = ModelSettings(pose2d, pose2d_weights, cfg_options,
-                                     det_model, det_weights, det_cat_ids)
-        self._contents = self._models.contents()
+        self._use(models, device)
         if fold_batch_norm:
             width, height = ClipSettings(self.model.cfg,
                                          self.model.dataset_meta).input_size
             fold_batch_norms(self.model, (height, width))
+
+    def _use(self, models: ModelSettings, device: str) -> None:
+        """Take settings with files for all weights, and their detector."""
+        self.detector = models.build_detector(device)
+        self._models, self._contents = models, models.contents()
 
     def __call__(self, inputs: Any, **kwargs) -> Iterator[FrameResult]:
         """Infer on a video or several, lazily.
@@ -202,9 +198,6 @@ class VideoPoseInferencer:
                kwargs: dict) -> Tuple[List[Any], InferenceSettings]:
         """The videos, and what is to be done with them."""
         settings = InferenceSettings(**kwargs)
-        if self._models.det_model is None and settings.boxes is None:
-            raise ValueError('people are not looked for by themselves: give '
-                             'det_model and det_weights, or boxes')
         videos = [inputs] if is_one_video(inputs) else list(inputs)
         if len(videos) > 1 and not (settings.boxes is None
                                     or callable(settings.boxes)):
@@ -220,6 +213,9 @@ class VideoPoseInferencer:
                 'tell whether it gives what it gave in the run that was '
                 'interrupted. Give boxes as a file, a list or a mapping, or '
                 'leave resume out')
+        if self._models.det_model is None and settings.boxes is None:
+            device = next(self.model.parameters()).device
+            self._use(self._models.resolved(people=True), str(device))
         return videos, settings
 
     def _check_outputs(self, videos: Sequence[Any],
@@ -272,7 +268,9 @@ class VideoPoseInferencer:
             finder = PersonFinder(
                 resumption.replay(boxes) if is_detecting else boxes, tracker,
                 settings.det_interval if is_asked else 1, is_detecting,
-                self._look_ahead(source, settings, resumption.start))
+                self._look_ahead(source, settings,
+                                 resumption.start), lambda found: select_boxes(
+                                     found, settings.roi, settings.max_people))
             draw = self._drawing(settings, writer)
             image_id = getattr(boxes, 'image_id', lambda index: None)
             frames = stack.enter_context(read_ahead(source, READ_AHEAD))

@@ -6,7 +6,6 @@ content gives the weights and the SHA-256 that tells runs apart.
 
 Shape letters: n boxes of an image, H x W its pixels.
 """
-import hashlib
 import io
 import logging
 import os
@@ -32,18 +31,22 @@ from torch import nn
 
 import mmpose_tdmi
 from mmpose_tdmi import stack
-from mmpose_tdmi.utils.checkpoints import HAS_ALLOW_LIST, explained, load
+from mmpose_tdmi.utils.checkpoints import (HAS_ALLOW_LIST, explained, fetch,
+                                           load, read_digested)
+from .model_index import look_up, nearest
 
 PathLike = Union[str, Path]
 ConfigLike = Union[str, Path, Config]
 
 
-def find_config(model: ConfigLike, what: str) -> Config:
-    """A config by path, by its name in this package, or in a package.
+def find_config(model: ConfigLike, what: str, scope: str = 'mmpose') -> Config:
+    """A config by path, by its name in this package, or in another.
 
-    The name is e.g. ``'tdmi_hrnet-w48_posetrack17-384x288'``, or
+    The name is e.g. ``'tdmi_hrnet-w48_posetrack17-384x288'``; one of a host's
+    models or its alias, ``'vitpose-b'``, or for ``scope='mmdet'`` a detector's
+    (:mod:`mmpose_tdmi.apis.model_index`); or
     ``'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'`` of another OpenMMLab
-    package; messages call the config ``what``.
+    package. Messages call the config ``what``.
     """
     if isinstance(model, Config):
         return model
@@ -52,16 +55,49 @@ def find_config(model: ConfigLike, what: str) -> Config:
     name = str(model)
     if '::' in name:
         return get_config(name)
-    found = []
+    found: List[PathLike] = []
     if not Path(name).suffix and '/' not in name:
         package = Path(mmpose_tdmi.__file__).parent
-        found = sorted((package / '.mim' / 'configs').rglob(f'{name}.py'))
+        found += sorted((package / '.mim' / 'configs').rglob(f'{name}.py'))
     if len(found) > 1:
         raise ValueError(f'{what} {name!r} is not unique: '
                          f'{", ".join(map(str, found))}')
+    indexed = None if found else look_up(name, scope)
+    if indexed:
+        found = [indexed.config]
     if not found:
-        raise FileNotFoundError(f'{what} {model} does not exist')
+        raise FileNotFoundError(
+            f'{what} {model} does not exist{nearest(name, scope)}')
     return Config.fromfile(found[0])
+
+
+def find_weights(model: ConfigLike,
+                 weights: Optional[PathLike],
+                 what: str,
+                 scope: str = 'mmpose') -> PathLike:
+    """The file of a model's weights, downloaded if it must be.
+
+    ``weights`` is a path, an address or None: those that the hosts' index has
+    for the model's name. Messages call the argument ``what``.
+
+    Raises:
+        FileNotFoundError: If the file, or a model of that name, does not
+            exist.
+        ValueError: If no weights are published for the model, or those that
+            are there are damaged.
+        ConnectionError: If weights cannot be downloaded.
+    """
+    if weights is None:
+        indexed = look_up(model, scope)
+        weights = indexed and indexed.weights
+        if weights is None:
+            find_config(model, 'the model', scope)
+            raise ValueError(
+                f'{what} of {getattr(model, "filename", model)} are needed: '
+                'none are published under this name, and without weights '
+                'results are random')
+    require_file(weights, 'the checkpoint')
+    return fetch(weights)
 
 
 def require_file(path: PathLike, what: str) -> None:
@@ -71,40 +107,15 @@ def require_file(path: PathLike, what: str) -> None:
         raise FileNotFoundError(f'{what} {path} does not exist')
 
 
-# digests of the files that were read, by path, size and time of change
-_digests: Dict[Tuple[str, int, int], str] = {}
-
-
-def file_digest(path: PathLike) -> str:
-    """SHA-256 of a file; of a URL, that of its text."""
-    if not os.path.isfile(path):
-        return hashlib.sha256(str(path).encode()).hexdigest()
-    key = _state(path)
-    if key not in _digests:
-        digest = hashlib.sha256()
-        with open(path, 'rb') as file:
-            for block in iter(lambda: file.read(1 << 20), b''):
-                digest.update(block)
-        _digests[key] = digest.hexdigest()
-    return _digests[key]
-
-
-def _state(path: PathLike) -> Tuple[str, int, int]:
-    state = os.stat(path)
-    return os.path.abspath(path), state.st_size, state.st_mtime_ns
-
-
 def read_checkpoint(path: PathLike) -> Dict[str, Any]:
     """The content of a checkpoint, file or URL, in the CPU's memory; a
     ValueError says what it is if it is none."""
+    path = fetch(path)
     if not (HAS_ALLOW_LIST and os.path.isfile(path)):
         with explained(path):
             return CheckpointLoader.load_checkpoint(
                 str(path), map_location='cpu')
-    key = _state(path)
-    content = Path(path).read_bytes()
-    _digests[key] = hashlib.sha256(content).hexdigest()
-    return load(path, io.BytesIO(content))
+    return load(path, io.BytesIO(read_digested(path)))
 
 
 def require_weights(model: nn.Module,
@@ -237,9 +248,11 @@ class PersonDetector:
     model works; MMPose's scope is as before at all other times.
 
     Args:
-        config, checkpoint, device: The model, its weights, where it runs.
+        config, checkpoint, device: The model, its weights, where it runs, as
+            for :func:`find_config` and :func:`find_weights`.
         category: The category's name among the model's classes, its index, or
-            the indices of several.
+            the indices of several. By default ``'person'``, or what a detector
+            of a kind is for (``'hand'``).
         score_thr: The lowest score kept.
         nms_thr: Suppress boxes that overlap a better one by more than this
             IoU, after the model's own suppression. Not done by default.
@@ -247,8 +260,8 @@ class PersonDetector:
 
     def __init__(self,
                  config: ConfigLike,
-                 checkpoint: PathLike,
-                 category: Union[str, int, Sequence[int]] = 'person',
+                 checkpoint: Optional[PathLike] = None,
+                 category: Union[str, int, Sequence[int], None] = None,
                  score_thr: float = 0.,
                  nms_thr: Optional[float] = None,
                  device: str = 'cpu') -> None:
@@ -259,8 +272,12 @@ class PersonDetector:
             stack.require_mmdet()
             raise
         if not isinstance(config, Config):
-            require_file(config, 'the detector\'s config')
-            config = Config.fromfile(config)
+            if category is None:
+                indexed = look_up(config, 'mmdet')
+                category = indexed and indexed.cat_ids
+            checkpoint = find_weights(config, checkpoint,
+                                      "the detector's weights", 'mmdet')
+            config = find_config(config, "the detector's config", 'mmdet')
         require_file(checkpoint, 'the detector\'s checkpoint')
         self.score_thr = score_thr
         self.nms_thr = nms_thr
@@ -271,8 +288,8 @@ class PersonDetector:
             pipeline = get_test_pipeline_cfg(config.copy())
             pipeline[0] = dict(type='mmdet.LoadImageFromNDArray')
             self._pipeline = Compose(pipeline)
-        self._labels = _find_labels(category, _classes(meta, checkpoint),
-                                    checkpoint)
+        self._labels = _find_labels('person' if category is None else category,
+                                    _classes(meta, checkpoint), checkpoint)
 
     def __call__(self,
                  images: Sequence[np.ndarray],

@@ -16,6 +16,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union, get_args
 import torch
 from torch import nn
 
+from mmpose_tdmi.utils.checkpoints import file_digest
 from mmpose_tdmi.video.decoding import ON_CORRUPT
 from mmpose_tdmi.video.results import OutputSettings
 from mmpose_tdmi.video.results.resume import digest_of
@@ -25,9 +26,11 @@ from mmpose_tdmi.video.streaming import (MODES, PRECISIONS, TEMPORAL,
                                          CropPolicy, StreamingPoseEstimator)
 from mmpose_tdmi.video.tracking import TRACKERS
 from .boxes import Boxes, boxes_digest
-from .models import ConfigLike, file_digest, find_config
+from .model_index import DEFAULT, default_detector
+from .models import ConfigLike, PersonDetector, find_config, find_weights
 
 PathLike = Union[str, Path]
+WHOLE_IMAGE = 'whole_image'
 people = partial(option, group='people')
 poses = partial(option, group='poses')
 reading = partial(option, group='reading')
@@ -37,17 +40,60 @@ reading = partial(option, group='reading')
 class ModelSettings:
     """What an inferencer's models are made from: its arguments, see
     :class:`VideoPoseInferencer`."""
-    pose2d: ConfigLike
-    pose2d_weights: PathLike
+    pose2d: ConfigLike = option(
+        DEFAULT,
+        "pose model: a config's path or name, or one of MMPose's names and "
+        f'aliases, such as vitpose-b (default: {DEFAULT})', '--config',
+        '--pose')
+    pose2d_weights: Optional[PathLike] = option(
+        None, 'its weights, file or address (default: those published for '
+        'its name)', '--checkpoint')
     cfg_options: Optional[dict] = None
-    det_model: Optional[ConfigLike] = people(None, 'config of a detector',
-                                             '--det-config')
-    det_weights: Optional[PathLike] = people(None, 'its weights',
-                                             '--det-checkpoint')
+    det_model: Optional[ConfigLike] = people(
+        None, "detector: a config's path, or one of MMDetection's names and "
+        "aliases, such as rtmdet-m (default: MMPose's own for such poses)",
+        '--det-config', '--det')
+    det_weights: Optional[PathLike] = people(
+        None, 'its weights, file or address (default: those published for '
+        'its name)', '--det-checkpoint')
     det_cat_ids: Union[int, Sequence[int], None] = people(
         None,
         "indices among the detector's classes (default: its class 'person')",
         nargs='+')
+
+    def resolved(self, people: bool = False) -> 'ModelSettings':
+        """The same, with the files of weights in place of names and addresses,
+        which downloads them; and where ``people`` must be found, with MMPose's
+        detector for such poses if none is given.
+
+        Raises:
+            ValueError: If there is no such detector.
+        """
+        changes: Dict[str, Any] = dict(
+            pose2d_weights=find_weights(self.pose2d, self.pose2d_weights,
+                                        'pose2d_weights'))
+        detector = self.det_model
+        if detector is None and people:
+            detector = default_detector(find_config(self.pose2d, 'the config'))
+            if detector is None:
+                raise ValueError(
+                    'people are not looked for by themselves with poses of '
+                    'this kind: give det_model and det_weights, or boxes')
+        if detector is None or detector == WHOLE_IMAGE:
+            changes.update(det_weights=None)
+        else:
+            changes.update(
+                det_model=detector,
+                det_weights=find_weights(detector, self.det_weights,
+                                         'det_weights', 'mmdet'))
+        return dataclasses.replace(self, **changes)
+
+    def build_detector(self, device: str) -> Optional[PersonDetector]:
+        """The detector of resolved settings, if any."""
+        if self.det_weights is None:
+            return None
+        return PersonDetector(
+            self.det_model, self.det_weights, self.det_cat_ids, device=device)
 
     def input_files(self) -> List[PathLike]:
         """list: The files that are read, or what may be such."""
@@ -62,7 +108,7 @@ class ModelSettings:
             cfg_options=self.cfg_options)
         if self.det_weights is not None:
             found.update(
-                det_config=_config_digest(self.det_model),
+                det_config=_config_digest(self.det_model, 'mmdet'),
                 det_weights=file_digest(self.det_weights))
         return found
 
@@ -71,9 +117,9 @@ def _paths(*values: Any) -> List[PathLike]:
     return [value for value in values if isinstance(value, (str, Path))]
 
 
-def _config_digest(config: ConfigLike) -> str:
+def _config_digest(config: ConfigLike, scope: str = 'mmpose') -> str:
     """SHA-256 of a config with all of its bases."""
-    return digest_of(find_config(config, 'the config').to_dict())
+    return digest_of(find_config(config, 'the config', scope).to_dict())
 
 
 @dataclass(frozen=True)
@@ -105,6 +151,17 @@ class InferenceSettings(ReadingSettings, OutputSettings):
     nms_thr: Optional[float] = people(
         None, "IoU above which the detector's boxes suppress each other, in "
         "addition to the detector's own suppression", '--det-nms-thr')
+    roi: Optional[Sequence[float]] = people(
+        None,
+        'people only whose box has its centre in this region, in pixels of '
+        'the frame: left, top, right, bottom',
+        type=float,
+        nargs=4,
+        metavar=('X1', 'Y1', 'X2', 'Y2'))
+    max_people: Optional[int] = people(
+        None,
+        'at most so many people in a frame, those with the largest boxes',
+        metavar='N')
     det_interval: int = people(
         1,
         'detect, or ask a function, on every N-th frame, carry boxes between '
@@ -158,6 +215,14 @@ class InferenceSettings(ReadingSettings, OutputSettings):
 
     def __post_init__(self) -> None:
         self.check_formats()
+        if self.max_people is not None and self.max_people < 1:
+            raise ValueError('max_people must be at least 1, got '
+                             f'{self.max_people}')
+        if self.roi is not None and not (len(self.roi) == 4
+                                         and self.roi[0] < self.roi[2]
+                                         and self.roi[1] < self.roi[3]):
+            raise ValueError('roi must be left, top, right, bottom, with left '
+                             f'< right and top < bottom, got {self.roi}')
 
     def input_files(self) -> List[PathLike]:
         """list: The files that are read beside video and models."""
@@ -202,10 +267,16 @@ class InferenceSettings(ReadingSettings, OutputSettings):
 
     def as_json(self) -> Dict[str, Any]:
         """dict: What poses depend on, beside models and boxes."""
-        # runs from before there was the option go on as well
-        temporal = {} if self.temporal is None else {'temporal': self.temporal}
+        # runs from before there were these options go on as well
+        chosen = dict(
+            temporal=self.temporal,
+            roi=self.roi and list(self.roi),
+            max_people=self.max_people)
         return dict(
-            temporal,
+            {
+                key: value
+                for key, value in chosen.items() if value is not None
+            },
             tracker=self.tracker,
             smoothing=self.smoothing,
             det_interval=self.det_interval,
@@ -288,35 +359,36 @@ def add_options(parser: argparse.ArgumentParser,
     some fields and with changed arguments of argparse for others."""
     groups: Dict[str, Any] = {'': parser}
     for field in [field for kind in kinds for field in fields(kind)]:
-        flag, kwargs = _command_line(field)
-        if not flag or field.name in without:
+        flags, kwargs = _command_line(field)
+        if not flags or field.name in without:
             continue
         group = field.metadata['group']
         if group not in groups:
             groups[group] = parser.add_argument_group(group)
         kwargs.update(changes.get(field.name, {}))
-        groups[group].add_argument(flag, **kwargs)
+        groups[group].add_argument(*flags, **kwargs)
 
 
 def read_options(args: argparse.Namespace, kind: type) -> Dict[str, Any]:
     """The options as keyword arguments: those that the tool has."""
     found = {}
     for field in fields(kind):
-        flag, kwargs = _command_line(field)
-        key = flag[2:].replace('-', '_')
-        if flag and hasattr(args, key):
+        flags, _ = _command_line(field)
+        key = ''.join(flags[:1])[2:].replace('-', '_')
+        if flags and hasattr(args, key):
             value = getattr(args, key)
             # a switch that is on by default is turned off by its option
             found[field.name] = not value if field.default is True else value
     return found
 
 
-def _command_line(field: dataclasses.Field) -> Tuple[str, Dict[str, Any]]:
-    """A field's flag, or '', and the arguments for argparse."""
+def _command_line(
+        field: dataclasses.Field) -> Tuple[Sequence[str], Dict[str, Any]]:
+    """A field's flags, if any, and the arguments for argparse."""
     metadata = field.metadata
     if not (metadata.get('flag') or metadata.get('group')):
-        return '', {}
-    flag, = metadata['flag'] or [f'--{field.name.replace("_", "-")}']
+        return [], {}
+    flags = metadata['flag'] or [f'--{field.name.replace("_", "-")}']
     kwargs = dict(default=field.default, help=metadata['help'])
     if isinstance(field.default, bool):
         kwargs.update(default=False, action='store_true')
@@ -324,18 +396,17 @@ def _command_line(field: dataclasses.Field) -> Tuple[str, Dict[str, Any]]:
         # declared as the number, or as an optional one, or several
         if number in (field.type, *get_args(field.type)):
             kwargs.update(type=number)
-    return flag, dict(kwargs, **metadata['kwargs'])
+    return flags, dict(kwargs, **metadata['kwargs'])
 
 
 def check_people(parser: argparse.ArgumentParser,
                  args: argparse.Namespace) -> None:
-    """End the tool unless it is told, in one way, where people are."""
-    by_detector = bool(args.det_config), bool(args.det_checkpoint)
-    if any(by_detector) != all(by_detector):
-        parser.error('--det-config and --det-checkpoint belong together')
-    if all(by_detector) == bool(args.boxes):
-        parser.error('give either --det-config and --det-checkpoint or '
-                     '--boxes: people are not looked for in any other way')
+    """End the tool if it is told in two ways, or half, where people are."""
+    if args.det_checkpoint and not args.det_config:
+        parser.error('--det-checkpoint has the weights of --det-config')
+    if args.det_config and args.boxes:
+        parser.error('--det-config and --boxes both tell where people are: '
+                     'give one of them')
 
 
 InferenceSettings.__doc__ = '\n'.join([

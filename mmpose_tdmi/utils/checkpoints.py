@@ -1,4 +1,4 @@
-"""Checkpoints: read without pickles, and made ready to be published.
+"""Checkpoints: fetched, read without pickles, made ready to be published.
 
 Since torch 2.6, ``torch.load`` builds only objects whose types are on an
 allow-list. A checkpoint of MMEngine's Runner holds a few others: the log
@@ -8,26 +8,33 @@ list; none of them can run code from the file.
 
 What is published has the weights and what loading them needs, and its name
 ends in eight digits of its SHA-256, which torch's and MMEngine's downloads
-check.
+check. :func:`fetch` does so, too, and goes on with what broke off.
 
 What is called a checkpoint is often something else: a pointer to it, the page
 that a server sent instead, half of it. An error says what it is.
 """
+import fcntl
 import hashlib
 import io
+import os
 import pickle
 import re
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
-from pathlib import Path
-from typing import (Any, BinaryIO, Callable, Dict, Iterator, Optional,
-                    Sequence, Union)
+from http.client import HTTPException
+from pathlib import Path, PurePosixPath
+from typing import (Any, BinaryIO, Callable, Dict, Iterator, List, Optional,
+                    Sequence, Tuple, Union)
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 from torch import Tensor
+from tqdm import tqdm
 
 from .files import atomic_path
 
@@ -42,6 +49,15 @@ HAS_ALLOW_LIST = tuple(int(n)
                        for n in torch.__version__.split('.')[:2]) >= (2, 6)
 #: What of ``meta`` is published: no host names, no seeds, no paths.
 META_KEYS = ('dataset_meta', 'mmengine_version', 'epoch', 'iter')
+
+#: The variable with a folder of weights, or with a mirror's address.
+WEIGHTS = 'MMPOSE_TDMI_WEIGHTS'
+#: How long a server may be silent, seconds.
+TIMEOUT = 30.
+_DATE = r'20[12]\d[01]\d[0-3]\d'
+# -<hash>.pth, -<hash>_<date>.pth, _<hash>-<date>.pth, _<hash>.pth
+_HASH = re.compile(r'(?:-|_(?=\d*[a-f]))(?!%s[-_.])([0-9a-f]{8})'
+                   r'(?:[-_]%s)?\.\w+$' % (_DATE, _DATE))
 
 
 def allow_runner_checkpoints() -> None:
@@ -194,3 +210,198 @@ def publish(path: Union[str, Path],
     with atomic_path(final) as temporary:
         temporary.write_bytes(buffer.getbuffer())
     return final
+
+
+# digests of the files that were read, by path, size and time of change
+_digests: Dict[Tuple[str, int, int], str] = {}
+
+
+def file_digest(path: Union[str, Path]) -> str:
+    """SHA-256 of a file; of a URL, that of its text."""
+    if not os.path.isfile(path):
+        return hashlib.sha256(str(path).encode()).hexdigest()
+    key = _state(path)
+    if key not in _digests:
+        digest = hashlib.sha256()
+        with open(path, 'rb') as file:
+            for block in iter(lambda: file.read(1 << 20), b''):
+                digest.update(block)
+        _digests[key] = digest.hexdigest()
+    return _digests[key]
+
+
+def _state(path: Union[str, Path]) -> Tuple[str, int, int]:
+    state = os.stat(path)
+    return os.path.abspath(path), state.st_size, state.st_mtime_ns
+
+
+def read_digested(path: Union[str, Path]) -> bytes:
+    """A file's content, whose digest is known from then on."""
+    key = _state(path)
+    content = Path(path).read_bytes()
+    _digests[key] = hashlib.sha256(content).hexdigest()
+    return content
+
+
+def find_flaw(path: Path, name: str) -> str:
+    """What is wrong with a file of weights that is to be called ``name``: the
+    hash in the name, without one whether it is whole. '' if nothing is."""
+    flaw, stated = _kind(path), _HASH.search(name)
+    if not flaw and stated:
+        digest = file_digest(path)[:8]
+        if digest != stated[1]:
+            flaw = (f'has the SHA-256 {digest}..., but its name says '
+                    f'{stated[1]}')
+    elif not flaw and zipfile.is_zipfile(path):
+        with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as file:
+            return 'is damaged' if file.testzip() else ''
+        return 'is damaged'
+    return flaw
+
+
+def list_weights() -> List[Tuple[Path, str]]:
+    """The files of weights in the folder that ``MMPOSE_TDMI_WEIGHTS`` names
+    and in torch's cache, unfinished ones too, and what is wrong with each."""
+    place = os.environ.get(WEIGHTS, '')
+    folders = [_cache()] if _is_address(place) or not place else [
+        Path(place), _cache()
+    ]
+    return [(path,
+             '' if path.suffix == '.partial' else find_flaw(path, path.name))
+            for folder in folders for path in sorted(folder.glob('*'))
+            if path.suffix in ('.pth', '.pt', '.partial')]
+
+
+def has_hash(name: str) -> bool:
+    """Whether a file's name has eight digits of its SHA-256."""
+    return _HASH.search(name) is not None
+
+
+def _cache() -> Path:
+    return Path(torch.hub.get_dir(), 'checkpoints')
+
+
+def _is_address(path: Any) -> bool:
+    return str(path).startswith(('http://', 'https://'))
+
+
+def fetch(path: Union[str, Path]) -> Union[str, Path]:
+    """The local file of weights that an address is of; other paths as they
+    are.
+
+    It comes from the folder that the variable ``MMPOSE_TDMI_WEIGHTS`` names,
+    from torch's cache, or is downloaded into that: from the mirror that the
+    variable names, which has files at the same paths or all in one place, then
+    from the address. What has arrived when a connection breaks is kept, and
+    the next try, or the next run, goes on from there.
+
+    Raises:
+        ValueError: If a file that is there is not what its name says.
+        ConnectionError: If the file cannot be had.
+    """
+    if not _is_address(path):
+        return path
+    address, place = str(path), os.environ.get(WEIGHTS, '').rstrip('/')
+    inner = urlsplit(address).path.strip('/')
+    name = PurePosixPath(inner).name
+    if name in ('', '..'):
+        raise ValueError(f'{address}: the address names no file')
+    cached, addresses = _cache() / name, [address]
+    local = [cached]
+    if _is_address(place):
+        addresses = [f'{place}/{inner}', f'{place}/{name}', address]
+    elif place:
+        if not Path(place).is_dir():
+            raise ValueError(f'{WEIGHTS}: {place} is neither a folder nor an '
+                             'address, http:// or https://')
+        local = [Path(place, name), cached]
+    for file in local:
+        if file.is_file():
+            flaw = find_flaw(file, name)
+            if flaw:
+                raise ValueError(f'{file}: the checkpoint {flaw}. Move it '
+                                 f'away, and it is downloaded from {address}')
+            return file
+    _download(addresses, cached)
+    return cached
+
+
+def _download(addresses: Sequence[str], path: Path) -> None:
+    """Download a file, whole and checked or not at all, from the first address
+    that has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'{path.name}.partial')
+    told = []
+    with open(partial, 'ab') as file:
+        with suppress(OSError):  # of file systems without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        waiting = [] if path.is_file() else list(addresses)
+        while waiting:
+            is_resumed = file.seek(0, os.SEEK_END) > 0
+            try:
+                _receive(waiting[0], file, path.name)
+            except (OSError, HTTPException) as error:
+                told.append(f'{waiting.pop(0)}: '
+                            f'{error or type(error).__name__}')
+                continue
+            flaw = find_flaw(partial, path.name)
+            if not flaw:
+                os.replace(partial, path)
+                return
+            file.truncate(0)
+            # what had arrived before may be of another file
+            if not is_resumed:
+                told.append(f'{waiting.pop(0)}: what arrives {flaw}')
+        size = os.fstat(file.fileno()).st_size
+    if not size:
+        partial.unlink()
+    if told:
+        kept = (f' {size / 1e6:.1f} MB have arrived and are kept: another run '
+                'goes on from there.' if size else '')
+        raise ConnectionError(
+            f'the weights {path.name} cannot be had ({"; ".join(told)}).{kept}'
+            f' Or download {addresses[-1]} elsewhere and put it into '
+            f'{path.parent} or into a folder that {WEIGHTS} names')
+
+
+def _receive(address: str, file: BinaryIO, name: str) -> None:
+    """Append to a file what it lacks of what is at an address; goes on after a
+    broken connection for as long as each brings something."""
+    while True:
+        start = file.seek(0, os.SEEK_END)
+        headers = {'User-Agent': 'mmpose_tdmi'}
+        if start:
+            headers['Range'] = f'bytes={start}-'
+        try:
+            with urlopen(Request(address, headers=headers), None,
+                         TIMEOUT) as answer:
+                rest = answer.headers.get('Content-Length')
+                begin = start if answer.status == 206 else 0
+                file.truncate(begin)
+                total = None if rest is None else begin + int(rest)
+                with tqdm(
+                        desc=name,
+                        initial=begin,
+                        total=total,
+                        unit='B',
+                        unit_scale=True) as progress:
+                    for block in iter(lambda: answer.read(1 << 16), b''):
+                        file.write(block)
+                        progress.update(len(block))
+            size = file.seek(0, os.SEEK_END)
+            if total in (None, size):
+                return
+            broken: Exception = ConnectionError(
+                f'broke off after {size} of {total} bytes')
+        except HTTPError as error:
+            if error.code != 416 or not start:
+                raise
+            # nothing is there beyond what has arrived
+            if error.headers.get('Content-Range') != f'bytes */{start}':
+                file.truncate(0)
+                continue
+            return
+        except (OSError, HTTPException) as error:
+            broken = error
+        if file.seek(0, os.SEEK_END) <= start:
+            raise broken

@@ -326,9 +326,69 @@ def test_progress_bar(saved_pose_model, clip, capsys):
     assert '7/7' in capsys.readouterr().err
 
 
+def as_arrays(rows):
+    return np.array(rows, float)
+
+
+def as_tracked(rows):
+    return [
+        TrackedBox(10 + i, tuple(row[:4]), row[4])
+        for i, row in enumerate(rows)
+    ]
+
+
+#: Areas 600, 2400, 1500; the last one's centre is at (100, 45).
+THREE = [[10, 10, 30, 40, .9], [20, 20, 60, 80, .5], [75, 30, 125, 60, .7]]
+
+
+@pytest.mark.parametrize('form', [as_arrays, as_tracked])
+@pytest.mark.parametrize('chosen, expected',
+                         [(dict(), [0, 1, 2]), (dict(max_people=2), [1, 2]),
+                          (dict(max_people=9), [0, 1, 2]),
+                          (dict(roi=(0, 0, 90, 96)), [0, 1]),
+                          (dict(roi=(100, 45, 128, 96)), [2]),
+                          (dict(roi=(60, 70, 70, 80)), []),
+                          (dict(roi=(0, 0, 90, 96), max_people=1), [1])])
+def test_who_is_wanted(inferencer, clip, form, chosen, expected):
+    """Whatever the boxes come as, also between detections."""
+    boxes = {i: form(THREE) for i in range(7)}
+    wanted = [tuple(THREE[i][:4]) for i in expected]
+    for result in inferencer(clip.folder, boxes=boxes, **chosen):
+        found = [person.box.bbox for person in result.poses.persons]
+        assert sorted(found) == sorted(wanted)
+
+
+def test_who_is_wanted_of_those_detected(saved_pose_model, saved_detector,
+                                         clip, tmp_path):
+    inferencer = VideoPoseInferencer(
+        *saved_pose_model,
+        device='cpu',
+        det_model=saved_detector.config,
+        det_weights=saved_detector.checkpoint)
+    kwargs = dict(bbox_thr=0., det_interval=3)
+    everybody = [
+        len(r.poses.persons) for r in inferencer(clip.folder, **kwargs)
+    ]
+    kwargs.update(max_people=2, roi=[0, 0, 64, 96])
+    few = [
+        r.poses.persons
+        for r in inferencer(clip.folder, pred_out_dir=tmp_path, **kwargs)
+    ]
+    assert min(everybody) > 2 and {len(persons) for persons in few} == {2}
+    assert all(person.box.bbox[0] + person.box.bbox[2] <= 128
+               for persons in few for person in persons)
+    meta = json.loads(next(tmp_path.glob('*.json')).read_text())['meta']
+    assert meta['settings']['max_people'] == 2
+    assert meta['settings']['roi'] == [0, 0, 64, 96]
+
+
+def test_nobody_can_be_wanted(inferencer, clip):
+    for bad in (dict(max_people=0), dict(roi=(5, 0, 5, 9)), dict(roi=(1, 2))):
+        with pytest.raises(ValueError, match=f'{next(iter(bad))} must be'):
+            inferencer(clip.folder, boxes={}, **bad)
+
+
 def test_bad_arguments(inferencer, saved_pose_model, saved_detector, clip):
-    with pytest.raises(ValueError, match='give det_model and det_weights, or'):
-        inferencer(clip.folder)
     with pytest.raises(TypeError, match="'threshold'"):
         inferencer(clip.folder, boxes=[], threshold=.3)
     with pytest.raises(ValueError, match='batch_size must be at least 1'):

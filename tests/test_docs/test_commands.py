@@ -40,15 +40,21 @@ def _placeholder(word: str) -> bool:
 
 @pytest.fixture
 def parse_only(monkeypatch):
-    parse = argparse.ArgumentParser.parse_args
+    parser_type = argparse.ArgumentParser
 
-    def parse_args(parser, args=None, namespace=None):
-        try:
-            raise Parsed(parse(parser, args, namespace))
-        except SystemExit as error:  # the help, or an error
-            raise (error if error.code else Parsed) from None
+    def stop_after(parse):
 
-    monkeypatch.setattr(argparse.ArgumentParser, 'parse_args', parse_args)
+        def parse_args(parser, args=None, namespace=None):
+            try:
+                raise Parsed(parse(parser, args, namespace))
+            except SystemExit as error:  # the help, or an error
+                raise (error if error.code else Parsed) from None
+
+        return parse_args
+
+    for name in ('parse_args', 'parse_intermixed_args'):
+        monkeypatch.setattr(parser_type, name,
+                            stop_after(getattr(parser_type, name)))
 
 
 def test_there_are_commands():

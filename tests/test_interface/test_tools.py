@@ -46,6 +46,8 @@ def find_parser(tool: str) -> argparse.ArgumentParser:
 
     path = str(FOLDER / f'{tool}.py')
     with mock.patch.object(argparse.ArgumentParser, 'parse_args', stop), \
+            mock.patch.object(argparse.ArgumentParser,
+                              'parse_intermixed_args', stop), \
             mock.patch.object(sys, 'argv', [path]), \
             mock.patch.object(sys, 'path', list(sys.path)), \
             mock.patch('torch.cuda.is_available', return_value=False):

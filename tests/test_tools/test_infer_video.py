@@ -3,11 +3,13 @@ import json
 import os
 import shutil
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mmpose_tdmi.apis import open_frames, open_video
+from mmpose_tdmi.apis import model_index, open_frames, open_video
+from mmpose_tdmi.apis.model_index import IndexedModel
 from mmpose_tdmi.utils.video import VideoWriter
 
 
@@ -132,13 +134,106 @@ def test_nobody_is_a_valid_result(infer, clip, tmp_path):
 
 
 @pytest.mark.parametrize('arguments', [
-    (), ('--det-config', 'a.py'), ('--ann-file', 'a.json'),
+    ('--det-checkpoint', 'a.pth'), ('--ann-file', 'a.json'),
+    ('--pose', 'vitpose-b'),
     ('--boxes', 'b.json', '--det-config', 'a.py', '--det-checkpoint', 'a.pth')
 ])
-def test_people_must_come_from_somewhere(infer, clip, arguments, capsys):
+def test_arguments_that_do_not_fit(infer, clip, arguments, capsys):
     with pytest.raises(SystemExit):
         infer(clip.video, *arguments)
     assert 'error: ' in capsys.readouterr().err
+
+
+def test_detectors_that_are_none(infer, clip, saved_detector):
+    with pytest.raises(SystemExit, match='det_weights of .* are needed'):
+        infer(clip.video, '--det-config', saved_detector.config)
+    with pytest.raises(SystemExit, match='names like it: rtmdet-m'):
+        infer(clip.video, '--det', 'rtmdet-mm')
+
+
+@pytest.fixture
+def published(weights_server, saved_pose_model, saved_detector, monkeypatch,
+              tmp_path):
+    """Small models as MMPose's and MMDetection's own; the working folder is
+    empty."""
+    pose, detector = (IndexedModel(
+        saved.config,
+        weights_server.add('v1', stem,
+                           Path(saved.checkpoint).read_bytes()))
+                      for stem, saved in (('pose', saved_pose_model),
+                                          ('detector', saved_detector)))
+    index = dict(
+        mmpose={
+            'human': pose,
+            'vitpose-b': pose
+        },
+        mmdet={
+            'human': detector,
+            'body': detector,
+            'rtmdet-m': detector
+        })
+    monkeypatch.setattr(model_index, 'read_index', index.get)
+    monkeypatch.chdir(tmp_path)
+    return weights_server
+
+
+def test_the_input_alone(published, run_tool, clip, tmp_path):
+    run_tool('infer_video', clip.video, '--device', 'cpu')
+    result = tmp_path / 'outputs' / f'{clip.video.stem}.json'
+    meta = json.loads(result.read_text())['meta']
+    assert meta['config'] == 'human'
+    assert meta['boxes']['det_model'] == 'body'
+    assert Path(meta['checkpoint']).parent == (
+        tmp_path / 'torch' / 'hub' / 'checkpoints')
+    assert result.with_suffix('.mp4').is_file()
+    # what somebody has changed is not written over
+    result.write_text('mine')
+    with pytest.raises(SystemExit, match='is not overwritten'):
+        run_tool('infer_video', clip.video, '--device', 'cpu')
+    assert result.read_text() == 'mine'
+
+
+def test_names_as_options_and_arguments(published, run_tool, clip, tmp_path,
+                                        saved_pose_model, saved_detector):
+    runs = dict(
+        options=('--pose', 'vitpose-b', '--det', 'rtmdet-m'),
+        # options between the arguments
+        arguments=('vitpose-b', '--det-config', saved_detector.config,
+                   saved_pose_model.checkpoint, '--det-checkpoint',
+                   saved_detector.checkpoint))
+    frames = []
+    for name, arguments in runs.items():
+        run_tool('infer_video', clip.video, '--no-video', '--device', 'cpu',
+                 '--bbox-thr', 0., '--name', name, *arguments)
+        path = tmp_path / 'outputs' / f'{name}.json'
+        frames.append(json.loads(path.read_text())['frames'])
+    assert frames[0] == frames[1] and any(f['persons'] for f in frames[0])
+
+
+def test_many_videos_from_addresses(published, run_tool, clip, tmp_path,
+                                    saved_pose_model, saved_detector):
+    """Downloaded once, not by each process."""
+    paths = sorted(published.files, reverse=True)
+    pose, detector = (published.address + path for path in paths)
+    with pytest.raises(SystemExit) as caught:
+        run_tool('infer_videos', clip.video, '--pose', saved_pose_model.config,
+                 '--checkpoint', pose, '--det', saved_detector.config,
+                 '--det-checkpoint', detector, '--no-video', '--out-dir',
+                 'many', '--devices', 'cpu', '--workers', 2)
+    assert not caught.value.code
+    assert sorted(path for path, _ in published.asked) == sorted(paths)
+    found = tmp_path / 'many' / 'predictions' / f'{clip.video.stem}.json'
+    assert json.loads(found.read_text())['meta']['checkpoint'].endswith(
+        pose.rsplit('/', 1)[1])
+
+
+def test_boxes_by_name(published, run_tool, clip, tmp_path):
+    run_tool('detect_persons', clip.video, '--out', 'boxes.json', '--device',
+             'cpu')
+    assert json.loads((tmp_path / 'boxes.json').read_text())
+    with pytest.raises(SystemExit):
+        run_tool('detect_persons', clip.video, 'a.py', '--det', 'rtmdet-m',
+                 '--out', 'boxes.json')
 
 
 def test_outputs_are_told(infer, clip, box_file, tmp_path, capsys):
