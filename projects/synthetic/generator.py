@@ -180,12 +180,14 @@ def _claim(root: Path, content: Dict[str, Any], overwrite: bool) -> None:
         differing = sorted(key for key in {*found, *content}
                            if found.get(key) != content.get(key))
         if not overwrite:
+            was, now = ({
+                k: settings.get(k)
+                for k in differing
+            } for settings in (found, content))
             raise ValueError(
                 f'{path}: this folder holds clips generated otherwise '
-                f'({", ".join(differing)} differ: found '
-                f'{ {k: found.get(k) for k in differing} }, expected '
-                f'{ {k: content.get(k) for k in differing} }); choose another '
-                'folder or overwrite it')
+                f'({", ".join(differing)} differ: found {was}, expected {now})'
+                '; choose another folder or overwrite it')
         for name in ('images', 'annotations'):
             remove_outputs(root / name)
     write_json(path, content, indent=1)

@@ -1,4 +1,5 @@
 """A process killed while it saves always leaves a checkpoint that works."""
+import gc
 import multiprocessing
 import os
 import signal
@@ -105,6 +106,7 @@ def train_until(work_dir, sync):
         torch.set_num_threads(1)
         toy_runner(work_dir).train()
 
+    gc.collect()  # in a copy, collecting frames of PyAV would wait for ever
     process = multiprocessing.get_context('fork').Process(target=child)
     process.start()
     process.join(120)

@@ -1,4 +1,5 @@
 """The Runner's PoseTrack metric."""
+import gc
 import json
 import pickle
 import socket
@@ -410,6 +411,7 @@ def test_two_processes_give_what_one_gives(ann_file):
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
+    gc.collect()  # in a copy, collecting frames of PyAV would wait for ever
     context = torch.multiprocessing.get_context('fork')
     queue = context.Queue()
     torch.multiprocessing.start_processes(

@@ -1,15 +1,10 @@
 """Training, resuming and testing through the command-line tools."""
 import json
 import multiprocessing
-import os
-import runpy
-import sys
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import pytest
-import torch
 
 from projects.synthetic.generator import generate
 from projects.synthetic.settings import ClipSettings
@@ -35,8 +30,6 @@ def _options(clips, phases=('train', ), **more):
         'train_dataloader.dataset.indices': 8,
         'default_hooks.logger.interval': 1,
         'model.init_cfg': 'None',
-        # a copy of this process has its visualizers, by name
-        'visualizer.name': f'visualizer_{uuid4().hex}',
     }
     for phase in phases:
         options.update({
@@ -50,26 +43,40 @@ def _options(clips, phases=('train', ), **more):
     return ['--cfg-options', *(f'{k}={v}' for k, v in options.items())]
 
 
-def _run(tool, *arguments, processes=1):
-    """Run a tool in copies of this process, which has imported torch."""
+#: What a process does that runs a tool; text, for it cannot import this file.
+WORK = """
+import runpy, sys
+import torch
+from mmengine.config import config
 
-    def child(rank):
-        torch.set_num_threads(1)
+torch.set_num_threads(1)
+# as in this process: yapf takes most of a small training's time
+config.FormatCode = lambda text, **kwargs: (text, True)
+sys.argv = argv
+runpy.run_path(path, run_name='__main__')
+"""
+
+
+def _run(tool, *arguments, processes=1):
+    """Run a tool in processes of a server that has imported torch: copies of
+    this one, with what other tests' threads hold, could wait for ever."""
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(['mmpose_tdmi'])
+    children = []
+    for rank in range(processes):
+        code = WORK
         if processes > 1:  # what torch.distributed.run sets
-            os.environ.update(
+            variables = dict(
                 RANK=str(rank),
                 LOCAL_RANK=str(rank),
                 WORLD_SIZE=str(processes),
                 MASTER_ADDR='127.0.0.1',
                 MASTER_PORT='29876')
-        sys.argv = [tool, *(str(argument) for argument in arguments)]
-        runpy.run_path(str(ROOT / 'tools' / tool), run_name='__main__')
-
-    context = multiprocessing.get_context('fork')
-    children = [
-        context.Process(target=child, args=(rank, ))
-        for rank in range(processes)
-    ]
+            code = f'import os; os.environ.update({variables})\n{WORK}'
+        names = dict(
+            path=str(ROOT / 'tools' / tool),
+            argv=[tool, *(str(argument) for argument in arguments)])
+        children.append(context.Process(target=exec, args=(code, names)))
     for process in children:
         process.start()
     for process in children:

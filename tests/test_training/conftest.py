@@ -1,5 +1,6 @@
 """Small trainings in processes of their own, which can be killed."""
 import copy
+import gc
 import json
 import multiprocessing
 import os
@@ -157,6 +158,7 @@ def run_training():
     def run(cfg, work=None):
         work = work or _train
         Path(cfg.work_dir).mkdir(parents=True, exist_ok=True)
+        gc.collect()  # in a copy, frames of PyAV would wait for ever
         child = multiprocessing.get_context('fork').Process(
             target=work, args=(cfg, ))
         child.start()

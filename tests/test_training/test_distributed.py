@@ -1,4 +1,5 @@
 """Two processes give what one gives for the same global batch."""
+import gc
 import json
 import multiprocessing
 import os
@@ -74,6 +75,7 @@ def two_processes(cfg, store, runner=Runner):
         runner.from_cfg(cfg).train()
         torch.distributed.destroy_process_group()
 
+    gc.collect()  # in a copy, collecting frames of PyAV would wait for ever
     context = multiprocessing.get_context('fork')
     children = [context.Process(target=child, args=(r, )) for r in range(2)]
     for process in children:
