@@ -81,7 +81,8 @@ def test_checkpoints(fails, saved_pose_model, saved_detector, clip, box_file,
 @pytest.mark.parametrize('kind, message', [
     ('syntax', 'bad.py: SyntaxError.*line 1'),
     ('name', 'bad.py: NameError.*nothing_by_this_name'),
-    ('no model', "AttributeError: .*'model'|KeyError: .*model"),
+    ('no model',
+     "AttributeError: .*'model'|KeyError: .*model|model.type is None"),
     ('registry', 'KeyError: .*NoSuchBackbone is not in the'),
 ])
 @pytest.mark.parametrize('tool', [
