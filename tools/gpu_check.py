@@ -203,7 +203,7 @@ def check_amp(dtype: str, device: torch.device) -> Dict[str, float]:
     losses = []
     for _ in range(3):
         logs = model.train_step(made_up_batch(model), wrapper)
-        losses.append(float(logs['loss']))
+        losses.append(float(logs['loss'].detach()))
     if not np.isfinite(losses).all():
         raise AssertionError(f'losses {losses}')
     if all(torch.equal(a, b) for a, b in zip(before, model.parameters())):

@@ -10,6 +10,10 @@ from mmpose_tdmi.video import CropPolicy
 from projects.performance.models import build_random_model, load_config
 from projects.performance.report import load_report
 
+# the host's own drawing, which the whole video is compared with
+pytestmark = pytest.mark.filterwarnings(
+    'ignore:Conversion of an array with ndim > 0:DeprecationWarning')
+
 
 def numbers(table, column):
     place = table.header.index(column)
