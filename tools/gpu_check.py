@@ -43,7 +43,8 @@ from mmpose_tdmi.apis import VideoPoseInferencer, init_pose_model
 from mmpose_tdmi.deploy import ClipPhase, export_onnx, with_deform_backend
 from mmpose_tdmi.models.cost import clip_length
 from mmpose_tdmi.models.layers.deformable import mmcv_operator
-from mmpose_tdmi.utils.files import write_json
+from mmpose_tdmi.tooling import short_errors
+from mmpose_tdmi.utils.files import check_outputs, write_json
 from mmpose_tdmi.video import StreamingPoseEstimator, TrackedBox, TrackedFrame
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
@@ -546,8 +547,10 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+@short_errors()
 def main(argv: Optional[List[str]] = None) -> int:
     args = parse_args(argv)
+    check_outputs([args.out])  # not after minutes
     init_default_scope('mmpose')
     has_gpu = torch.cuda.is_available()
     device = torch.device('cuda:0' if has_gpu else 'cpu')

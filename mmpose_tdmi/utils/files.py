@@ -20,7 +20,7 @@ import re
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, Dict, Iterable, Iterator, Union
+from typing import Any, Iterable, Iterator, Set, Union
 
 import numpy as np
 
@@ -53,13 +53,13 @@ def check_outputs(
         PermissionError: If its folder cannot be written to.
     """
     given = {_identity(path): path for path in inputs}
-    places: Dict[str, PathLike] = {}
+    places: Set[str] = set()
     for output in outputs:
         path = Path(output)
         place = os.path.join(os.path.realpath(path.parent), path.name)
         if place in places:
             raise ValueError(f'{path}: two outputs, expected a file for each')
-        places[place] = path
+        places.add(place)
         folder = next(p for p in path.absolute().parents if os.path.lexists(p))
         if not folder.is_dir():
             raise NotADirectoryError(f'{path}: {folder} is no folder')

@@ -89,6 +89,7 @@ CASES = {
     'a plot': (['pred/1.json', 'gt.json',
                 'out/errors_by_joint.png'], (*ERRORS, 'out')),
     'a graph': (['onnx/window.onnx'], (*EXPORT, 'onnx')),
+    'a report': (['gpu.json'], ('gpu_check', '--out', 'gpu.json')),
     'a submission': (['sub/20.json'], (*PACK, 'sub/20.json')),
     'a zip': (['sub/20.json', 'a.zip'], (*PACK, 'a.zip')),
 }
