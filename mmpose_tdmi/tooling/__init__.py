@@ -1,18 +1,30 @@
 """How tools end on errors that are their user's to mend; the host's tools, and
-what these lack on machines without accelerators.
+what these lack on machines without accelerators; released weights, converted.
 """
+import argparse
 import os
+import re
 import runpy
 import sys
 import traceback
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Iterator, List, Sequence
+from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.registry import DefaultScope
+from mmpose.registry import MODELS
+from torch import Tensor
+
+from mmpose_tdmi.apis.models import find_config, require_file, require_weights
+from mmpose_tdmi.utils.checkpoints import load
+from mmpose_tdmi.utils.files import atomic_path, check_outputs
+
+#: Weights by name.
+Weights = Dict[str, Tensor]
 
 _CPU_AMP = 'optim_wrapper.type=CpuAmpOptimWrapper'
 
@@ -78,3 +90,62 @@ def cpu_amp_arguments(arguments: Sequence[str]) -> List[str]:
         return [*arguments, '--cfg-options', _CPU_AMP]
     place = arguments.index('--cfg-options') + 1
     return [*arguments[:place], _CPU_AMP, *arguments[place:]]
+
+
+def take(weights: Weights, pattern: str, name: Optional[str]) -> Weights:
+    """Take out of ``weights`` those whose names a pattern matches as a whole,
+    renamed as by :func:`re.sub`; none without a name: the network that was
+    released holds them and does not use them."""
+    found = [key for key in weights if re.fullmatch(pattern, key)]
+    taken = {key: weights.pop(key) for key in found}
+    return {} if name is None else {
+        re.sub(pattern, name, key): value
+        for key, value in taken.items()
+    }
+
+
+@short_errors()
+def convert_released(doc: str, config: str,
+                     convert: Callable[[Weights], Weights]) -> None:
+    """Run a tool that makes a checkpoint of this package from a released one.
+
+    Args:
+        doc: The tool's docstring.
+        config: Name of the config whose model the weights are of.
+        convert: Takes everything out of the released weights, without
+            ``module.`` before their names, and gives the model's.
+    """
+    parser = argparse.ArgumentParser(
+        description=doc.splitlines()[0],
+        epilog=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('official', type=Path, help='the released checkpoint')
+    parser.add_argument('out', type=Path, help='the checkpoint to be written')
+    parser.add_argument(
+        '--config',
+        default=config,
+        help='path or name of the config (default: %(default)s)')
+    args = parser.parse_args()
+    require_file(args.official, 'the released checkpoint')
+    check_outputs([args.out], [args.official])
+    content = load(args.official)
+    for key in ('model_state_dict', 'state_dict'):
+        content = content.get(key, content)
+    left = {re.sub(r'^module\.', '', key): x for key, x in content.items()}
+    if not all(isinstance(value, Tensor) for value in left.values()):
+        raise ValueError(f'{args.official}: expected the weights of a model, '
+                         'as model_state_dict, state_dict or by themselves')
+    converted = convert(left)
+    loaded = find_config(args.config, 'the config')
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        model = MODELS.build(loaded.model)
+    unused = [*left, *(converted.keys() - model.state_dict().keys())]
+    if unused:
+        raise ValueError(
+            f'{args.official}: {len(unused)} weights have no place in the '
+            f'model of {args.config}, such as {sorted(unused)[:3]}')
+    weights = require_weights(model, dict(converted), args.official)
+    with atomic_path(args.out) as temporary:
+        torch.save(dict(meta={}, state_dict=weights), temporary)
+    print(f'{args.out}: {len(weights)} weights of '
+          f'{sum(x.numel() for x in weights.values()) / 1e6:.1f} M values')

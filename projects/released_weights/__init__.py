@@ -1,0 +1,1 @@
+"""Models with released weights, held against the code of their release."""
