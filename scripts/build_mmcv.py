@@ -15,7 +15,8 @@ What happens, in this order:
    ordinary build follows, which takes about 20 minutes on two cores.
 
 Where torch sees a GPU and there is a CUDA toolkit, the ordinary CUDA build is
-made instead.
+made instead. With ``--onedl`` it is OneDL's fork of mmcv, which belongs to
+their forks of MMEngine and MMDetection.
 """
 import argparse
 import shutil
@@ -24,7 +25,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 import mmcv_units
 import sdist
@@ -32,10 +33,11 @@ from sdist import clean_env, pip, run
 from toolchain import BuildError, has_nvcc, import_torch, require_compiler
 from wheel_cache import cache_folder, store, wheel_key
 
-MMCV_VERSION = '2.1.0'
+MMCV = ('mmcv', '2.1.0')
+ONEDL = ('onedl-mmcv', '2.3.6')
 JOBS = 2
-CHECK = ('import torch, mmcv, mmcv.ops; '
-         'assert mmcv.__version__ == {version!r}, mmcv.__version__; '
+CHECK = ('import torch, mmcv.ops; from importlib.metadata import version; '
+         'assert version({release[0]!r}) == {release[1]!r}; '
          'boxes = torch.tensor([[0., 0., 9., 9.], [0., 0., 9., 8.]]); '
          'kept = mmcv.ops.nms(boxes, torch.tensor([.9, .8]), 0.5)[1]; '
          'assert kept.tolist() == [0], kept')
@@ -64,22 +66,27 @@ def main(argv: Optional[List[str]] = None) -> int:
         '--no-cache',
         action='store_true',
         help='build anew even if mmcv is installed or a wheel is cached')
+    parser.add_argument(
+        '--onedl', action='store_true', help="OneDL's fork of mmcv")
     args = parser.parse_args(argv)
     try:
-        install(args.cuda, args.ordinary, not args.no_cache)
+        install(args.cuda, args.ordinary, not args.no_cache,
+                ONEDL if args.onedl else MMCV)
     except (BuildError, mmcv_units.SourceLayoutError) as error:
         print(f'build_mmcv: {error}', file=sys.stderr)
         return 1
     return 0
 
 
-def install(cuda: str, ordinary: bool, use_cache: bool) -> None:
+def install(cuda: str, ordinary: bool, use_cache: bool,
+            release: Tuple[str, str]) -> None:
     """Get a working mmcv into the running Python's environment.
 
     Args:
         cuda (str): ``'auto'``, ``'on'`` or ``'off'``.
         ordinary (bool): Skip the grouped build.
         use_cache (bool): Accept an installed mmcv or a cached wheel.
+        release (Tuple[str, str]): Distribution and version.
     """
     torch = import_torch()
     with_cuda = cuda == 'on' or (cuda == 'auto' and torch.cuda.is_available()
@@ -89,13 +96,14 @@ def install(cuda: str, ordinary: bool, use_cache: bool) -> None:
               'suffice for TDMI (torchvision has those for the GPU)')
     shelf = cache_folder() / wheel_key('torch', torch.__version__,
                                        'cuda' if with_cuda else 'cpu')
-    if use_cache and not probe():
-        print(f'mmcv {MMCV_VERSION} with its operators is installed')
+    if use_cache and not probe(release):
+        print(f'{" ".join(release)} with its operators is installed')
         return
-    for wheel in sorted(shelf.glob('mmcv-*.whl')) if use_cache else ():
+    stem = release[0].replace('-', '_')
+    for wheel in sorted(shelf.glob(f'{stem}-*.whl')) if use_cache else ():
         print(f'installing the cached {wheel}')
         pip_install(wheel)
-        if not probe():
+        if not probe(release):
             return
         print('the cached wheel does not work here: building anew')
         wheel.unlink()
@@ -104,15 +112,16 @@ def install(cuda: str, ordinary: bool, use_cache: bool) -> None:
                          'operators with: install it, or --cuda off')
     require_compiler()
     with tempfile.TemporaryDirectory(prefix='mmcv-build-') as folder:
-        wheel = build(Path(folder), torch, with_cuda, ordinary)
+        wheel = build(Path(folder), torch, with_cuda, ordinary, release)
         pip_install(wheel)
-        problem = probe()
+        problem = probe(release)
         if problem:
             raise BuildError(f'{wheel.name} was built but fails:\n{problem}')
         store(wheel, shelf)
 
 
-def build(folder: Path, torch, with_cuda: bool, ordinary: bool) -> Path:
+def build(folder: Path, torch, with_cuda: bool, ordinary: bool,
+          release: Tuple[str, str]) -> Path:
     """Build the wheel, grouped if possible, otherwise the ordinary way.
 
     Args:
@@ -120,15 +129,16 @@ def build(folder: Path, torch, with_cuda: bool, ordinary: bool) -> Path:
         torch (module): The installed torch.
         with_cuda (bool): Build the CUDA operators.
         ordinary (bool): Skip the grouped build.
+        release (Tuple[str, str]): Distribution and version.
 
     Returns:
         Path: The wheel.
     """
     # pip reads the sdist's metadata by running its setup.py
-    root = sdist.fetch('mmcv', MMCV_VERSION, folder, MMCV_WITH_OPS='1')
+    root = sdist.fetch(*release, folder, MMCV_WITH_OPS='1')
     if not (ordinary or with_cuda):
         print(
-            f'building mmcv {MMCV_VERSION} in a few large units '
+            f'building {" ".join(release)} in a few large units '
             f'({JOBS} jobs, about 2 minutes on 2 cores)',
             flush=True)
         try:
@@ -188,15 +198,18 @@ def run_build(root: Path, with_cuda: bool) -> Path:
     return wheel
 
 
-def probe() -> str:
+def probe(release: Tuple[str, str]) -> str:
     """Try the installed mmcv in a process of its own.
+
+    Args:
+        release (Tuple[str, str]): Distribution and version that it must be.
 
     Returns:
         str: What went wrong, empty if it works.
     """
     done = subprocess.run(
         [sys.executable, '-c',
-         CHECK.format(version=MMCV_VERSION)],
+         CHECK.format(release=release)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -208,8 +221,8 @@ def probe() -> str:
 def pip_install(wheel: Path) -> None:
     """Install a wheel over whatever mmcv, or mmcv-lite, is there."""
     run(
-        pip('uninstall', '--yes', 'mmcv', 'mmcv-lite'), clean_env(),
-        'removing the old mmcv')
+        pip('uninstall', '--yes', 'mmcv', 'mmcv-lite', 'onedl-mmcv'),
+        clean_env(), 'removing the old mmcv')
     run(pip('install', '--no-deps', wheel), clean_env(), 'installing mmcv')
 
 

@@ -35,16 +35,17 @@ CELLS = {
     'py311-tested': ('3.11', ''),
     'py313-tested': ('3.13', ''),
     'py312-torch2.14-numpy2': ('3.12', 'torch==2.14.1 torchvision==0.29.1'),
-    'py311-torch2.14-mmdet3.2': ('3.11', 'torch==2.14.1 torchvision==0.29.1 '
-                                 f'mmdet==3.2.0{_NUMPY_1}'),
-    'py311-torch2.1-mmdet3.3': ('3.11', 'torch==2.1.2 torchvision==0.16.2 '
-                                f'mmdet==3.3.0{_NUMPY_1}'),
+    'py312-onedl': ('3.12', 'torch==2.14.1 torchvision==0.29.1'),
     'py310-torch2.4-mmdet3.3': ('3.10', 'torch==2.4.1 torchvision==0.19.1 '
                                 f'mmdet==3.3.0{_NUMPY_1}'),
     'py39-torch2.1-mmdet3.2': ('3.9', 'torch==2.1.2 torchvision==0.16.2 '
                                f'mmdet==3.2.0{_NUMPY_1}'),
-    'py39-torch2.1-mmdet3.3': ('3.9', 'torch==2.1.2 torchvision==0.16.2 '
-                               f'mmdet==3.3.0{_NUMPY_1}'),
+}
+#: The cell in which OneDL's forks take the places of OpenMMLab's packages.
+ONEDL = 'py312-onedl'
+FORKS = {
+    'mmengine': 'onedl-mmengine==0.10.12',
+    'mmdet': 'onedl-mmdetection==3.5.1'
 }
 #: What runs in a cell, each by itself: what meets Python, torch and the host.
 TESTS = ('tests/test_doctor.py', 'tests/test_structures', 'tests/test_models',
@@ -54,8 +55,8 @@ TESTS = ('tests/test_doctor.py', 'tests/test_structures', 'tests/test_models',
          'tests/test_configs/test_configs.py')
 #: Of these, what needs the exporter of the tested torch.
 EXPORT_TESTS = ('tests/test_deploy', )
-PACKAGES = ('torch', 'torchvision', 'mmcv', 'mmengine', 'mmdet', 'mmpose',
-            'numpy')
+PACKAGES = ('torch', 'torchvision', 'mmcv', 'onedl-mmcv', 'mmengine',
+            'onedl-mmengine', 'mmdet', 'onedl-mmdetection', 'mmpose', 'numpy')
 #: Seconds after which a folder's tests are given up.
 TIMEOUT = 3600
 
@@ -108,12 +109,17 @@ def run_cell(name, work_dir, processes):
     print(f'{name} ... ({log})', flush=True)
     with log.open('w') as output:
         begin = time.monotonic()
-        code = subprocess.run(['scripts/setup.sh'],
-                              cwd=folder,
-                              env=environment,
-                              stdout=output,
-                              stderr=subprocess.STDOUT).returncode
-        if code:
+        commands = [['scripts/setup.sh']]
+        if name == ONEDL:
+            commands += onedl_commands()
+        if any(
+                subprocess.run(
+                    command,
+                    cwd=folder,
+                    env=environment,
+                    stdout=output,
+                    stderr=subprocess.STDOUT).returncode
+                for command in commands):
             print(f'{name}: set-up FAILED, see {log}')
             result['setup'] = 'failed'
             write_result(name, result)
@@ -129,6 +135,17 @@ def run_cell(name, work_dir, processes):
                 f'  {test}: {counted(found)}, {found["seconds"]} s',
                 flush=True)
     return is_passed(result)
+
+
+def onedl_commands():
+    """list[list[str]]: What exchanges OpenMMLab's packages for OneDL's."""
+    pip = ['.venv/bin/python', '-m', 'pip']
+    return [
+        [*pip, 'uninstall', '--yes', *FORKS],
+        [*pip, 'install', '--no-deps', *FORKS.values(), 'imaug'],
+        ['.venv/bin/python', 'scripts/build_mmcv.py', '--onedl'],
+        ['.venv/bin/python', '-m', 'mmpose_tdmi.doctor', '--quiet'],
+    ]
 
 
 def run_tests(folder, test, processes, environment, output):
@@ -298,9 +315,10 @@ def write_page(path=PAGE):
             # CI's has no need of a cell
             outcome = 'not run' if name != next(
                 iter(CELLS)) else 'the whole suite, in CI'
-            rows.append(f'| `{name}` | | | | | {outcome} |')
+            rows.append(f'| `{name}` | | | | | | {outcome} |')
             continue
         versions = result.get('versions', {})
+        versions.setdefault('mmdet', versions.get('onedl-mmdetection'))
         if result['setup'] != 'passed':
             outcome = '**set-up failed**'
         else:
@@ -308,10 +326,11 @@ def write_page(path=PAGE):
             ran, all_tests = len(result['tests']), len(tests_of(name))
             if ran < all_tests:
                 outcome += f' ({ran} of {all_tests} folders ran)'
-        rows.append('| `{}` | {} | {} | {} | {} | {} |'.format(
+        rows.append('| `{}` | {} | {} | {} | {} | {} | {} |'.format(
             name,
             *(versions.get(key, '')
-              for key in ('python', 'torch', 'mmdet', 'numpy')), outcome))
+              for key in ('python', 'torch', 'mmdet', 'numpy')),
+            result['commit'][:7], outcome))
         failures += [
             f'- `{name}`: `{failure}`' for found in result['tests'].values()
             for failure in found['failures']
@@ -324,13 +343,15 @@ def write_page(path=PAGE):
         'own, set up', 'by `scripts/setup.sh`, and in each the tests of '
         'models, engine, data, metrics,', 'inference, export and tools that '
         'are not marked slow. All have mmpose 1.3,', 'mmengine 0.10 and mmcv '
-        '2.1.0 built from source, on a CPU. A test is skipped where',
-        'that version of torch cannot do what it tests, and says so; export '
-        'is tested with', 'torch 2.14 only. This page is written by '
-        '`scripts/compatibility.py --page`; the', 'results are in '
-        '`docs/compatibility/`.', '',
-        '| cell | Python | torch | mmdet | numpy | tests |',
-        '|---|---|---|---|---|---|', *rows, *failures, ''
+        '2.1.0 built from source, on a CPU; `py312-onedl` has in', 'their '
+        'places OneDL\'s forks, mmengine 0.10.12, mmcv 2.3.6 and mmdetection '
+        '3.5.1', '(`python scripts/build_mmcv.py --onedl` builds that mmcv). '
+        'A test is skipped where', 'that version of torch cannot do what it '
+        'tests, and says so; export is tested with', 'torch 2.14 only. '
+        'This page is written by `scripts/compatibility.py --page`; the',
+        'results are in `docs/compatibility/`.', '',
+        '| cell | Python | torch | mmdet | numpy | commit | tests |',
+        '|---|---|---|---|---|---|---|', *rows, *failures, ''
     ])
     path.write_text(text, encoding='utf-8')
     print(path)

@@ -37,7 +37,7 @@ def no_compiling(monkeypatch, tmp_path):
 
 def test_failed_grouped_build_falls_back_and_says_so(no_compiling, tmp_path,
                                                      capsys):
-    wheel = build_mmcv.build(tmp_path, None, with_cuda=False, ordinary=False)
+    wheel = build_mmcv.build(tmp_path, None, False, False, build_mmcv.MMCV)
     assert wheel.parent.name == 'mmcv_sources'
     assert no_compiling == ['mmcv_grouped', 'mmcv_sources']
     told = capsys.readouterr().out
@@ -45,7 +45,7 @@ def test_failed_grouped_build_falls_back_and_says_so(no_compiling, tmp_path,
 
 
 def test_cuda_build_is_never_grouped(no_compiling, tmp_path):
-    build_mmcv.build(tmp_path, None, with_cuda=True, ordinary=False)
+    build_mmcv.build(tmp_path, None, True, False, build_mmcv.MMCV)
     assert no_compiling == ['mmcv_sources']
 
 
