@@ -12,7 +12,10 @@ import argparse
 import time
 from pathlib import Path
 
-from projects.demo.plan import DemoSettings, plan
+from mmpose_tdmi.apis.model_index import DEFAULT
+from mmpose_tdmi.apis.models import find_weights
+from mmpose_tdmi.stack import BrokenStackError
+from projects.demo.plan import DemoSettings, own_name, plan, what_draws
 from projects.demo.report import markdown, results_table, write_report
 from projects.demo.steps import StepFailed, run_lanes
 
@@ -29,11 +32,25 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def fetch_models() -> str:
+    """Have the weights of MMPose's default models at hand, from a folder, a
+    cache or the network; where they cannot be had, why."""
+    try:
+        for scope in ('mmpose', 'mmdet'):
+            find_weights(DEFAULT, None, 'the weights', scope)
+    except (ConnectionError, ValueError, BrokenStackError) as error:
+        return str(error)
+    return ''
+
+
 def main() -> None:
     args = parse_args()
     if args.video is not None and not args.video.is_file():
         raise SystemExit(f'error: there is no video {args.video}')
-    settings = DemoSettings(folder=args.work_dir, video=args.video)
+    settings = DemoSettings(
+        folder=args.work_dir,
+        video=args.video,
+        excuse='' if args.video is None else fetch_models())
     begin = time.monotonic()
     try:
         records = [
@@ -48,6 +65,9 @@ def main() -> None:
     page = write_report(settings, records)
     print('\nPoseTrack AP on held-out generated clips:\n')
     print(markdown(results_table(settings)))
+    if args.video is not None:
+        print(f'\n{settings.drawn_video(own_name(settings))}: '
+              f'{what_draws(settings)}')
     print(f'\n{elapsed / 60:.1f} minutes. Open {page.resolve()}')
 
 

@@ -6,6 +6,7 @@ from typing import List, Optional, Sequence
 
 from mmengine.config import Config
 
+from mmpose_tdmi.apis.model_index import DEFAULT, look_up
 from projects.synthetic.generator import video_name
 from .steps import Command, Step
 
@@ -55,6 +56,8 @@ class DemoSettings:
             scenes than few long ones.
         seed (int): Seed of the generator and the trainings.
         video (Path, optional): The user's own video.
+        excuse (str): Why that is not drawn on by MMPose's default models;
+            empty if it is.
     """
     folder: Path
     train_videos: int = 420
@@ -62,6 +65,7 @@ class DemoSettings:
     frames: int = 6
     seed: int = 0
     video: Optional[Path] = None
+    excuse: str = ''
 
     @property
     def clips(self) -> Path:
@@ -128,8 +132,7 @@ def plan(settings: DemoSettings) -> List[List[Lane]]:
     single_frame = settings.checkpoint(SINGLE_FRAME)
     drawings = [_draw(settings, settings.showcase_frames, SHOWCASE)]
     if settings.video is not None:
-        drawings.append(
-            _draw(settings, settings.video, own_name(settings.video)))
+        drawings.append(_draw_own(settings))
     return [
         [[_generate(settings)]],
         [
@@ -217,9 +220,35 @@ def _draw(settings: DemoSettings, source: Path, name: str) -> Step:
         '--out-dir', settings.folder / 'videos'), ))
 
 
-def own_name(video: Path) -> str:
+def _draw_own(settings: DemoSettings) -> Step:
+    """Skeletons on the user's video, by whichever models there are."""
+    name = own_name(settings)
+    if settings.excuse:
+        return _draw(settings, settings.video, name)
+    return Step(f'draw_{name}', f'Draw skeletons on {settings.video.name}',
+                (script('tools/infer_video.py', settings.video, '--name', name,
+                        '--out-dir', settings.folder / 'videos'), ))
+
+
+def own_name(settings: DemoSettings) -> str:
     """What the outputs for the user's video are called."""
-    return f'own_{video.stem}'
+    models = 'generated' if settings.excuse else DEFAULT
+    return f'own_{settings.video.stem}_{models}'
+
+
+def what_draws(settings: DemoSettings) -> str:
+    """Which models draw on the user's video, and why these."""
+    if settings.excuse:
+        return (f'Drawn by {TDMI.config.stem} and the detector trained here, '
+                'which have seen nothing but generated figures: what they do '
+                'on real footage shows that the pipeline runs, not what TDMI '
+                'can do after training on real people. MMPose\'s models could '
+                f'not be had: {settings.excuse}')
+    pose, detector = (
+        Path(look_up(DEFAULT, scope).config).stem
+        for scope in ('mmpose', 'mmdet'))
+    return (f'Drawn by MMPose\'s default models, {pose} with the boxes of '
+            f'{detector}, frame by frame: not by what was trained here.')
 
 
 def script(path: str, *arguments: object) -> Command:

@@ -6,7 +6,8 @@ from typing import Dict, List, Sequence
 from .cases import load_cases, pick_cases
 from .figures import contact_sheet, loss_curves
 from .page import Section, write_page
-from .plan import BOX_SOURCES, MODELS, SHOWCASE, TDMI, DemoSettings, own_name
+from .plan import (BOX_SOURCES, MODELS, SHOWCASE, TDMI, DemoSettings, own_name,
+                   what_draws)
 from .steps import StepRecord
 
 #: Joint groups of the PoseTrack table, as the metric names them.
@@ -88,13 +89,8 @@ def write_report(settings: DemoSettings,
     if settings.video is not None:
         sections.append(
             Section(
-                f'Your video: {settings.video.name}', [
-                    'Detector and pose model have seen nothing but '
-                    'generated figures: what they do on real footage shows '
-                    'that the pipeline runs, not what TDMI can do after '
-                    'training on real people.'
-                ],
-                media=[settings.drawn_video(own_name(settings.video))]))
+                f'Your video: {settings.video.name}', [what_draws(settings)],
+                media=[settings.drawn_video(own_name(settings))]))
     sections += [
         Section(
             'Losses', [

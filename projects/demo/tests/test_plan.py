@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from projects.demo.plan import MODELS, ROOT, TDMI, DemoSettings, plan
+from projects.demo.demo import fetch_models
+from projects.demo.plan import (MODELS, ROOT, TDMI, DemoSettings, own_name,
+                                plan, what_draws)
 from projects.demo.real_motion_plan import RealMotionSettings
 from projects.demo.real_motion_plan import plan as real_motion_plan
 
@@ -81,7 +83,7 @@ def test_tdmi_starts_as_the_single_frame_model_and_boxes_are_used():
         detected = commands[f'test_{model.name}_det']
         assert str(DEMO.detected_boxes.resolve()) in detected
         assert 'bbox_file' not in commands[f'test_{model.name}_gt']
-    assert str(DEMO.checkpoint(TDMI)) in commands['draw_own_me']
+    assert str(DEMO.checkpoint(TDMI)) in commands['draw_held_out']
     # without a video of the user's there is nothing to draw on
     names = [step.name for step in _all(plan(DemoSettings(Path('out'))))]
     assert 'draw_own_me' not in names and 'draw_held_out' in names
@@ -93,3 +95,31 @@ def test_the_first_part_of_a_video_is_not_tested_on():
     tested = [name for name in lines if name.startswith('test_')]
     assert len(tested) == 8  # two videos, own rest and the other, twice
     assert not any('_train.json' in lines[name] for name in tested)
+
+
+def test_a_video_of_ones_own_is_drawn_on_by_the_hosts_models():
+    *_, own = _all(plan(DEMO))
+    command, = own.commands
+    assert command[2] == 'me.mp4'
+    assert not any(part.endswith(('.py', '.pth')) for part in command[2:])
+    told = what_draws(DEMO)
+    assert 'rtmpose-m' in told and 'rtmdet_m' in told
+
+
+def test_or_by_the_demos_where_weights_cannot_be_had(monkeypatch, tmp_path):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    monkeypatch.delenv('MMPOSE_TDMI_WEIGHTS', raising=False)
+
+    def unreachable(*args):
+        raise OSError('no route to host')
+
+    monkeypatch.setattr('mmpose_tdmi.utils.checkpoints.urlopen', unreachable)
+    excuse = fetch_models()
+    assert 'no route to host' in excuse and 'rtmpose-m' in excuse
+    offline = dataclasses.replace(DEMO, excuse=excuse)
+    *_, own = _all(plan(offline))
+    assert str(TDMI.config) in own.commands[0]
+    told = what_draws(offline)
+    assert excuse in told and TDMI.config.stem in told
+    # one after the other in one folder
+    assert own_name(offline) != own_name(DEMO)
