@@ -140,8 +140,9 @@ def run_cell(name, work_dir, processes):
 def onedl_commands():
     """list[list[str]]: What exchanges OpenMMLab's packages for OneDL's."""
     pip = ['.venv/bin/python', '-m', 'pip']
+    forks = [release.partition('==')[0] for release in FORKS.values()]
     return [
-        [*pip, 'uninstall', '--yes', *FORKS],
+        [*pip, 'uninstall', '--yes', *FORKS, *forks],
         [*pip, 'install', '--no-deps', *FORKS.values(), 'imaug'],
         ['.venv/bin/python', 'scripts/build_mmcv.py', '--onedl'],
         ['.venv/bin/python', '-m', 'mmpose_tdmi.doctor', '--quiet'],

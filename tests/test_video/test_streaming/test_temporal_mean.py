@@ -55,7 +55,7 @@ def test_it_is_the_benchmarks_row(models, frames_averaged, flip_test):
         np.testing.assert_allclose(got, expected, atol=1e-5)
     # rounding moves the maxima of a few flat heatmaps a little
     difference = np.abs(found[0] - row[0])
-    assert np.percentile(difference, 98) < 1e-3 and difference.max() < 0.1
+    assert np.percentile(difference, 98) < 1e-3 and difference.max() < 0.5
     # each frame once, and not what each frame gives by itself
     assert stats.backbone_passes == stats.person_frames == 18
     plain, _ = poses(models('single'), frames, flip_test=flip_test)
