@@ -35,7 +35,7 @@ from mmpose_tdmi.video.tracking import (PersonTracker, PoseTracker,
 from mmpose_tdmi.visualization import VideoDrawer
 from .boxes import (BoxSource, DetectionAhead, FoundBoxes, FrameFailure,
                     PersonFinder, open_boxes, select_boxes)
-from .models import find_config, init_pose_model
+from .models import Categories, find_config, init_pose_model
 from .settings import InferenceSettings, ModelSettings, config_name
 
 #: How many decoded frames may wait for the model.
@@ -127,7 +127,8 @@ class VideoPoseInferencer:
             Defaults to ``None``: MMPose's detector for such poses, from the
             first call on that brings no boxes.
         det_weights: Its checkpoint, as for the pose model.
-        det_cat_ids: Indices of its classes; None is the class ``'person'``.
+        det_cat_ids: Which of its classes, by name or index; None is the class
+            ``'person'``.
         show_progress: Whether to show a bar.
         cfg_options: Changes to the pose model's config.
         fold_batch_norm: Whether batch normalisations are folded into
@@ -149,7 +150,7 @@ class VideoPoseInferencer:
                  device: Optional[str] = None,
                  det_model: Union[str, Path, Config, None] = None,
                  det_weights: Union[str, Path, None] = None,
-                 det_cat_ids: Union[int, Sequence[int], None] = None,
+                 det_cat_ids: Optional[Categories] = None,
                  show_progress: bool = False,
                  cfg_options: Optional[dict] = None,
                  fold_batch_norm: bool = True) -> None:

@@ -37,6 +37,8 @@ from .model_index import look_up, nearest
 
 PathLike = Union[str, Path]
 ConfigLike = Union[str, Path, Config]
+#: Of a detector's classes, by name or index, one or several.
+Categories = Union[int, str, Sequence[Union[int, str]]]
 
 
 def find_config(model: ConfigLike, what: str, scope: str = 'mmpose') -> Config:
@@ -250,9 +252,9 @@ class PersonDetector:
     Args:
         config, checkpoint, device: The model, its weights, where it runs, as
             for :func:`find_config` and :func:`find_weights`.
-        category: The category's name among the model's classes, its index, or
-            the indices of several. By default ``'person'``, or what a detector
-            of a kind is for (``'hand'``).
+        category: Which of the model's classes, by name or index, one or
+            several. By default ``'person'``, or what a detector of a kind is
+            for (``'hand'``).
         score_thr: The lowest score kept.
         nms_thr: Suppress boxes that overlap a better one by more than this
             IoU, after the model's own suppression. Not done by default.
@@ -261,7 +263,7 @@ class PersonDetector:
     def __init__(self,
                  config: ConfigLike,
                  checkpoint: Optional[PathLike] = None,
-                 category: Union[str, int, Sequence[int], None] = None,
+                 category: Optional[Categories] = None,
                  score_thr: float = 0.,
                  nms_thr: Optional[float] = None,
                  device: str = 'cpu') -> None:
@@ -350,19 +352,15 @@ def _classes(meta: Dict[str, Any], checkpoint: PathLike) -> List[str]:
     return list(get_classes('coco'))
 
 
-def _find_labels(category: Union[str, int, Sequence[int]], classes: List[str],
+def _find_labels(category: Categories, classes: List[str],
                  checkpoint: PathLike) -> List[int]:
     """The indices of what is asked for among the model's classes."""
-    if isinstance(category, str):
-        if category not in classes:
+    labels = []
+    for label in [category] if isinstance(category, (int, str)) else category:
+        index = classes.index(label) if label in classes else label
+        if not (isinstance(index, int) and 0 <= index < len(classes)):
             raise ValueError(
-                f'{checkpoint} has no category {category!r}; its classes are '
-                f'{", ".join(classes)}')
-        return [classes.index(category)]
-    labels = [category] if isinstance(category, int) else list(category)
-    for label in labels:
-        if not (isinstance(label, int) and 0 <= label < len(classes)):
-            raise ValueError(
-                f'{checkpoint} has no category {label!r}; it has the indices '
-                f'0 to {len(classes) - 1}: {", ".join(classes)}')
+                f'{checkpoint} has no category {label!r}; its classes, '
+                f'0 to {len(classes) - 1}, are {", ".join(classes)}')
+        labels.append(index)
     return labels

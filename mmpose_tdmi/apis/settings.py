@@ -27,7 +27,8 @@ from mmpose_tdmi.video.streaming import (MODES, PRECISIONS, TEMPORAL,
 from mmpose_tdmi.video.tracking import TRACKERS
 from .boxes import Boxes, boxes_digest
 from .model_index import DEFAULT, default_detector
-from .models import ConfigLike, PersonDetector, find_config, find_weights
+from .models import (Categories, ConfigLike, PersonDetector, find_config,
+                     find_weights)
 
 PathLike = Union[str, Path]
 WHOLE_IMAGE = 'whole_image'
@@ -56,10 +57,12 @@ class ModelSettings:
     det_weights: Optional[PathLike] = people(
         None, 'its weights, file or address (default: those published for '
         'its name)', '--det-checkpoint')
-    det_cat_ids: Union[int, Sequence[int], None] = people(
+    det_cat_ids: Optional[Categories] = people(
         None,
-        "indices among the detector's classes (default: its class 'person')",
-        nargs='+')
+        "which of the detector's classes, by name or index (default: its "
+        "class 'person')",
+        nargs='+',
+        type=lambda text: int(text) if text.isdigit() else text)
 
     def resolved(self, people: bool = False) -> 'ModelSettings':
         """The same, with the files of weights in place of names and addresses,

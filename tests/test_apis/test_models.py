@@ -1,4 +1,5 @@
 """Models by a path or name, with all of their weights; person detection."""
+import argparse
 import io
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import nn
 
 from mmpose_tdmi.apis import (PersonDetector, VideoPoseInferencer, find_config,
                               init_pose_model, require_file, require_weights)
+from mmpose_tdmi.apis.settings import ModelSettings, add_options, read_options
 
 NAME = 'tdmi_hrnet-light_1xb16-1e_synthetic-96x64'
 
@@ -181,7 +183,7 @@ def test_category_is_looked_up_by_name(saved_detector, tmp_path, images):
     checkpoint['meta']['dataset_meta']['classes'] = ('pedestrian', )
     torch.save(checkpoint, tmp_path / 'renamed.pth')
     files = saved_detector.config, tmp_path / 'renamed.pth'
-    with pytest.raises(ValueError, match='classes are pedestrian'):
+    with pytest.raises(ValueError, match='classes, 0 to 0, are pedestrian'):
         PersonDetector(*files)
     renamed = PersonDetector(*files, category='pedestrian')(images[:1])
     np.testing.assert_array_equal(
@@ -191,11 +193,11 @@ def test_category_is_looked_up_by_name(saved_detector, tmp_path, images):
 
 def test_categories_by_index(saved_detector, images):
     everything = PersonDetector(*saved_detector)(images[:1])[0]
-    for category in (0, [0]):
+    for category in (0, [0], ['person']):
         np.testing.assert_array_equal(
             PersonDetector(*saved_detector, category=category)(images[:1])[0],
             everything)
-    with pytest.raises(ValueError, match='category 1.* 0 to 0: person'):
+    with pytest.raises(ValueError, match='category 1; its classes, 0 to 0, are person'):
         PersonDetector(*saved_detector, category=[0, 1])
 
 
@@ -226,3 +228,10 @@ def test_scopes_do_not_mix(saved_detector, images):
         detector(images[:1])
         current = DefaultScope.get_current_instance().scope_name
     assert current == 'mmpose'
+
+
+def test_a_tool_takes_classes_by_name_and_by_index():
+    parser = argparse.ArgumentParser()
+    add_options(parser, ModelSettings)
+    args = parser.parse_args(['--det-cat-ids', 'dog', '3'])
+    assert read_options(args, ModelSettings)['det_cat_ids'] == ['dog', 3]
