@@ -143,7 +143,7 @@ def onedl_commands():
     forks = [release.partition('==')[0] for release in FORKS.values()]
     return [
         [*pip, 'uninstall', '--yes', *FORKS, *forks],
-        [*pip, 'install', '--no-deps', *FORKS.values(), 'imaug'],
+        [*pip, 'install', '--no-deps', *FORKS.values()],
         ['.venv/bin/python', 'scripts/build_mmcv.py', '--onedl'],
         ['.venv/bin/python', '-m', 'mmpose_tdmi.doctor', '--quiet'],
     ]
