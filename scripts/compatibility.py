@@ -48,10 +48,11 @@ FORKS = {
     'mmdet': 'onedl-mmdetection==3.5.1'
 }
 #: What runs in a cell, each by itself: what meets Python, torch and the host.
-TESTS = ('tests/test_doctor.py', 'tests/test_structures', 'tests/test_models',
-         'tests/test_engine', 'tests/test_datasets', 'tests/test_evaluation',
-         'tests/test_apis', 'tests/test_video/test_streaming',
-         'tests/test_deploy', 'tests/test_tools/test_train_and_test.py',
+TESTS = ('tests/test_doctor.py', 'tests/test_structures', 'tests/test_utils',
+         'tests/test_security.py', 'tests/test_models', 'tests/test_engine',
+         'tests/test_datasets', 'tests/test_evaluation', 'tests/test_apis',
+         'tests/test_video/test_streaming', 'tests/test_deploy',
+         'tests/test_tools/test_train_and_test.py',
          'tests/test_configs/test_configs.py')
 #: Of these, what needs the exporter of the tested torch.
 EXPORT_TESTS = ('tests/test_deploy', )

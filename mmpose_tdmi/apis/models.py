@@ -6,9 +6,7 @@ content gives the weights and the SHA-256 that tells runs apart.
 
 Shape letters: n boxes of an image, H x W its pixels.
 """
-import io
 import logging
-import os
 import re
 from collections import OrderedDict
 from pathlib import Path
@@ -23,7 +21,7 @@ from mmengine.hub import get_config
 from mmengine.logging import print_log
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope, Registry
-from mmengine.runner import CheckpointLoader, load_state_dict
+from mmengine.runner import load_state_dict
 from mmpose.apis.inference import dataset_meta_from_config
 from mmpose.models import TopdownPoseEstimator
 from mmpose.registry import MODELS
@@ -31,8 +29,7 @@ from torch import nn
 
 import mmpose_tdmi
 from mmpose_tdmi import stack
-from mmpose_tdmi.utils.checkpoints import (HAS_ALLOW_LIST, explained, fetch,
-                                           load, read_digested)
+from mmpose_tdmi.utils.checkpoints import fetch, read_checkpoint
 from .model_index import look_up, nearest
 
 PathLike = Union[str, Path]
@@ -107,17 +104,6 @@ def require_file(path: PathLike, what: str) -> None:
     ``what``; URLs are left to the loader."""
     if '://' not in str(path) and not Path(path).is_file():
         raise FileNotFoundError(f'{what} {path} does not exist')
-
-
-def read_checkpoint(path: PathLike) -> Dict[str, Any]:
-    """The content of a checkpoint, file or URL, in the CPU's memory; a
-    ValueError says what it is if it is none."""
-    path = fetch(path)
-    if not (HAS_ALLOW_LIST and os.path.isfile(path)):
-        with explained(path):
-            return CheckpointLoader.load_checkpoint(
-                str(path), map_location='cpu')
-    return load(path, io.BytesIO(read_digested(path)))
 
 
 def require_weights(model: nn.Module,

@@ -16,7 +16,6 @@ from typing import Any, Callable, Optional
 import numpy as np
 import torch
 from mmengine.logging import print_log
-from mmengine.runner.checkpoint import CheckpointLoader
 from mmengine.structures import PixelData
 from mmpose.evaluation.functional import pose_pck_accuracy
 from mmpose.models.heads import HeatmapHead
@@ -27,7 +26,7 @@ from mmpose.utils.typing import (ConfigType, Features, OptConfigType,
                                  OptSampleList, Predictions)
 from torch import Tensor, nn
 
-from mmpose_tdmi.utils.checkpoints import explained
+from mmpose_tdmi.utils.checkpoints import read_checkpoint
 from .layers.blocks import (at_least_float32, check_choice, check_positive,
                             check_positive_int)
 
@@ -212,9 +211,8 @@ def load_heatmap_layer(layer: nn.Module, key: str, checkpoint: Optional[str],
             'current', logging.WARNING)
         return
     prefix = prefix.rstrip('.')
-    with explained(checkpoint):
-        weights = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
-        weights = weights.get('state_dict', weights)
+    weights = read_checkpoint(checkpoint)
+    weights = weights.get('state_dict', weights)
     for name, parameter in layer.named_parameters():
         found = weights.get(f'{prefix}.{name}')
         if found is None or found.shape != parameter.shape:

@@ -33,6 +33,7 @@ from urllib.request import Request, urlopen
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.runner import CheckpointLoader
 from torch import Tensor
 from tqdm import tqdm
 
@@ -154,6 +155,17 @@ def load(path: Union[str, Path],
                          f'{type(content).__name__}, expected a dict, '
                          'such as a state_dict')
     return content
+
+
+def read_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
+    """The content of a checkpoint, file or URL, in the CPU's memory; a
+    ValueError says what it is if it is none."""
+    path = fetch(path)
+    if not (HAS_ALLOW_LIST and os.path.isfile(path)):
+        with explained(path):
+            return CheckpointLoader.load_checkpoint(
+                str(path), map_location='cpu')
+    return load(path, io.BytesIO(read_digested(path)))
 
 
 def check_checkpoint(path: Union[str, Path]) -> None:
