@@ -52,9 +52,10 @@ def run_tasks(function: Callable[[Any], Any],
                 yield result
                 bar.update()
         except BrokenProcessPool as error:
+            named = _named(function)
             raise RuntimeError(
-                f'a process of {function.__module__}.{function.__qualname__} '
-                'died, of lack of memory or killed. Or it never began: a '
+                f'a process of {named.__module__}.{named.__qualname__} died, '
+                'of lack of memory or killed. Or it never began: a '
                 'script that asks for several workers must do so below '
                 "if __name__ == '__main__':") from error
         finally:  # an interruption must not wait for all the others
@@ -67,8 +68,13 @@ def _context(function: Callable[[Any], Any]) -> Any:
         return multiprocessing.get_context('spawn')
     context = multiprocessing.get_context('forkserver')
     # imported once, in the server, instead of in each process
-    context.set_forkserver_preload([__name__, function.__module__])
+    context.set_forkserver_preload([__name__, _named(function).__module__])
     return context
+
+
+def _named(function: Callable[[Any], Any]) -> Any:
+    """What a partial function was made from, which has a name."""
+    return getattr(function, 'func', function)
 
 
 def _take_one_core() -> None:

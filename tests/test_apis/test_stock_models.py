@@ -46,7 +46,8 @@ def stock(saved):
 @pytest.mark.parametrize('what', STOCK)
 def test_poses_are_the_hosts(what, tmp_path):
     for _, found in compare(STOCK[what], tmp_path):
-        assert found.largest < 1e-3
+        # a regression's joints lie anywhere: floats have 24 bits
+        assert found.largest < max(1e-3, 5e-6 * found.spread)
         assert found.spread > 1  # pixels: poses come from the images
 
 

@@ -2,6 +2,7 @@
 import importlib
 import math
 import os
+from functools import partial
 
 import cv2
 import pytest
@@ -67,11 +68,12 @@ def test_locks_that_are_held_here_are_free_in_the_processes(functions):
                               workers=2)) == [True, True]
 
 
-def test_a_process_that_dies_is_an_error(functions):
+@pytest.mark.parametrize('named', [lambda function: function, partial])
+def test_a_process_that_dies_is_an_error(functions, named):
     with pytest.raises(
             RuntimeError,
             match=r"functions_of_a_test.die died.*__name__ == '__main__'"):
-        list(run_tasks(functions.die, [1, 2], workers=2))
+        list(run_tasks(named(functions.die), [1, 2], workers=2))
 
 
 def test_the_bar_starts_where_the_work_does(capsys):
