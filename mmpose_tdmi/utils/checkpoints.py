@@ -62,7 +62,9 @@ _HASH = re.compile(r'(?:-|_(?=\d*[a-f]))(?!%s[-_.])([0-9a-f]{8})'
 
 
 def allow_runner_checkpoints() -> None:
-    """Extend torch's allow-list; harmless to call twice."""
+    """Extend torch's allow-list; harmless to call twice, and needed once more
+    after a load by OneDL's MMEngine, which takes from the list what it adds.
+    """
     if not HAS_ALLOW_LIST:
         return
     # numpy < 1.25 has no public np.dtypes, so the classes are taken from
@@ -147,6 +149,7 @@ def load(path: Union[str, Path],
          mmap: bool = False) -> Dict[str, Any]:
     """What a checkpoint's file holds, in the CPU's memory, or mapped from the
     file; from ``file``, if it has been read."""
+    allow_runner_checkpoints()
     with explained(path):
         content = torch.load(
             file or path, map_location='cpu', weights_only=True, mmap=mmap)
