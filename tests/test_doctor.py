@@ -180,7 +180,7 @@ def python(*args, path, cwd):
 
 def test_doctor_on_a_broken_environment(tmp_path, repository):
     make_distribution(tmp_path, 'torchvision', '0.1.0')
-    make_distribution(tmp_path, 'mmcv', '2.2.0')
+    make_distribution(tmp_path, 'mmcv', '4.0.0')
     # what an interrupted pip leaves
     (tmp_path / 'onedl_mmdetection-3.5.1.dist-info').mkdir()
     done = python(
@@ -189,7 +189,7 @@ def test_doctor_on_a_broken_environment(tmp_path, repository):
     assert 'Traceback' not in done.stdout
     assert 'torchvision 0.1.0 does not belong to torch' in done.stdout
     assert 'onedl-mmdetection unknown is installed in part only' in done.stdout
-    assert 'mmcv 2.2.0 is outside' in done.stdout
+    assert 'mmcv 4.0.0 is outside' in done.stdout
 
 
 def test_import_on_a_broken_environment(tmp_path, repository):
