@@ -1,6 +1,6 @@
 # FAMI-Pose as its authors' code has it: the supporting frames are merged
-# before their local calibration, and missing frames are replaced by its
-# rule.
+# before their local calibration, missing frames are replaced by its rule, and
+# tests do not flip.
 _base_ = ['fami-pose_hrnet-w48_1xb48-21e_posetrack18-384x288.py']
 
 padding = 'released'
@@ -9,4 +9,4 @@ train_dataloader = dict(dataset=dict(padding=padding))
 val_dataloader = dict(dataset=dict(padding=padding))
 test_dataloader = dict(dataset=dict(padding=padding))
 
-model = dict(neck=dict(merge='before'))
+model = dict(neck=dict(merge='before'), test_cfg=dict(flip_test=False))

@@ -23,7 +23,8 @@ residual blocks of 3x3 convolutions). What differs from the authors' release:
   distance of the frames actually used, which differs only where offsets are
   drawn unevenly (its window is -1, 0, 1, all weights 0.5, also at a video's
   ends);
-- 1x1 and 3x3 convolutions before a normalisation have no bias;
+- 1x1 and 3x3 convolutions before a normalisation have no bias; that of
+  released weights is part of its mean (tools/model_converters/dcpose.py);
 - batch normalisation of the frozen backbone stays in eval mode; the release
   freezes its parameters only;
 - with a backbone that is not frozen the release also supervises the

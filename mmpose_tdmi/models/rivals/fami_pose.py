@@ -7,8 +7,14 @@ locally; the aligned maps are merged and combined with the key frame's map. The
 backbone is the single-frame model's, frozen. The paper aligns every supporting
 frame fully, then merges (``merge='after'``, the default); the release merges
 the globally aligned maps and calibrates their merger (``merge='before'``).
-What differs from the release, beside the order of the clip:
+What differs from the release, beside the order of the clip and of the two maps
+that are combined (tools/model_converters/fami_pose.py sees to that):
 
+- strided convolutions before a normalisation have no bias; in converted
+  weights it is part of the mean;
+- its crops map the box's outermost pixels to the crop's, and its poses go back
+  as if they mapped edges, which moves them by half a pixel of the crop;
+- in a video's second frame it reads t-1, t in place of t-2, t-1;
 - the global transformation starts as the identity, not at random;
 - the pooling before its estimate makes it work on maps of any size; on 96 x 72
   it changes nothing;

@@ -5,6 +5,7 @@ from mmengine.optim import OptimWrapper
 from mmpose.registry import MODELS
 
 from mmpose_tdmi.models.cost import clip_length
+from mmpose_tdmi.video.phases import FramePhase, WindowPhase
 
 
 def build(config):
@@ -124,3 +125,26 @@ def test_starts_as_the_single_frame_model(name, rival_config, packed_clips,
             b.pred_fields.heatmaps,
             atol=1e-5,
             rtol=1e-4)
+
+
+def test_a_video_streams_as_whole_windows(rival, rival_config):
+    model = build(rival_config(rival)).eval()
+    # weights at which every frame counts
+    for x in model.parameters():
+        if x.dim() > 1:
+            torch.nn.init.normal_(x, std=x[0].numel()**-0.5)
+    num_frames = clip_length(model)
+    video = torch.randn(num_frames + 2, 3, 64, 64)
+    frame, window = FramePhase(model), WindowPhase(model)
+    with torch.no_grad():
+        # each frame by itself, once
+        maps = [torch.cat(x) for x in zip(*map(frame, video.split(1)))]
+        found, expected = [], []
+        for clip in (slice(t, t + num_frames) for t in range(3)):
+            found.append(window(*(x[None, clip] for x in maps)))
+            heatmaps = model(video[clip], None, mode='tensor')
+            if hasattr(model.head, 'activate'):
+                heatmaps = model.head.activate(heatmaps)
+            expected.append(heatmaps)
+    assert (expected[0] - expected[2]).std() > 1e-3
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)

@@ -133,7 +133,7 @@ def test_recipes_are_the_releases(name, learning_rate, milestones, gamma,
     assert steps['RandomBBoxTransform'].scale_factor == (0.65, 1.35)
     assert steps['RandomBBoxTransform'].rotate_factor == 45
     assert cfg.codec.sigma == 3
-    assert cfg.model.test_cfg.flip_test
+    assert cfg.model.test_cfg.flip_test != name.endswith('_released')
     assert cfg.test_dataloader.dataset.bbox_score_thr == 0.2
 
 
@@ -148,14 +148,21 @@ def test_the_temporal_attentions_recipe_is_the_releases():
                                                                         0.2)
 
 
-def test_released_variants_differ_from_the_papers_in_what_is_said():
-    name = 'fami-pose_hrnet-w48_1xb48-21e_posetrack18-384x288'
+@pytest.mark.parametrize('name, merge, padding', [
+    ('fami-pose_hrnet-w48_1xb48-21e_posetrack18-384x288', 'before',
+     'released'),
+    ('dcpose_hrnet-w48_2xb32-20e_posetrack18-384x288', None, None),
+])
+def test_released_variants_differ_from_the_papers_in_what_is_said(
+        name, merge, padding):
     paper, released = find(name), find(f'{name}_released')
-    assert released.model.neck.pop('merge') == 'before'
-    assert paper.model.neck.pop('merge') == 'after'
+    assert released.model.neck.pop('merge', None) == merge
+    assert paper.model.neck.pop('merge', None) == (merge and 'after')
+    assert not released.model.test_cfg.pop('flip_test')
+    assert paper.model.test_cfg.pop('flip_test')
     for loader in ('train', 'val', 'test'):
         dataset = released[f'{loader}_dataloader'].dataset
-        assert dataset.pop('padding') == 'released'
+        assert dataset.pop('padding', None) == padding
         assert dataset == paper[f'{loader}_dataloader'].dataset
     assert released.model == paper.model
 
