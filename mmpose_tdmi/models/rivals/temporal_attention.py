@@ -16,15 +16,19 @@ Human Pose Estimation" (TAR-ViTPose), CVPR 2026:
 
 It is a head because the decoder, MMPose's heatmap head, so that ViTPose
 checkpoints load, is used twice: on every frame, for the regions, and on the
-restored key frame. What differs from the release, beside the order of the
-clip:
+restored key frame. What differs from the release unless ``released`` is set:
 
 - the release resizes heatmaps to the tokens bilinearly before the cut, by
   which a narrow peak may vanish, and a query left with no place gives NaN.
   Here tokens take the maximum of their cells, so the peak remains; a heatmap
   without any peak allows every place;
 - tokens are a map's cells with their channels; the release reinterprets the
-  (C, h, w) memory as (h * w, C) without a transposition, and back;
+  (C, h, w) memory as (h * w, C) without a transposition, and back, and the
+  regions of (T, K) frames and joints as those of (K, T);
+
+With ``released`` heatmaps are the release's, but for a query left with no
+place, which looks everywhere instead of giving NaN. What is ours in any case:
+
 - any backbone's last map will do; with one that has no position embedding a
   query tells places apart by content and by its regions only.
 
@@ -89,13 +93,20 @@ class MultiHeadAttention(BaseModule):
         return self.output(attended), weights
 
 
-def joint_regions(heatmaps: Tensor, size: Tuple[int, int],
-                  threshold: float) -> Tensor:
+def joint_regions(heatmaps: Tensor,
+                  size: Tuple[int, int],
+                  threshold: float,
+                  released: bool = False) -> Tensor:
     """Tokens (N, K, h, w) where heatmaps (N, K, H, W), scaled to [0, 1], reach
-    the threshold: boolean, somewhere true for each joint."""
-    tokens = F.adaptive_max_pool2d(heatmaps, size)
+    the threshold: boolean; unless ``released``, somewhere true for each joint.
+    """
     low = heatmaps.amin(dim=(2, 3), keepdim=True)
     high = heatmaps.amax(dim=(2, 3), keepdim=True)
+    if released:
+        scaled = (heatmaps - low) / (high - low + 1e-6)
+        return F.interpolate(
+            scaled, size, mode='bilinear', align_corners=False) >= threshold
+    tokens = F.adaptive_max_pool2d(heatmaps, size)
     return tokens - low >= threshold * (high - low)
 
 
@@ -188,6 +199,7 @@ class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
         region_threshold: From which value, 0 to 1, of a joint's scaled
             single-frame heatmap on its query looks; ``None``: everywhere.
         gated: Start as the single-frame model, see the module.
+        released: Compute as the release, see the module.
         test_activation, activation_sigma: As :class:`SpatialSoftmaxHead`'s.
         **kwargs: As HeatmapHead's.
     """
@@ -201,6 +213,7 @@ class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
                  expansion: int = 2,
                  region_threshold: Optional[float] = 0.2,
                  gated: bool = False,
+                 released: bool = False,
                  test_activation: str = 'none',
                  activation_sigma: Optional[float] = None,
                  **kwargs) -> None:
@@ -211,6 +224,7 @@ class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
                              f'0 to 1, got {region_threshold!r}')
         self.window = FrameWindow(tuple(offsets))
         self.region_threshold = region_threshold
+        self.released = released
         self.aggregation = JointTemporalAggregation(in_channels, out_channels,
                                                     num_layers, num_heads,
                                                     expansion)
@@ -228,21 +242,33 @@ class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
                 frames.device.type, enabled=False):
             heatmaps = self.activate(super().forward((frames.to(dtype), )))
             regions = joint_regions(heatmaps, frames.shape[-2:],
-                                    self.region_threshold)
-        regions = unfold_time(regions.flatten(2), self.window.num_frames)
-        return regions.transpose(1, 2).flatten(2)
+                                    self.region_threshold, self.released)
+        num_frames = self.window.num_frames
+        # (B, T, K, h * w)
+        regions = unfold_time(regions.flatten(2), num_frames)
+        if not self.released:
+            return regions.transpose(1, 2).flatten(2)
+        regions = regions.reshape(len(regions), self.out_channels, -1)
+        return regions | ~regions.any(dim=2, keepdim=True)
 
     def attend(self, frames: Tensor) -> Tuple[Tensor, List[Tensor]]:
         """Clips' maps (B * T, C, h, w) to the key frames', enriched, (B, C, h,
         w), and each layer's attention, (B, G, K, T, h, w)."""
         num_frames = self.window.num_frames
         size = frames.shape[-2:]
-        # (B, T, h * w, C)
-        tokens = unfold_time(frames, num_frames).flatten(3).transpose(2, 3)
+        # (B, T, C, h * w) to (B, T, h * w, C)
+        tokens = unfold_time(frames, num_frames).flatten(3)
+        if self.released:
+            tokens = tokens.reshape(*tokens.shape[:2], -1, tokens.shape[2])
+        else:
+            tokens = tokens.transpose(2, 3)
         joints, weights = self.aggregation(
             tokens.flatten(1, 2), self.regions(frames))
         restored = self.restoration(tokens[:, self.window.key], joints)
-        maps = restored.transpose(1, 2).unflatten(2, size)
+        if self.released:
+            maps = restored.reshape(len(restored), -1, *size)
+        else:
+            maps = restored.transpose(1, 2).unflatten(2, size)
         return maps, [x.unflatten(3, (num_frames, *size)) for x in weights]
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
