@@ -1,11 +1,12 @@
 #!/usr/bin/env python
 """Poses of all people along a video: skeletons drawn, poses as json.
 
-INPUT is a video file, a folder of frames, a glob in quotes or a camera
-(webcam:0). Models are MMPose's own pair for people or others of MMPose and
-MMDetection, by name, with the weights published for them; or a CONFIG with its
-CHECKPOINT. Who is where is told by the detector or by a file
-(tools/detect_persons.py, or your own tracks)::
+INPUT is a video file, a folder of frames, a glob in quotes, a camera
+(webcam:0) or an address (rtsp://, rtmp://, udp://, http://) of a file or of a
+live stream, which is connected again where it breaks. Models are MMPose's own
+pair for people or others of MMPose and MMDetection, by name, with the weights
+published for them; or a CONFIG with its CHECKPOINT. Who is where is told by
+the detector or by a file (tools/detect_persons.py, or your own tracks)::
 
     python tools/infer_video.py video.mp4
     python tools/infer_video.py video.mp4 --pose vitpose-b --det rtmdet-m
@@ -35,7 +36,8 @@ def parse_args() -> argparse.Namespace:
         epilog=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        'input', help='video file, folder of frames, glob or webcam:0')
+        'input',
+        help='video file, folder of frames, glob, webcam:0 or rtsp://...')
     parser.add_argument(
         'config',
         nargs='?',

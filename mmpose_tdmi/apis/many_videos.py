@@ -7,25 +7,29 @@ What became of each video is in a file per video beside the results.
 import glob
 import json
 import logging
+import mimetypes
 import multiprocessing
 import os
+import re
 import sys
 import time
 import traceback
 from collections import deque
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import (Any, Callable, Deque, Dict, Iterable, List, Mapping,
-                    NamedTuple, Optional, Sequence, Set, Tuple)
+                    NamedTuple, Optional, Sequence, Set, Tuple, Union)
 
+import av
 import torch
+from av.stream import Disposition
 from mmengine.logging import print_log
 
 from mmpose_tdmi.utils.files import check_outputs, write_json
-from mmpose_tdmi.video.decoding import (IMAGE_SUFFIXES, is_video, result_name,
-                                        video_files)
+from mmpose_tdmi.video.decoding import IMAGE_SUFFIXES, result_name, video_files
 from mmpose_tdmi.video.results.resume import digest_of, fingerprint
 from .inferencer import VideoPoseInferencer
 from .settings import InferenceSettings, ModelSettings
@@ -39,8 +43,55 @@ LAUNCHERS = dict(
 #: Errors that another try would meet again: the input or an argument is bad.
 LASTING_ERRORS = (ValueError, FileNotFoundError, IsADirectoryError,
                   NotADirectoryError, PermissionError)
+#: Codecs of texts and pictures of letters, which FFmpeg opens as videos.
+_TEXT_ART = ('ansi', 'bintext', 'xbin', 'idf')
 #: How many of the files that are left out are named in the log.
 _MAX_NAMED = 20
+
+
+def is_video(path: Union[str, Path]) -> bool:
+    """Whether a file is a video, as FFmpeg finds by its content.
+
+    Pictures, the cover of a piece of music among them, and texts are none. A
+    file that FFmpeg cannot open is one if its suffix is a video's, and one
+    that cannot be read if its suffix is no image's: its error comes when it
+    is read.
+    """
+    path = Path(path)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return False
+    if not path.is_file():
+        return path.is_symlink() and not path.exists()
+    try:
+        # a playlist of a folder must not reach into the network
+        with av.open(
+                str(path),
+                options=dict(protocol_whitelist='file')) as container:
+            return not re.search('_pipe$|^image2$', container.format.name) \
+                and any(stream.codec_context is None
+                        or stream.codec_context.name not in _TEXT_ART
+                        and not stream.disposition & Disposition.attached_pic
+                        for stream in container.streams.video)
+    except PermissionError:
+        return True
+    except av.FFmpegError:
+        return path.suffix.lower() in _video_suffixes()
+
+
+@lru_cache(maxsize=None)
+def _video_suffixes() -> Set[str]:
+    """Those of the formats that FFmpeg writes, but of sound, texts, lists."""
+    found: Set[str] = set()
+    for name in av.formats_available - {'hls', 'dash'}:
+        with suppress(ValueError):  # it only reads this one
+            found |= av.format.ContainerFormat(name, 'w').extensions
+    suffixes = {f'.{suffix}' for suffix in found}
+    return {
+        suffix
+        for suffix in suffixes
+        if not re.match('audio|text',
+                        mimetypes.guess_type(f'a{suffix}')[0] or '')
+    }
 
 
 class VideoJob(NamedTuple):

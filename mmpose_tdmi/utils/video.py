@@ -1,4 +1,4 @@
-"""Reading, writing and joining of video files, through PyAV.
+"""Reading, writing and joining of video files, and live streams, through PyAV.
 
 Frame indices are 0-based and in the order of display. Frames are arrays
 (H, W, 3) of uint8 in BGR, as OpenCV and MMPose have them, and upright: they
@@ -6,13 +6,16 @@ are turned and mirrored as the file asks for, and pixels stay as stored where
 they are not square.
 """
 import math
+import re
+import sys
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import (Any, Callable, Deque, Dict, Iterator, List, Optional,
-                    Sequence, Tuple, Union)
+from typing import (Any, Callable, Deque, Dict, Generator, Iterator, List,
+                    Optional, Sequence, Tuple, Union)
 
 import av
 import numpy as np
@@ -25,8 +28,9 @@ from .files import atomic_path
 from .stages import stage
 
 __all__ = [
-    'VideoDecoder', 'VideoReadError', 'VideoWriter', 'join_videos',
-    'rational_rate', 'upright_image'
+    'LiveDecoder', 'VideoDecoder', 'VideoReadError', 'VideoWriter',
+    'is_address', 'join_videos', 'open_decoder', 'rational_rate', 'shown',
+    'upright_image'
 ]
 
 #: How colours are converted, both ways. Without the flag, which old versions
@@ -38,8 +42,32 @@ CONVERTERS, MAX_CONVERTED = 2, 4
 _WITHOUT_TIMES = ('avi', )
 #: In an mp4 whose ends are told in milliseconds, short frames are cut off.
 _EXACT = dict(movie_timescale='90000')
+#: Seconds without an answer after which a connection is broken, without a
+#: frame after which a stream is given up, and of the first and longest pause.
+SILENCE, PATIENCE = 10., 60.
+PAUSES = (1., 30.)
+_ADDRESS = re.compile(r'(rtsps?|rtmps?|https?|udp)://', re.IGNORECASE)
 #: More packets than any decoder holds back.
 _MAX_DELAY = 128
+
+
+def is_address(source: Any) -> bool:
+    """Whether a video is somewhere on the network."""
+    return isinstance(source, str) and _ADDRESS.match(source) is not None
+
+
+def shown(source: Union[str, Path]) -> str:
+    """A path; an address without user, password and query."""
+    if is_address(source):
+        source = re.sub('(?<=://).*@', '', str(source)).partition('?')[0]
+    return str(source)
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong; without the address, which PyAV adds."""
+    if isinstance(error, av.ExitError):
+        return f'no answer for {SILENCE:g} s'
+    return getattr(error, 'strerror', None) or str(error)
 
 
 def rational_rate(fps: Union[Fraction, float]) -> Fraction:
@@ -93,15 +121,19 @@ class VideoDecoder:
     stamps.
     """
 
+    #: Why a live stream was given up.
+    failure: Optional[str] = None
+
     def __init__(self,
                  path: Union[str, Path],
                  lost: Callable[[str, int], None] = _refuse,
                  fps: Union[Fraction, float, None] = None) -> None:
-        self.path = str(path)
+        self._source = str(path)
+        self.path = path = shown(path)
         self.lost = lost
         #: Width of a pixel by its height, upright; of the frame read last.
         self.pixel_aspect = Fraction(1)
-        if not Path(path).is_file():
+        if not (is_address(path) or Path(path).is_file()):
             raise FileNotFoundError(f'the video {self.path} does not exist')
         with self.open() as (container, stream):
             is_bare = bool(container.format.flags & Flags.no_timestamps.value)
@@ -119,8 +151,8 @@ class VideoDecoder:
             if self.num_named and index and 'mp4' in container.format.name:
                 self.num_named = len(index)  # without what is cut off
             #: Frames as the header or else packets tell, without decoding.
-            self.num_frames = self.num_named - sum(entry.is_discard
-                                                   for entry in index)
+            self.num_frames: Optional[int] = self.num_named - sum(
+                entry.is_discard for entry in index)
             rate = fps or stream.average_rate
             if not self.num_named or not rate:
                 # a rate that is guessed from the time stamps' unit, such as
@@ -138,10 +170,12 @@ class VideoDecoder:
     def open(self) -> Iterator[Tuple[Any, Any]]:
         """The container and its stream."""
         try:
-            container = av.open(self.path)
+            container = av.open(
+                self._source,
+                timeout=SILENCE if is_address(self._source) else None)
         except av.FFmpegError as error:
-            raise VideoReadError(
-                f'{self.path} cannot be opened as a video: {error}') from error
+            raise VideoReadError(f'{self.path} cannot be opened as a video: '
+                                 f'{_reason(error)}') from None
         with container:
             streams = [
                 stream for stream in container.streams.video
@@ -219,6 +253,95 @@ def _finished(index: int, seconds: float,
         return index, seconds, image.result()
 
 
+class LiveDecoder(VideoDecoder):
+    """The frames of a stream from an address, as they come.
+
+    A connection that breaks, ends or is silent is made anew, after pauses that
+    double; after ``PATIENCE`` seconds without a frame the frames end, and
+    ``failure`` says why. Frames are numbered as they come; what a break has
+    cost, at the frame rate but at least one, are holes. Times are the clock's.
+    """
+
+    def __init__(self, address: str, lost: Callable[[str, int], None]) -> None:
+        self._source, self.path = address, shown(address)
+        self.lost, self.num_frames = lost, None
+        self._connection = self._connect()
+        next(self._connection)
+
+    def _connect(self) -> Generator[Optional[av.Packet], None, None]:
+        """None, when a connection is made, and its packets."""
+        with self.open() as (container, stream):
+            #: Whether it has a length or, unless that is a list's, a size.
+            self.is_file = self._source.lower().startswith('http') and bool(
+                container.duration or container.size > 0
+                and container.format.name not in ('hls', 'dash'))
+            self.fps = stream.guessed_rate or Fraction(25)
+            self.pixel_aspect = stream.sample_aspect_ratio or Fraction(1)
+            yield None
+            yield from container.demux(stream)
+
+    def __iter__(self) -> Iterator[Tuple[int, float, np.ndarray]]:
+        index, seconds, has_begun = 0, -1., False
+        start = self._heard = time.monotonic()
+        for packet in self._packets():
+            has_begun = has_begun and packet is not None
+            try:
+                pictures = [] if packet is None else packet.decode()
+            except av.FFmpegError as error:
+                pictures = []
+                if has_begun:
+                    index += 1
+                    self.lost(
+                        f'{self.path}: frame {index - 1} cannot be '
+                        f'decoded ({_reason(error)})', 1)
+            for picture in pictures:
+                now = time.monotonic()
+                if index and not has_begun:
+                    index += max(1, round((now - self._heard) * self.fps))
+                has_begun, seconds = True, max(now - start, seconds + 1e-3)
+                yield index, seconds, upright_image(picture)
+                index += 1
+                self._heard = time.monotonic()
+
+    def _packets(self) -> Iterator[Optional[av.Packet]]:
+        """Those of one connection after the other."""
+        told, pause, left = -math.inf, 0., PATIENCE
+        while left > 0:
+            since, why = time.monotonic(), f'no frame for {SILENCE:g} s'
+            try:
+                for packet in self._connection:
+                    yield packet
+                    if time.monotonic() - max(self._heard, since) > SILENCE:
+                        break
+                else:
+                    why = 'the stream has ended'
+            except (av.FFmpegError, VideoReadError) as error:
+                why = _reason(error)
+            finally:
+                self._connection.close()
+            if self._heard > told:  # frames have come since
+                told, pause = time.monotonic(), PAUSES[0]
+                print(f'{self.path}: {why}: connecting again', file=sys.stderr)
+            left = self._heard + PATIENCE - time.monotonic()
+            time.sleep(max(0, min(pause, left)))
+            pause = min(2 * pause, PAUSES[1])
+            self._connection = self._connect()
+        self.failure = (f'{self.path}: given up after {PATIENCE:g} s without '
+                        f'a frame ({why})')
+
+
+def open_decoder(path: Union[str, Path], lost: Callable[[str, int], None],
+                 fps: Union[Fraction, float, None]) -> VideoDecoder:
+    """A decoder of a file, or of what an address gives."""
+    live = LiveDecoder(str(path), lost) if is_address(path) else None
+    if live is None or live.is_file:
+        return VideoDecoder(path, lost, fps)
+    if fps is not None:
+        raise ValueError(f'{live.path}: a stream has its own frame rate, but '
+                         f'fps={fps} was given')
+    return live
+
+
 class _Pass:
     """A pass over a file, which says what frame has what index.
 
@@ -294,8 +417,10 @@ class _Pass:
         except av.FFmpegError as error:
             self._decoder.lost(
                 f'{self._decoder.path} cannot be read beyond frame '
-                f'{self._index}: {error}', 0)
-            return None
+                f'{self._index}: {_reason(error)}', 0)
+            last = av.Packet()  # what the decoder still holds comes out
+            last.stream = self._stream
+            return last
 
     def _decode(self, packet: av.Packet) -> List[av.VideoFrame]:
         """The pictures that come out of the decoder for a packet."""

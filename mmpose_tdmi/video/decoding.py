@@ -1,8 +1,8 @@
 """Frames of any kind of video, each decoded once, in order, in the background.
 
 :func:`open_video` takes whatever a user has: a video file, image files,
-arrays, a camera. :func:`read_ahead` decodes it in a thread of its own with
-bounded memory.
+arrays, a camera, an address. :func:`read_ahead` decodes it in a thread of its
+own with bounded memory.
 
 A frame that cannot be decoded is left out. Its index is not given to another
 frame, so that indices, numbers and time stamps of all others stay right: it
@@ -13,7 +13,6 @@ Shapes: N frames of H x W pixels, upright, uint8, BGR.
 import glob
 import hashlib
 import logging
-import mimetypes
 import mmap
 import os
 import os.path as osp
@@ -23,17 +22,15 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
 from contextlib import suppress
 from fractions import Fraction
-from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from threading import Condition, Thread
 from typing import (Any, Deque, Generator, Iterable, Iterator, List, Optional,
-                    Sequence, Set, Tuple, Union)
+                    Sequence, Tuple, Union)
+from urllib.parse import urlsplit
 
-import av
 import cv2
 import numpy as np
-from av.stream import Disposition
 from mmengine.logging import print_log
 
 from mmpose_tdmi.datasets.frames import VideoFrames, last_number
@@ -41,7 +38,8 @@ from mmpose_tdmi.datasets.transforms import LoadFrameSequence
 from mmpose_tdmi.datasets.transforms.loading import (has_several_pictures,
                                                      to_eight_bits)
 from mmpose_tdmi.utils.stages import stage
-from mmpose_tdmi.utils.video import VideoDecoder, VideoReadError, rational_rate
+from mmpose_tdmi.utils.video import (VideoReadError, is_address, open_decoder,
+                                     rational_rate, shown)
 from .structures import TrackedFrame
 
 __all__ = [
@@ -62,8 +60,6 @@ DEFAULT_FPS = 25
 ON_CORRUPT = ('skip', 'raise')
 #: Suffixes of files that are taken as images.
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
-#: Codecs of texts and pictures of letters, which FFmpeg opens as videos.
-_TEXT_ART = ('ansi', 'bintext', 'xbin', 'idf')
 #: How many pages of an image file are read at once.
 _PAGES = 16
 #: How many of the frames left out are logged.
@@ -439,7 +435,7 @@ def find_images(source: PathLike) -> List[Path]:
     elif glob.has_magic(str(source)):
         found = [Path(p) for p in glob.glob(str(source), recursive=True)]
     else:
-        raise FileNotFoundError(f'{source} does not exist')
+        raise FileNotFoundError(f'{shown(source)} does not exist')
     images = [
         p for p in found if p.is_file() and p.suffix.lower() in IMAGE_SUFFIXES
     ]
@@ -452,51 +448,6 @@ def find_images(source: PathLike) -> List[Path]:
         key=lambda path: [(int(part), '') if part.isdecimal() else (-1, part)
                           for part in re.split(r'(\d+)', path.as_posix())
                           if part])
-
-
-def is_video(path: PathLike) -> bool:
-    """Whether a file is a video, as FFmpeg finds by its content.
-
-    Pictures, the cover of a piece of music among them, and texts are none. A
-    file that FFmpeg cannot open is one if its suffix is a video's, and one
-    that cannot be read if its suffix is no image's: its error comes when it
-    is read.
-    """
-    path = Path(path)
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        return False
-    if not path.is_file():
-        return path.is_symlink() and not path.exists()
-    try:
-        # a playlist of a folder must not reach into the network
-        with av.open(
-                str(path),
-                options=dict(protocol_whitelist='file')) as container:
-            return not re.search('_pipe$|^image2$', container.format.name) \
-                and any(stream.codec_context is None
-                        or stream.codec_context.name not in _TEXT_ART
-                        and not stream.disposition & Disposition.attached_pic
-                        for stream in container.streams.video)
-    except PermissionError:
-        return True
-    except av.FFmpegError:
-        return path.suffix.lower() in _video_suffixes()
-
-
-@lru_cache(maxsize=None)
-def _video_suffixes() -> Set[str]:
-    """Those of the formats that FFmpeg writes, but of sound, texts, lists."""
-    found: Set[str] = set()
-    for name in av.formats_available - {'hls', 'dash'}:
-        with suppress(ValueError):  # it only reads this one
-            found |= av.format.ContainerFormat(name, 'w').extensions
-    suffixes = {f'.{suffix}' for suffix in found}
-    return {
-        suffix
-        for suffix in suffixes
-        if not re.match('audio|text',
-                        mimetypes.guess_type(f'a{suffix}')[0] or '')
-    }
 
 
 #: The longest name of results, in bytes: what they and temporary files add to
@@ -543,7 +494,8 @@ def number_images(paths: Sequence[PathLike]) -> VideoFrames:
 
 
 class VideoFile(VideoSource):
-    """A video file, read once and to its end whatever is wrong inside.
+    """A video file, read once and to its end whatever is wrong inside, or a
+    live stream from an address, which waits for nobody, as a camera.
 
     Indices count the frames in the order of display; what is a frame is told
     in :mod:`mmpose_tdmi.utils.video`. Time stamps are those of the file, so
@@ -556,11 +508,11 @@ class VideoFile(VideoSource):
                  path: PathLike,
                  on_corrupt: str = 'skip',
                  fps: Optional[FrameRate] = None) -> None:
-        self._decoder = VideoDecoder(path, self._skip, fps)
+        self._decoder = open_decoder(path, self._skip, fps)
         self.path = self._decoder.path
-        super().__init__(
-            Path(path).stem, self.path, self._decoder.fps, on_corrupt)
+        super().__init__(_name(path), self.path, self._decoder.fps, on_corrupt)
         self._length = self._decoder.num_frames
+        self.is_live = self._length is None
 
     @property
     def pixel_aspect(self) -> Fraction:
@@ -571,6 +523,12 @@ class VideoFile(VideoSource):
     def _frames(self) -> Iterator[DecodedFrame]:
         for index, seconds, image in self._decoder:
             yield DecodedFrame(index, seconds, image)
+
+    def __exit__(self, error_type: Optional[type] = None, *_) -> None:
+        super().__exit__()
+        # only now, when the results until then are whole
+        if error_type is None and self._decoder.failure:
+            raise VideoReadError(self._decoder.failure)
 
 
 class VideoSequence(_ByIndex):
@@ -634,6 +592,7 @@ def open_video(input: Any,
             - a sequence of arrays, an array (N, H, W, 3), or any iterable of
               arrays such as a generator, uint8 and BGR;
             - a camera: its index, ``'webcam'`` or ``'webcam:1'``;
+            - an address, of a live stream or a file: ``'rtsp://...'``;
             - a :class:`VideoSource`, which is given back.
         fps: Frames per second of images and arrays, by default what times in
             image files and in their names tell, else 25, and of bare streams
@@ -649,7 +608,7 @@ def open_video(input: Any,
         return input
     is_camera = _is_camera(input)
     is_path = isinstance(input, (str, Path)) and not is_camera
-    images = find_images(input) if is_path else []
+    images = find_images(input) if is_path and not is_address(input) else []
     if is_camera:
         if fps is not None:
             raise ValueError(f'{input}: a camera has its own frame rate, but '
@@ -703,7 +662,7 @@ def video_files(input: Any) -> Sequence[PathLike]:
         return input.paths or [input.input]
     if _is_list_of_paths(input):
         return list(input)
-    if not isinstance(input, (str, Path)):
+    if not isinstance(input, (str, Path)) or is_address(input):
         return []
     if Path(input).is_dir():
         return [
@@ -741,13 +700,18 @@ def _is_stack(path: Path) -> bool:
 def _is_camera(input: Any) -> bool:
     if isinstance(input, (int, np.integer)):
         return not isinstance(input, bool)
-    return isinstance(input, str) and not Path(input).exists() and (
-        input.isdigit() or _WEBCAM.fullmatch(input) is not None)
+    return isinstance(input,
+                      str) and (input.isdigit() or _WEBCAM.fullmatch(input)
+                                is not None) and not Path(input).exists()
 
 
 def _name(source: PathLike) -> str:
-    """``a/b.jpg`` -> ``b``, ``a/b`` and ``a/b/*.jpg`` -> ``b``."""
+    """``a/b.jpg`` -> ``b``, ``a/b`` and ``a/b/*.jpg`` -> ``b``; of an address
+    its last part or else the host."""
     path = Path(source)
+    if is_address(source):
+        url = urlsplit(shown(source))
+        return Path(url.path).stem or url.hostname or url.scheme
     if path.is_file():
         return path.stem
     if path.is_dir():

@@ -25,6 +25,7 @@ from mmpose.structures import PoseDataSample
 from tabulate import tabulate
 
 from mmpose_tdmi.apis.models import init_pose_model
+from mmpose_tdmi.models.cost import clip_length
 from projects.released_weights.rule import rule_crops, rule_weights
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,7 +69,7 @@ def compare(system: str, folder: Path) -> Row:
     model = init_pose_model(config, out)
 
     expected = np.load(FIXTURES / f'{system}.npz')['heatmaps']
-    num_frames = model.data_preprocessor.num_frames
+    num_frames = clip_length(model)
     width, height = model.head.decoder.input_size
     differences, static = [], []
     for seed, heatmaps in enumerate(expected):

@@ -14,10 +14,8 @@ import pytest
 
 from mmpose_tdmi.apis import many_videos, open_video
 from mmpose_tdmi.apis.many_videos import (VideoJob, find_jobs, find_rank,
-                                          is_finished, run_pool)
+                                          is_finished, is_video, run_pool)
 from mmpose_tdmi.utils.video import VideoWriter
-from mmpose_tdmi.video import decoding
-from mmpose_tdmi.video.decoding import is_video
 
 
 def toy(device: str):
@@ -286,7 +284,7 @@ def test_unreadable_files_stop_no_other(tmp_path, monkeypatch):
             raise av.error.PermissionError(13, 'Permission denied', path)
         return av.container.open(path, *args, **kwargs)
 
-    monkeypatch.setattr(decoding.av, 'open', open_)
+    monkeypatch.setattr(av, 'open', open_)
     assert sorted(names(find_jobs([str(tmp_path)]))) == ['a', 'b']
 
 

@@ -22,7 +22,8 @@ What differs from the authors' release and from MMPose's ``PoseWarperNeck``:
 - the weights must sum to 1, as the release's do.
 
 Weights of MMPose's neck load as they are: what is not ``trans_layer`` is taken
-to be in ``warping``.
+to be in ``warping``. The authors' go through
+tools/model_converters/posewarper.py; evaluated, both networks are the same.
 
 Shape letters: B clips, T frames, N pairs of frames, C channels, K keypoints, P
 = 9 kernel points, H x W cells.

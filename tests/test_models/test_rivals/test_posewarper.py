@@ -1,4 +1,6 @@
 """PoseWarper."""
+import runpy
+
 import pytest
 import torch
 from mmcv.ops import DeformConv2d
@@ -123,6 +125,16 @@ def stock_neck(full=False):
             dilations=(1, 2),
             res_blocks_cfg=dict(num_blocks=2))
     return PoseWarperNeck(**options)
+
+
+def test_mmposes_checkpoint_is_converted_by_its_names(repository):
+    tool = runpy.run_path(
+        str(repository / 'tools/model_converters/posewarper.py'))
+    names = {f'neck.{name}' for name in build_neck().state_dict()}
+    names.add('backbone.conv1.weight')
+    left = {name.replace('warping.', ''): torch.ones(1) for name in names}
+    assert len(left) == len(names)
+    assert tool['convert'](left).keys() == names and not left
 
 
 def test_weights_of_mmposes_neck_load_and_mean_the_same(randomise):
