@@ -14,7 +14,7 @@ from .losses import SpatialCrossEntropyLoss
 from .mutual_information import MutualInformationLoss
 from .optical_flow import BackboneWithFrames, OpticalFlowNeck
 from .rivals import (DCPoseNeck, FAMIFeatures, FAMIMutualInformationLoss,
-                     FAMIPoseHead, FAMIPoseNeck, PoseWarpingNeck,
+                     FAMIPoseHead, FAMIPoseNeck, PoseidonNeck, PoseWarpingNeck,
                      TemporalAttentionHead)
 from .temporal_difference import TemporalDifferenceNeck, TemporalFeatures
 
@@ -23,7 +23,8 @@ __all__ = [
     'DisentanglementHead', 'DisentanglementNeck', 'FAMIFeatures',
     'FAMIMutualInformationLoss', 'FAMIPoseHead', 'FAMIPoseNeck',
     'MultiStageHRNet', 'MultiStageViT', 'MutualInformationLoss',
-    'OpticalFlowNeck', 'PoseWarpingNeck', 'SequencePoseDataPreprocessor',
-    'SpatialCrossEntropyLoss', 'SpatialSoftmaxHead', 'TemporalAttentionHead',
-    'TemporalDifferenceNeck', 'TemporalFeatures'
+    'OpticalFlowNeck', 'PoseWarpingNeck', 'PoseidonNeck',
+    'SequencePoseDataPreprocessor', 'SpatialCrossEntropyLoss',
+    'SpatialSoftmaxHead', 'TemporalAttentionHead', 'TemporalDifferenceNeck',
+    'TemporalFeatures'
 ]

@@ -10,8 +10,8 @@ otherwise:
 * no pretrained weights;
 * inputs of 64x96 pixels (heatmaps to scale) in place of larger ones;
 * the depth, not the width, of large backbones: one module and block in each
-  branch of HRNet, as many transformer blocks as maps are taken from; one
-  update of an optical flow network.
+  branch of HRNet, as many transformer blocks as maps are taken from (ViT-H is
+  as wide as ViT-S, too); one update of an optical flow network.
 """
 import math
 from pathlib import Path
@@ -22,7 +22,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from mmpose_tdmi.models.backbones.vit import ARCHITECTURES
+from mmpose_tdmi.models.backbones import ARCHITECTURES
 from .conftest import FORMATS
 
 ROOT = Path(__file__).resolve().parents[2] / 'configs'
@@ -85,6 +85,8 @@ def reduce_size(cfg):
         if width <= MAX_INPUT[0]:
             continue
         for part in walk(cfg._cfg_dict):
+            if 'map_size' in part:
+                part.map_size = tuple(x // 16 for x in reversed(MAX_INPUT))
             if tuple(part.get('input_size', ())) == (width, height):
                 part.input_size = MAX_INPUT
                 if 'heatmap_size' in part:
@@ -95,9 +97,12 @@ def reduce_size(cfg):
         for stage in part.get('extra', {}).values():
             stage.num_modules = 1
             stage.num_blocks = (1, ) * len(stage.num_blocks)
+        if part.get('in_channels') == ARCHITECTURES['huge']['embed_dims']:
+            part.in_channels = ARCHITECTURES['small']['embed_dims']
         if part.get('type') == 'MultiStageViT':
             count = len(part.out_indices)
-            part.arch = {**ARCHITECTURES[part.arch], 'num_layers': count}
+            arch = 'small' if part.arch == 'huge' else part.arch
+            part.arch = {**ARCHITECTURES[arch], 'num_layers': count}
             part.out_indices = tuple(range(count))
 
 

@@ -24,6 +24,8 @@ CONFIGS = {
     'tdmi/synthetic/tdmi_hrnet-light_1xb16-1e_synthetic-96x64',
     'dcpose':
     'rivals/synthetic/dcpose_hrnet-light_1xb16-1e_synthetic-96x64',
+    'poseidon':
+    'rivals/synthetic/poseidon_hrnet-light_1xb16-1e_synthetic-96x64',
     'posewarper':
     'rivals/synthetic/posewarper_hrnet-light_1xb16-1e_synthetic-96x64',
     'fami-pose':

@@ -30,8 +30,9 @@ EXPECTED = {
         'DisentanglementNeck', 'FAMIMutualInformationLoss', 'FAMIPoseHead',
         'FAMIPoseNeck', 'MultiStageHRNet', 'MultiStageViT',
         'MutualInformationLoss', 'OpticalFlowNeck', 'PoseWarpingNeck',
-        'SequencePoseDataPreprocessor', 'SpatialCrossEntropyLoss',
-        'SpatialSoftmaxHead', 'TemporalAttentionHead', 'TemporalDifferenceNeck'
+        'PoseidonNeck', 'SequencePoseDataPreprocessor',
+        'SpatialCrossEntropyLoss', 'SpatialSoftmaxHead',
+        'TemporalAttentionHead', 'TemporalDifferenceNeck'
     ],
     'HOOKS': [
         'AtomicCheckpointHook', 'ClipBadCaseHook', 'ClipVisualizationHook',

@@ -7,10 +7,11 @@ test and metric. docs/rivals.md has their recipes and costs.
 from .dcpose import DCPoseNeck
 from .fami_pose import (FAMIFeatures, FAMIMutualInformationLoss, FAMIPoseHead,
                         FAMIPoseNeck)
+from .poseidon import PoseidonNeck
 from .posewarper import PoseWarpingNeck
 from .temporal_attention import TemporalAttentionHead
 
 __all__ = [
     'DCPoseNeck', 'FAMIFeatures', 'FAMIMutualInformationLoss', 'FAMIPoseHead',
-    'FAMIPoseNeck', 'PoseWarpingNeck', 'TemporalAttentionHead'
+    'FAMIPoseNeck', 'PoseWarpingNeck', 'PoseidonNeck', 'TemporalAttentionHead'
 ]

@@ -31,6 +31,8 @@ NECKS = dict(
         out_channels=KEYPOINTS,
         correction_channels=8,
         dilations=(1, 2)),
+    poseidon=dict(
+        type='PoseidonNeck', in_channels=8, map_size=(16, 16), num_heads=2),
     fami=dict(type='FAMIPoseNeck', in_channels=8, calibration=dict(groups=2)),
     fami_released=dict(
         type='FAMIPoseNeck',
@@ -45,6 +47,12 @@ NECKS = dict(
         calibration=dict(groups=2)),
 )
 HEADS = dict(
+    poseidon=dict(
+        type='HeatmapHead',
+        in_channels=8,
+        out_channels=KEYPOINTS,
+        deconv_out_channels=None,
+        decoder=DECODER),
     fami=dict(
         type='FAMIPoseHead',
         in_channels=8,
@@ -84,8 +92,8 @@ HEADS = dict(
         test_activation='softmax',
         loss=dict(type='SpatialCrossEntropyLoss')),
 )
-RIVALS = ('posewarper', 'posewarper_all', 'dcpose', 'fami', 'fami_released',
-          'fami_affine', 'attention', 'attention_gated')
+RIVALS = ('posewarper', 'posewarper_all', 'dcpose', 'poseidon', 'fami',
+          'fami_released', 'fami_affine', 'attention', 'attention_gated')
 
 
 @pytest.fixture(params=RIVALS)
@@ -109,7 +117,7 @@ def rival_config(hrnet_extra):
             backbone=dict(
                 type='MultiStageHRNet',
                 extra=hrnet_extra(),
-                out_stages=(4, ),
+                out_stages=(2, 3, 4) if name == 'poseidon' else (4, ),
                 frozen=frozen),
             head=dict(HEADS.get(name, HEATMAPS_ONLY)),
             test_cfg=dict(flip_test=True, output_heatmaps=True))

@@ -84,6 +84,7 @@ def test_it_builds_and_fits_its_data(config):
     'dcpose_hrnet-w48_2xb32-20e_posetrack18-384x288',
     'fami-pose_hrnet-w48_1xb48-21e_posetrack18-384x288',
     'temporal-attention_vit-s_1xb16-30e_posetrack18-384x288',
+    'poseidon_vit-s_1xb16-30e_posetrack18-384x288_released',
     'tdmi_vit-s_2xb24-20e_posetrack18-256x192',
 ])
 def test_heatmaps_have_the_codecs_size(name, hrnet_extra):
@@ -175,6 +176,8 @@ def test_small_rivals_train(config, packed_clips):
     cfg.model.pop('init_cfg')
     if 'heatmap_layer' in cfg.model.get('neck', {}):
         cfg.model.neck.heatmap_layer.pop('checkpoint')
+    if 'map_size' in cfg.model.get('neck', {}):
+        cfg.model.neck.map_size = (16, 16)
     model = MODELS.build(cfg.model)
     model.init_weights()
     train_window, window = windows(model)

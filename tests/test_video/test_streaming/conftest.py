@@ -19,6 +19,8 @@ CONFIGS = dict(
     res18='configs/tdmi/synthetic/tdmi_res18_1xb16-1e_synthetic-96x64.py',
     w48='configs/tdmi/posetrack18/tdmi_hrnet-w48_2xb24-20e_posetrack18-'
     '384x288.py',
+    poseidon='configs/rivals/synthetic/poseidon_hrnet-light_1xb16-1e_'
+    'synthetic-96x64.py',
     single='configs/tdmi/synthetic/td-hm_hrnet-light_1xb16-5e_synthetic-96x64'
     '.py')
 #: Of the reduced input, width and height.

@@ -109,9 +109,9 @@ def assert_equal_to_uncached(estimator, frames, poses):
             person.scores, sample.pred_instances.keypoint_scores[0], rtol=1e-4)
 
 
-@pytest.mark.parametrize('name, batch_size, flip_test', [('hrnet', 1, True),
-                                                         ('hrnet', 8, False),
-                                                         ('res18', 5, True)])
+@pytest.mark.parametrize('name, batch_size, flip_test',
+                         [('hrnet', 1, True), ('hrnet', 8, False),
+                          ('res18', 5, True), ('poseidon', 3, True)])
 def test_cached_equals_uncached(models, name, batch_size, flip_test):
     model = models(name, flip_test=flip_test)
     frames = make_video()

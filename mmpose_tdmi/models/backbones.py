@@ -1,17 +1,24 @@
-"""Plain vision transformer that gives the maps of several blocks.
+"""Backbones that give the maps of several stages.
 
-Dosovitskiy et al., "An Image is Worth 16x16 Words", as ViTPose (Xu et al.,
-NeurIPS 2022) uses it: no class token, patches cut with a padding of 2, a
-learnt position embedding, normalisation before each part of a block.
-State-dict keys are those of MMPose's ViTPose checkpoints, whose configs need
-mmpretrain; this module does not. TDMI's maps of several depths are those of
-intermediate blocks, all of stride 16.
+HRNet, the high-resolution map of each of its four stages. Section 3.1,
+"Feature difference sequences generation": TDMI reads F^j, j = 1..4, off
+HRNet-W48's four stages. Stage 1 is taken after the first transition, which
+gives it the channels of the other three; stages 2 to 4 are their
+highest-resolution branch.
 
-Shape letters: N frames, L tokens, C channels, G heads, H x W input pixels, h x
-w patches.
+A plain vision transformer, the maps of several blocks. Dosovitskiy et al.,
+"An Image is Worth 16x16 Words", as ViTPose (Xu et al., NeurIPS 2022) uses it:
+no class token, patches cut with a padding of 2, a learnt position embedding,
+normalisation before each part of a block. State-dict keys are those of
+MMPose's ViTPose checkpoints, whose configs need mmpretrain; this module does
+not. TDMI's maps of several depths are those of intermediate blocks, all of
+stride 16.
+
+Shape letters: N frames, L tokens, C channels (of branch 0), G heads, H x W
+input pixels, h x w patches.
 """
 import math
-from typing import Mapping, Sequence, Tuple, Union
+from typing import Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -20,11 +27,82 @@ from mmcv.cnn.bricks.drop import build_dropout
 from mmcv.cnn.bricks.transformer import FFN, PatchEmbed
 from mmengine.model import BaseModule, ModuleList
 from mmengine.model.weight_init import trunc_normal_
+from mmpose.models.backbones import HRNet
+from mmpose.models.backbones.resnet import get_expansion
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ..layers.blocks import check_choice
+from .layers.blocks import check_choice
+
+__all__ = ['MultiStageHRNet', 'MultiStageViT']
+
+NUM_STAGES = 4
+
+
+@MODELS.register_module()
+class MultiStageHRNet(HRNet):
+    """MMPose's HRNet with the same state-dict keys and other outputs.
+
+    Args:
+        extra, in_channels: As HRNet's.
+        out_stages: Which stages to return, ascending numbers from 1 to 4.
+        frozen: Freeze every parameter and keep eval mode.
+        **kwargs: As HRNet's.
+    """
+
+    def __init__(self,
+                 extra: dict,
+                 in_channels: int = 3,
+                 out_stages: Sequence[int] = (1, 2, 3, 4),
+                 frozen: bool = False,
+                 **kwargs) -> None:
+        stages = tuple(out_stages)
+        if (not stages or list(stages) != sorted(set(stages))
+                or not set(stages) <= set(range(1, NUM_STAGES + 1))):
+            raise ValueError('out_stages must be ascending stage numbers '
+                             f'from 1 to {NUM_STAGES}, got {out_stages!r}')
+        super().__init__(extra, in_channels=in_channels, **kwargs)
+        self.out_stages = stages
+        self.frozen = frozen
+        if frozen:
+            self.requires_grad_(False)
+
+    @property
+    def out_channels(self) -> Tuple[int, ...]:
+        # stage 1 has stage 2's, after its transition
+        configs = [
+            getattr(self, f'stage{max(x, 2)}_cfg') for x in self.out_stages
+        ]
+        return tuple(config['num_channels'][0] *
+                     get_expansion(self.blocks_dict[config['block']])
+                     for config in configs)
+
+    def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
+        """Frames (N, in_channels, H, W) to maps (N, C, H / 4, W / 4)."""
+        x = self.relu(self.norm1(self.conv1(x)))
+        x = self.relu(self.norm2(self.conv2(x)))
+        branches = self._enter_stage(self.transition1, [self.layer1(x)])
+        maps = [branches[0]]
+        stages = self.stage2, self.stage3, self.stage4
+        transitions = self.transition2, self.transition3, ()
+        for stage, transition in zip(stages, transitions):
+            branches = stage(branches)
+            maps.append(branches[0])
+            branches = self._enter_stage(transition, branches)
+        return tuple(maps[stage - 1] for stage in self.out_stages)
+
+    @staticmethod
+    def _enter_stage(transition: Iterable[Optional[nn.Module]],
+                     branches: Sequence[Tensor]) -> List[Tensor]:
+        return [
+            branches[i] if layer is None else layer(branches[-1])
+            for i, layer in enumerate(transition)
+        ]
+
+    def train(self, mode: bool = True) -> 'MultiStageHRNet':
+        super().train(mode and not self.frozen)
+        return self
 
 
 class SelfAttention(BaseModule):
