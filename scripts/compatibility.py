@@ -9,8 +9,9 @@ host run, folder by folder::
     python scripts/compatibility.py --only py39-torch2.1-mmdet3.2
     python scripts/compatibility.py --page          the table from the results
 
-What has passed at this state of the tree is not repeated: an interrupted cell
-goes on with the next folder, a mended one with those that failed. Results are
+What has passed at this state of the tree is not repeated (with ``--keep`` at
+any): an interrupted cell goes on with the next folder, a mended one with those
+that failed. Results are
 kept in ``docs/compatibility/``, the page is ``docs/compatibility.md``.
 A cell downloads up to 3 GB; on two idle cores its set-up takes about six
 minutes.
@@ -69,13 +70,14 @@ def tests_of(name):
     return [test for test in TESTS if exports or test not in EXPORT_TESTS]
 
 
-def run_cell(name, work_dir, processes):
+def run_cell(name, work_dir, processes, keep=False):
     """Set up a cell, test it and keep what came of it.
 
     Args:
         name (str): Of :data:`CELLS`.
         work_dir (Path): Folder for the cells.
         processes (int): Of the tests.
+        keep (bool): Whether what passed at other states of the tree counts.
 
     Returns:
         bool: Whether all that ran passed.
@@ -87,7 +89,9 @@ def run_cell(name, work_dir, processes):
         return True
     result = read_result(name)
     state = tree_state()
-    if result.get('commit') != state:
+    if keep and result and state not in result['commit']:
+        result['commit'] += f' {state}'
+    elif state not in result.get('commit', ''):
         result = dict(cell=name, commit=state, tests={})
     left = [
         test for test in tests_of(name)
@@ -143,8 +147,9 @@ def onedl_commands():
     pip = ['.venv/bin/python', '-m', 'pip']
     forks = [release.partition('==')[0] for release in FORKS.values()]
     return [
-        [*pip, 'uninstall', '--yes', *FORKS, *forks],
-        [*pip, 'install', '--no-deps', *FORKS.values()],
+        [*pip, 'uninstall', '--yes', *FORKS, *forks, 'imaug'],
+        [*pip, 'install', '--no-deps', *FORKS.values(), 'imaug'],
+        [*pip, 'install', 'scikit-image', 'imageio'],
         ['.venv/bin/python', 'scripts/build_mmcv.py', '--onedl'],
         ['.venv/bin/python', '-m', 'mmpose_tdmi.doctor', '--quiet'],
     ]
@@ -332,7 +337,7 @@ def write_page(path=PAGE):
             name,
             *(versions.get(key, '')
               for key in ('python', 'torch', 'mmdet', 'numpy')),
-            result['commit'][:7], outcome))
+            ', '.join(c[:7] for c in result['commit'].split()), outcome))
         failures += [
             f'- `{name}`: `{failure}`' for found in result['tests'].values()
             for failure in found['failures']
@@ -390,13 +395,17 @@ def main():
     parser.add_argument(
         '--processes', type=int, default=2, help='of the tests (default: 2)')
     parser.add_argument(
+        '--keep',
+        action='store_true',
+        help='repeat only what failed at an earlier commit, and name both')
+    parser.add_argument(
         '--page', action='store_true', help='write the page and do no more')
     args = parser.parse_args()
     if args.page:
         write_page()
         return
     passed = [
-        run_cell(name, args.work_dir.resolve(), args.processes)
+        run_cell(name, args.work_dir.resolve(), args.processes, args.keep)
         for name in args.only or CELLS
     ]
     write_page()

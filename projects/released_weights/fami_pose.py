@@ -14,7 +14,7 @@ import torch
 from mmengine.config import ConfigDict
 from torch import Tensor, nn
 
-from projects.released_weights.dcpose import (import_release, load_rule,
+from projects.released_weights.oracle import (import_release, load_rule,
                                               normalised, parse_clone,
                                               release_config, small_options,
                                               write_fixture)

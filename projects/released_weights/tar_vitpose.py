@@ -6,21 +6,19 @@ The network is theirs, on mmpretrain's ViT-S, which must be importable
 (pip install --no-deps mmpretrain==1.2.0 modelindex einops). As in their
 evaluation, crops are read as BGR and normalised with the means of RGB.
 """
-import argparse
 import importlib.metadata
-import json
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from unittest import mock
 
-import numpy as np
 import torch
 from mmpose.apis import init_model
-from torchvision import transforms
+from torch import nn
 
-from projects.released_weights.compare import FIXTURES
-from projects.released_weights.rule import rule_crops, rule_weights
+from projects.released_weights.oracle import (import_release, load_rule,
+                                              normalised, parse_clone,
+                                              write_fixture)
 
 NAME = 'TAR-ViTPose'
 CONFIG = ('configs/rivals/temporal_attention/temporal-attention_vit-s_'
@@ -34,15 +32,14 @@ OPTIONS = {
 }
 
 
-def build_release(clone: Path) -> torch.nn.Module:
-    """The authors' network for these crops."""
-    sys.path.insert(0, str(clone))
-    # which its file imports, and the network does not compute with
-    for name, names in (('easydict', ['EasyDict']), ('utils.common', [
-            'TRAIN_PHASE', 'VAL_PHASE', 'TEST_PHASE'
-    ]), ('posetimation', ['get_cfg', 'update_config'])):
-        sys.modules[name] = ModuleType(name)
-        vars(sys.modules[name]).update(dict.fromkeys(names))
+def build(clone: Path) -> nn.Module:
+    """The released network, for these crops."""
+    import_release(
+        clone,
+        easydict=dict(EasyDict=dict),
+        posetimation=dict(get_cfg=None, update_config=None),
+        utils__common=dict.fromkeys(['TRAIN_PHASE', 'VAL_PHASE',
+                                     'TEST_PHASE']))
     sys.modules['importlib_metadata'] = importlib.metadata
     import mmpretrain  # noqa: F401
     from models.best import TAR_ViTPose
@@ -61,31 +58,19 @@ def build_release(clone: Path) -> torch.nn.Module:
             USE_MASK=True))
     # their ViT's own weights are not needed
     with mock.patch.object(
-            TAR_ViTPose, 'init_model', lambda path, *args, **kwargs:
-            init_model(path, cfg_options={'model.backbone.init_cfg': None},
-                       device='cpu')):
-        return TAR_ViTPose.TAR_ViTPose(config)
+            TAR_ViTPose, 'init_model',
+            lambda path, *args, **kwargs: init_model(
+                path,
+                cfg_options={'model.backbone.init_cfg': None},
+                device='cpu')):
+        return load_rule(TAR_ViTPose.TAR_ViTPose(config))
 
 
 @torch.no_grad()
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('clone', type=Path)
-    model = build_release(parser.parse_args().clone).eval()
-    shapes = {name: list(x.shape) for name, x in model.state_dict().items()}
-    model.load_state_dict(rule_weights(shapes))
-    transform = transforms.Compose([
-        transforms.ToTensor(),
-        transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    ])
-    heatmaps = []
-    for seed in range(2):
-        clip = torch.stack([
-            transform(crop) for crop in rule_crops(5, HEIGHT, WIDTH, seed)
-        ])
-        heatmaps.append(model(clip[None])[0].numpy())
-    np.savez_compressed(FIXTURES / 'tar_vitpose.npz', heatmaps=heatmaps)
-    (FIXTURES / 'tar_vitpose.json').write_text(json.dumps(shapes, indent=0))
+    model = build(parse_clone(__doc__))
+    clips = [normalised(5, HEIGHT, WIDTH, seed, rgb=False) for seed in (0, 1)]
+    write_fixture('tar_vitpose', model, model(torch.stack(clips)))
 
 
 if __name__ == '__main__':

@@ -197,7 +197,8 @@ def test_categories_by_index(saved_detector, images):
         np.testing.assert_array_equal(
             PersonDetector(*saved_detector, category=category)(images[:1])[0],
             everything)
-    with pytest.raises(ValueError, match='category 1; its classes, 0 to 0, are person'):
+    with pytest.raises(
+            ValueError, match='category 1; its classes, 0 to 0, are person'):
         PersonDetector(*saved_detector, category=[0, 1])
 
 

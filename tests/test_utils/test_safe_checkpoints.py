@@ -238,7 +238,7 @@ def test_what_is_no_checkpoint_is_named(no_checkpoint, read):
             or caught.value.__suppress_context__)
 
 
-@pytest.mark.parametrize('content', [NEW, OLD])
+@pytest.mark.parametrize('content', [NEW, OLD], ids=['new', 'old'])
 def test_whole_files_load(tmp_path, content):
     path = tmp_path / 'whole.pth'
     path.write_bytes(content)

@@ -17,7 +17,6 @@ import os
 import re
 import shutil
 from fractions import Fraction
-from importlib.metadata import version
 from pathlib import Path
 from typing import (IO, Any, Dict, Iterator, List, NamedTuple, Optional, Tuple,
                     Union)
@@ -27,6 +26,7 @@ import cv2
 import numpy as np
 from mmengine.logging import print_log
 
+from mmpose_tdmi.stack import probe
 from mmpose_tdmi.utils.files import write_json
 from mmpose_tdmi.utils.video import VideoWriter, join_videos
 from mmpose_tdmi.version import __version__
@@ -39,8 +39,9 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 
 def versions() -> Dict[str, str]:
     """The versions of the packages that poses depend on."""
+    stack = probe()
     packages = ('mmpose', 'mmengine', 'mmcv', 'torch')
-    found = {name: version(name) for name in packages}
+    found = {name: stack.versions[stack.provider(name)] for name in packages}
     return dict(found, mmpose_tdmi=__version__)
 
 
