@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 import mmpose_tdmi  # noqa: F401
 from mmpose_tdmi.engine import AtomicCheckpointHook, AtomicLocalBackend
 from mmpose_tdmi.engine.hooks import safeguards
-from mmpose_tdmi.utils.checkpoints import load
+from mmpose_tdmi.utils.checkpoints import read_checkpoint
 
 
 class Numbers(Dataset):
@@ -143,10 +143,10 @@ def test_killed_while_saving(whole, tmp_path, sync):
     assert train_until(tmp_path, sync) == -signal.SIGKILL
     last = tmp_path / 'last_checkpoint'
     if last.exists():
-        checkpoint = load(last.read_text())
+        checkpoint = read_checkpoint(last.read_text())
         assert checkpoint['meta']['epoch'] >= 1
         best = checkpoint['message_hub']['runtime_info'].get('best_ckpt')
-        assert best is None or load(best)
+        assert best is None or read_checkpoint(best)
     else:
         assert sync <= 3
     toy_runner(tmp_path, resume=True).train()
@@ -155,13 +155,14 @@ def test_killed_while_saving(whole, tmp_path, sync):
         'last_evaluation.json'
     }
     found, expected = (
-        load(folder / 'epoch_4.pth') for folder in (tmp_path, whole))
+        read_checkpoint(folder / 'epoch_4.pth')
+        for folder in (tmp_path, whole))
     for key, value in expected['state_dict'].items():
         assert torch.equal(found['state_dict'][key], value)
 
 
 def test_the_best_of_a_metric_is_kept(whole):
-    best = load(whole / 'best_toy_AP_epoch_4.pth')
+    best = read_checkpoint(whole / 'best_toy_AP_epoch_4.pth')
     assert best['message_hub']['runtime_info']['best_score'] == 4
 
 
