@@ -21,12 +21,14 @@ from projects.released_weights.oracle import (import_release, load_rule,
                                               write_fixture)
 
 NAME = 'TAR-ViTPose'
-CONFIG = ('configs/rivals/temporal_attention/temporal-attention_vit-s_'
+CONFIG = ('configs/rivals/temporal_attention/temporal-attention_vit-b_'
           '1xb16-30e_posetrack17-384x288_released.py')
 HOLDER = 'model_state_dict'
 #: Other than that of the position embedding, which is resized.
 HEIGHT, WIDTH = 128, 96
 OPTIONS = {
+    'model.backbone.arch': 'small',
+    'model.head.in_channels': 384,
     'model.head.decoder.input_size': (WIDTH, HEIGHT),
     'model.head.decoder.heatmap_size': (WIDTH // 4, HEIGHT // 4)
 }
