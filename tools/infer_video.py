@@ -10,6 +10,7 @@ the detector or by a file (tools/detect_persons.py, or your own tracks)::
 
     python tools/infer_video.py video.mp4
     python tools/infer_video.py video.mp4 --pose vitpose-b --det rtmdet-m
+    python tools/infer_video.py video.mp4 --pose real-people --boxes boxes.json
     python tools/infer_video.py video.mp4 CONFIG CHECKPOINT --out-dir out \
 --det-config DET_CONFIG --det-checkpoint DET_CHECKPOINT
     python tools/infer_video.py 'frames/*.jpg' CONFIG CHECKPOINT \
@@ -28,6 +29,10 @@ from mmpose_tdmi.apis.model_index import DEFAULT
 from mmpose_tdmi.apis.settings import (InferenceSettings, ModelSettings,
                                        add_options, check_people, read_options)
 from mmpose_tdmi.tooling import short_errors
+
+#: The small model that a clone has beside the wheel, by its name.
+REAL_PEOPLE = 'real-people'
+REAL_VIDEO = Path(__file__).resolve().parents[1] / 'projects' / 'real_video'
 
 
 def parse_args() -> argparse.Namespace:
@@ -65,6 +70,10 @@ def parse_args() -> argparse.Namespace:
     if args.config and args.pose:
         parser.error('CONFIG and --pose are two pose models: give one')
     args.config = args.config or args.pose or DEFAULT
+    if args.config == REAL_PEOPLE and REAL_VIDEO.is_dir():
+        args.config = REAL_VIDEO / 'configs/real-people_mobilenetv2_192x144.py'
+        args.checkpoint = args.checkpoint or REAL_VIDEO / 'weights' / (
+            REAL_PEOPLE + '.pth')
     check_people(parser, args)
     if args.ann_file and not args.boxes:
         parser.error('--ann-file explains the image ids of --boxes')

@@ -106,7 +106,8 @@ def test_a_video_of_ones_own_is_drawn_on_by_the_hosts_models():
     assert 'rtmpose-m' in told and 'rtmdet_m' in told
 
 
-def test_or_by_the_demos_where_weights_cannot_be_had(monkeypatch, tmp_path):
+def test_or_by_the_repositorys_where_weights_cannot_be_had(
+        monkeypatch, tmp_path):
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
     monkeypatch.delenv('MMPOSE_TDMI_WEIGHTS', raising=False)
 
@@ -118,8 +119,11 @@ def test_or_by_the_demos_where_weights_cannot_be_had(monkeypatch, tmp_path):
     assert 'no route to host' in excuse and 'rtmpose-m' in excuse
     offline = dataclasses.replace(DEMO, excuse=excuse)
     *_, own = _all(plan(offline))
-    assert str(TDMI.config) in own.commands[0]
+    find, draw = own.commands
+    assert find[2] == draw[2] == 'me.mp4'
+    assert draw[draw.index('--pose') + 1] == 'real-people'
+    assert draw[draw.index('--boxes') + 1] == find[3]
     told = what_draws(offline)
-    assert excuse in told and TDMI.config.stem in told
+    assert excuse in told and 'real-people' in told and 'OpenCV' in told
     # one after the other in one folder
     assert own_name(offline) != own_name(DEMO)
