@@ -248,8 +248,9 @@ def what_draws(settings: DemoSettings) -> str:
     if settings.excuse:
         return (f'Drawn by {REAL_PEOPLE}, the small model of this repository '
                 '(projects/real_video), frame by frame, with the boxes of '
-                'OpenCV\'s people detector, which misses people who do not '
-                'stand or walk; where it finds nobody, of the whole image. '
+                'OpenCV 4\'s people detector, which misses people who do not '
+                'stand or walk; where it finds nobody, and with OpenCV 5, '
+                'which has none, the whole image is taken for one person. '
                 'It is no measure of what TDMI can do. MMPose\'s models could '
                 f'not be had: {settings.excuse}')
     pose, detector = (

@@ -6,8 +6,9 @@
     python -m projects.real_video.hog_boxes my.mp4 boxes.json
 
 Histograms of oriented gradients find people who stand or walk and are seen
-whole. Where a video has none of them, each frame is taken for one person's
-box. The file is one for ``tools/infer_video.py --boxes``.
+whole. Where a video has none of them, or OpenCV no such detector (5 has none),
+each frame is taken for one person's box. The file is one for
+``tools/infer_video.py --boxes``.
 """
 import argparse
 from pathlib import Path
@@ -24,10 +25,13 @@ SIDE = 640
 #: What of the detector's window, which has a margin, is the person's box:
 #: shares of its width and height.
 SHARE = np.array([0.6, 0.8])
+HAS_DETECTOR = hasattr(cv2, 'HOGDescriptor')
 
 
 def find_people(frame: np.ndarray) -> np.ndarray:
     """Boxes x, y, width, height, and scores, (n, 5), of a frame in BGR."""
+    if not HAS_DETECTOR:
+        return np.zeros((0, 5))
     detector = cv2.HOGDescriptor()
     detector.setSVMDetector(cv2.HOGDescriptor_getDefaultPeopleDetector())
     scale = min(1., SIDE / max(frame.shape[:2]))
@@ -62,6 +66,9 @@ def main() -> None:
     parser.add_argument('video', type=Path)
     parser.add_argument('out', type=Path)
     args = parser.parse_args()
+    if not HAS_DETECTOR:
+        print(f'OpenCV {cv2.__version__} has no people detector: each frame '
+              'is taken for one person\'s box')
     boxes = find_boxes(args.video)
     write_json(args.out, boxes)
     print(f'{len(boxes)} boxes')
