@@ -23,7 +23,19 @@ def test_no_config_of_ours_has_a_finding():
         path.name: list(map(str, check_config(Config.fromfile(str(path)))))
         for path in CONFIGS
     }
-    assert {name: f for name, f in found.items() if f} == {}
+    # whose authors normalised BGR by the statistics of RGB
+    as_released = {
+        name: len(findings)
+        for name, findings in found.items()
+        if re.match('(poseidon|temporal-attention)_.*_released', name) and all(
+            'bgr_to_rgb' in finding for finding in findings)
+    }
+    assert as_released and set(as_released.values()) == {1}
+    assert {
+        name: findings
+        for name, findings in found.items()
+        if findings and name not in as_released
+    } == {}
 
 
 @pytest.mark.parametrize('change, key, words', [

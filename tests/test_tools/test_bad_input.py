@@ -140,7 +140,10 @@ LABELS = [
 ]
 WITHOUT = [
     'gpu_check', 'infer_videos', 'analysis_tools/count_model',
-    'analysis_tools/get_flops', 'deploy/export_onnx', 'misc/publish_model'
+    'analysis_tools/get_flops', 'deploy/export_onnx', 'misc/publish_model',
+    'model_converters/dcpose', 'model_converters/fami_pose',
+    'model_converters/poseidon', 'model_converters/posewarper',
+    'model_converters/tar_vitpose'
 ]
 
 

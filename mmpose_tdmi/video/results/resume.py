@@ -17,6 +17,7 @@ import os
 import re
 import shutil
 from fractions import Fraction
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import (IO, Any, Dict, Iterator, List, NamedTuple, Optional, Tuple,
                     Union)
@@ -26,7 +27,7 @@ import cv2
 import numpy as np
 from mmengine.logging import print_log
 
-from mmpose_tdmi.stack import probe
+from mmpose_tdmi.stack import FORKS
 from mmpose_tdmi.utils.files import write_json
 from mmpose_tdmi.utils.video import VideoWriter, join_videos
 from mmpose_tdmi.version import __version__
@@ -39,9 +40,12 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 
 def versions() -> Dict[str, str]:
     """The versions of the packages that poses depend on."""
-    stack = probe()
-    packages = ('mmpose', 'mmengine', 'mmcv', 'torch')
-    found = {name: stack.versions[stack.provider(name)] for name in packages}
+    found = {}
+    for name in ('mmpose', 'mmengine', 'mmcv', 'torch'):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = version(FORKS[name])
     return dict(found, mmpose_tdmi=__version__)
 
 
