@@ -5,8 +5,8 @@ github.com/CesareDavidePace/poseidon.
 
 Examples:
     python tools/model_converters/poseidon.py poseidon_vith.pt poseidon.pth
-    python tools/infer_video.py my.mp4 --pose-weights poseidon.pth \
-        --pose poseidon_vit-h_1xb16-30e_posetrack18-384x288_released
+    python tools/infer_video.py my.mp4 \
+        poseidon_vit-h_1xb16-30e_posetrack18-384x288_released poseidon.pth
 """
 from mmpose_tdmi.tooling import Weights, convert_released, take
 

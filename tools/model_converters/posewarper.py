@@ -11,8 +11,9 @@ Two releases are taken:
 
 Examples:
     python tools/model_converters/posewarper.py final_state.pth posewarper.pth
-    python tools/infer_video.py my.mp4 --pose-weights posewarper.pth \
-        --pose posewarper_hrnet-w48_8xb8-20e_posetrack17-384x288_released
+    python tools/infer_video.py my.mp4 \
+        posewarper_hrnet-w48_8xb8-20e_posetrack17-384x288_released \
+        posewarper.pth
 """
 from mmpose_tdmi.tooling import Weights, convert_released, take
 
