@@ -10,7 +10,8 @@ import traceback
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Sequence
+from typing import (Callable, Dict, Iterator, List, Mapping, Optional,
+                    Sequence)
 
 import torch.distributed
 from mmengine.config import Config
@@ -92,16 +93,27 @@ def cpu_amp_arguments(arguments: Sequence[str]) -> List[str]:
     return [*arguments[:place], _CPU_AMP, *arguments[place:]]
 
 
-def take(weights: Weights, pattern: str, name: Optional[str]) -> Weights:
-    """Take out of ``weights`` those whose names a pattern matches as a whole,
-    renamed as by :func:`re.sub`; none without a name: the network that was
-    released holds them and does not use them."""
-    found = [key for key in weights if re.fullmatch(pattern, key)]
-    taken = {key: weights.pop(key) for key in found}
-    return {} if name is None else {
-        re.sub(pattern, name, key): value
-        for key, value in taken.items()
-    }
+def take(weights: Weights, names: Mapping[str, Optional[str]]) -> Weights:
+    """Take out of ``weights`` those whose names a pattern of ``names`` matches
+    as a whole, one pattern after the other, renamed as by :func:`re.sub`; none
+    without a name: the network that was released holds them and does not use
+    them."""
+    taken = {}
+    for pattern, name in names.items():
+        for key in [key for key in weights if re.fullmatch(pattern, key)]:
+            value = weights.pop(key)
+            if name is not None:
+                taken[re.sub(pattern, name, key)] = value
+    return taken
+
+
+def fold_biases(weights: Weights) -> None:
+    """Make the bias of each convolution before a batch normalisation, which
+    our networks have without, part of its mean: the output is the same."""
+    for name in [x for x in weights if x.endswith('.conv.bias')]:
+        mean = name.replace('.conv.bias', '.bn.running_mean')
+        if mean in weights:
+            weights[mean] = weights[mean] - weights.pop(name)
 
 
 @short_errors()
@@ -130,7 +142,8 @@ def convert_released(doc: str, config: str,
     check_outputs([args.out], [args.official])
     content = load(args.official)
     for key in ('model_state_dict', 'state_dict'):
-        content = content.get(key, content)
+        if isinstance(content.get(key), dict):
+            content = content[key]
     left = {re.sub(r'^module\.', '', key): x for key, x in content.items()}
     if not all(isinstance(value, Tensor) for value in left.values()):
         raise ValueError(f'{args.official}: expected the weights of a model, '

@@ -36,8 +36,7 @@ def convert(repository, tmp_path, monkeypatch):
         return load(tmp_path / out)['state_dict']
 
     def names(left):
-        take(left, r'unused\..+', None)
-        return take(left, r'net\.(.+)', r'\1')
+        return take(left, {r'unused\..+': None, r'net\.(.+)': r'\1'})
 
     return run
 

@@ -9,7 +9,7 @@ Examples:
         dcpose_hrnet-w48_2xb32-20e_posetrack17-384x288_released \
         dcpose.pth
 """
-from mmpose_tdmi.tooling import Weights, convert_released, take
+from mmpose_tdmi.tooling import Weights, convert_released, fold_biases, take
 
 CONFIG = 'dcpose_hrnet-w48_2xb32-20e_posetrack17-384x288_released'
 STEPS = dict(
@@ -25,24 +25,19 @@ LAYERS = {
 
 def convert(left: Weights) -> Weights:
     single = r'rough_pose_estimation_net\.'
-    converted = take(left, rf'{single}final_layer\.(\w+)',
-                     r'neck.heatmap_layer.\1')
-    converted.update(take(left, rf'{single}(.+)', r'backbone.\1'))
+    names = {
+        rf'{single}final_layer\.(\w+)': r'neck.heatmap_layer.\1',
+        rf'{single}(.+)': r'backbone.\1'
+    }
     for theirs, ours in STEPS.items():
         ours = rf'neck.{ours}.blocks.blocks.\1.'
         theirs = rf'{theirs}\.layers\.(\d+)\.'
-        converted.update(
-            take(left, rf'{theirs}conv_bn_relu3\.(.+)', rf'{ours}conv_bn3.\2'))
-        converted.update(take(left, rf'{theirs}(.+)', rf'{ours}\2'))
+        names[rf'{theirs}conv_bn_relu3\.(.+)'] = rf'{ours}conv_bn3.\2'
+        names[rf'{theirs}(.+)'] = rf'{ours}\2'
     for theirs, ours in LAYERS.items():
-        converted.update(
-            take(left, rf'{theirs}\.(\w+)', rf'neck.correction.{ours}.\1.\2'))
-    # convolutions have a bias before their normalisation, where it is the same
-    # as a lower mean
-    for name in [x for x in converted if x.endswith('.conv.bias')]:
-        mean = name.replace('.conv.bias', '.bn.running_mean')
-        if mean in converted:
-            converted[mean] = converted[mean] - converted.pop(name)
+        names[rf'{theirs}\.(\w+)'] = rf'neck.correction.{ours}.\1.\2'
+    converted = take(left, names)
+    fold_biases(converted)
     return converted
 
 

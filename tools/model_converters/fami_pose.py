@@ -13,7 +13,7 @@ Examples:
 """
 import torch
 
-from mmpose_tdmi.tooling import Weights, convert_released, take
+from mmpose_tdmi.tooling import Weights, convert_released, fold_biases, take
 
 CONFIG = 'fami-pose_hrnet-w48_1xb48-21e_posetrack17-384x288_released'
 LOCAL = 'neck.local_calibration'
@@ -43,21 +43,14 @@ def convert(left: Weights) -> Weights:
     for theirs, ours in parts.items():
         names[rf'feat_global_offset_layers\.{theirs}\.(.+)'] = (
             rf'neck.global_alignment.{ours}.\1')
-    converted: Weights = {}
-    for theirs, ours in names.items():
-        converted.update(take(left, theirs, ours))
+    converted = take(left, names)
     # the key frame's map comes first there, and second here
     for name in ('conv1', 'downsample.0'):
         name = f'neck.aggregation.blocks.blocks.0.{name}.weight'
         if name in converted:
             converted[name] = torch.cat(
                 converted[name].chunk(2, dim=1)[::-1], dim=1)
-    # convolutions have a bias before their normalisation, where it is the same
-    # as a lower mean
-    for name in [x for x in converted if x.endswith('.conv.bias')]:
-        mean = name.replace('.conv.bias', '.bn.running_mean')
-        if mean in converted:
-            converted[mean] = converted[mean] - converted.pop(name)
+    fold_biases(converted)
     return converted
 
 

@@ -40,10 +40,7 @@ NAMES = {
 
 
 def convert(left: Weights) -> Weights:
-    converted = {}
-    for theirs, ours in NAMES.items():
-        converted.update(take(left, theirs, ours))
-    return converted
+    return take(left, NAMES)
 
 
 if __name__ == '__main__':

@@ -21,20 +21,21 @@ CONFIG = 'posewarper_hrnet-w48_8xb8-20e_posetrack17-384x288_released'
 
 
 def convert(left: Weights) -> Weights:
-    # MMPose's names
-    converted = take(left, r'((?:backbone|neck\.trans_layer)\..+)', r'\1')
-    converted.update(take(left, r'neck\.(.+)', r'neck.warping.\1'))
+    names = {
+        # MMPose's
+        r'((?:backbone|neck\.trans_layer)\..+)': r'\1',
+        r'neck\.(.+)': r'neck.warping.\1'
+    }
     # the authors'; layers are counted from 1
     for theirs, ours in (('offsets', 'offset_layers'), ('deform_conv',
                                                         'deform_conv_layers')):
         for n in range(1, 6):
-            converted.update(
-                take(left, rf'{theirs}{n}\.weight',
-                     f'neck.warping.{ours}.{n - 1}.weight'))
-    converted.update(take(left, r'(offset_feats\..+)', r'neck.warping.\1'))
-    converted.update(take(left, r'final_layer\.(.+)', r'neck.trans_layer.\1'))
-    converted.update(take(left, r'(.+)', r'backbone.\1'))
-    return converted
+            names[rf'{theirs}{n}\.weight'] = (
+                f'neck.warping.{ours}.{n - 1}.weight')
+    names[r'(offset_feats\..+)'] = r'neck.warping.\1'
+    names[r'final_layer\.(.+)'] = r'neck.trans_layer.\1'
+    names[r'(.+)'] = r'backbone.\1'
+    return take(left, names)
 
 
 if __name__ == '__main__':

@@ -21,9 +21,11 @@ LAYERS = {
 def attention(left: Weights, theirs: str, ours: str, norm: str) -> Weights:
     """Take out an attention with its normalisation; query, key and value are
     one matrix there."""
-    converted = take(left, rf'{theirs}\.norm\.(\w+)', rf'{norm}.\1')
-    converted.update(
-        take(left, rf'{theirs}\.mha\.out_proj\.(\w+)', rf'{ours}.output.\1'))
+    converted = take(
+        left, {
+            rf'{theirs}\.norm\.(\w+)': rf'{norm}.\1',
+            rf'{theirs}\.mha\.out_proj\.(\w+)': rf'{ours}.output.\1'
+        })
     for kind in ('weight', 'bias'):
         packed = left.pop(f'{theirs}.mha.in_proj_{kind}')
         for name, part in zip(('query', 'key', 'value'), packed.chunk(3)):
@@ -32,13 +34,15 @@ def attention(left: Weights, theirs: str, ours: str, norm: str) -> Weights:
 
 
 def convert(left: Weights) -> Weights:
-    # the same tensors once more
-    take(left, r'model\.(backbone|head)\..+', None)
-    converted = take(left, r'(backbone\..+)', r'\1')
-    converted.update(
-        take(left, r'heatmap_head\.0\.(.+)', r'head.deconv_layers.\1'))
-    converted.update(
-        take(left, r'heatmap_head\.1\.(.+)', r'head.final_layer.\1'))
+    converted = take(
+        left,
+        {
+            # the same tensors once more
+            r'model\.(backbone|head)\..+': None,
+            r'(backbone\..+)': r'\1',
+            r'heatmap_head\.0\.(.+)': r'head.deconv_layers.\1',
+            r'heatmap_head\.1\.(.+)': r'head.final_layer.\1'
+        })
     converted['head.aggregation.joint_queries'] = (
         left.pop('query_feat.weight') + left.pop('query_pe.weight'))
     for index in range(len({x for x in left if x.endswith('fc1.weight')})):
@@ -48,10 +52,13 @@ def convert(left: Weights) -> Weights:
                 attention(left, f'{theirs}.{index}', f'{layer}.{ours}',
                           f'{layer}.{norm}'))
         theirs = rf'ffn_layers\.{index}\.'
-        for name, ours in (('fc1', 'perceptron.0'), ('fc2', 'perceptron.2'),
-                           ('norm', 'perceptron_norm')):
-            converted.update(
-                take(left, rf'{theirs}{name}\.(\w+)', rf'{layer}.{ours}.\1'))
+        converted.update(
+            take(
+                left, {
+                    rf'{theirs}fc1\.(\w+)': rf'{layer}.perceptron.0.\1',
+                    rf'{theirs}fc2\.(\w+)': rf'{layer}.perceptron.2.\1',
+                    rf'{theirs}norm\.(\w+)': rf'{layer}.perceptron_norm.\1'
+                }))
     converted.update(
         attention(left, 'cross_attention', 'head.restoration.attention',
                   'head.restoration.norm'))
