@@ -10,8 +10,7 @@ import traceback
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import (Callable, Dict, Iterator, List, Mapping, Optional,
-                    Sequence)
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
 import torch.distributed
 from mmengine.config import Config

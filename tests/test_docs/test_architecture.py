@@ -4,6 +4,7 @@ What runs is watched: every file of the package in which a function is called
 while a clip is trained and tested on, and while a video goes through the
 inferencer.
 """
+import gc
 import os
 import re
 import sys
@@ -49,6 +50,8 @@ class FilesThatRun:
         self.names = set()
 
     def __enter__(self):
+        # generators of earlier tests would be closed on the way
+        gc.collect()
         sys.setprofile(self._called)
         threading.setprofile(self._called)
         return self
