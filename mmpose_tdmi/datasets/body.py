@@ -82,7 +82,6 @@ class PoseTrack21SequenceDataset(PoseTrack18SequenceDataset):
         super().__init__(*args, **kwargs)
 
     def reason_to_leave_out(self, sample: dict) -> Optional[str]:
-        """See the base class."""
         reason = super().reason_to_leave_out(sample)
         if reason is None and self.min_person_size:
             x1, y1, x2, y2 = sample['bbox'][0]

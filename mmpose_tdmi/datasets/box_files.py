@@ -25,8 +25,8 @@ from typing import (Annotated, Any, Dict, Hashable, Iterable, Iterator, List,
 from mmengine import fileio
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from .coco_json import (Coordinate, Id, Side, Text, check, check_image_ids,
-                        read_json, unique_ids)
+from .coco_json import (Coordinate, Id, PoseVideo, Side, Text, check,
+                        check_image_ids, read_json, unique_ids)
 
 #: The category of persons in COCO and in PoseTrack.
 PERSON = 1
@@ -79,10 +79,8 @@ class _Annotation(Struct):
     image_id: Id
 
 
-class VideoFields(Struct):
+class VideoFields(PoseVideo):
     """What a video's record must have."""
-    id: Id
-    name: str
     file_names: List[str]
 
 
@@ -105,7 +103,6 @@ class RawBox(NamedTuple):
 
     @property
     def where(self) -> str:
-        """The file and place, for messages."""
         return f'{self.path}: {self.place}'
 
 
@@ -202,7 +199,7 @@ def read_annotation_records(ann_file: str) -> AnnotationRecords:
     content = read_json(ann_file)
     file = check(content, _AnnotationFile, ann_file)
     places = unique_ids([image.id for image in file.images], ann_file,
-                        'images')
+                        'ids of images')
     check_image_ids(file.annotations, places, ann_file)
     images = {image['id']: image for image in content['images']}
     return AnnotationRecords(images, content.get('annotations', []),

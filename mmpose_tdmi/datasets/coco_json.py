@@ -17,7 +17,6 @@ import re
 import warnings
 from array import array
 from itertools import chain
-from pathlib import Path
 from typing import (Annotated, Any, Callable, Collection, Dict, Iterator, List,
                     NamedTuple, Optional, Sequence, Tuple, Union)
 
@@ -26,14 +25,13 @@ import numpy as np
 from mmengine import fileio
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from mmpose_tdmi.utils.files import check_json_size
+from mmpose_tdmi.utils.files import PathLike, check_json_size
 
 #: No image is larger: a coordinate or side beyond it is taken for a mistake.
 MAX_COORDINATE = 1e6
 #: Integers beyond this are not exact in every reader of json.
 MAX_ID = 2**53
 
-PathLike = Union[str, Path]
 Text = Annotated[str, Meta(min_length=1)]
 Id = Union[Annotated[int, Meta(gt=-MAX_ID, lt=MAX_ID)], str]
 #: Integers, also those that are written as 3.0.
@@ -364,12 +362,12 @@ def number_rows(rows: Sequence[Optional[List[float]]], width: int,
                        len(rows) * width).reshape(-1, width)
 
 
-def unique_ids(ids: Sequence[Any], file: str, table: str) -> Dict[Any, int]:
-    """The place of each id in a table; a ValueError if one is repeated."""
+def unique_ids(ids: Sequence[Any], file: str, what: str) -> Dict[Any, int]:
+    """The place of each of a table's ids; a ValueError if one is repeated."""
     places = {id_: index for index, id_ in enumerate(ids)}
     if len(places) != len(ids):
         repeated = [i for n, i in enumerate(ids) if places[i] != n]
-        raise ValueError(f'{file}: ids of {table} must be unique, but '
+        raise ValueError(f'{file}: {what} must be unique, but '
                          f'{repeated[:3]} occur more than once')
     return places
 
@@ -408,8 +406,8 @@ def load_annotation_file(path: str,
                 f'{path}: categories[{index}].keypoints is '
                 f'{category.keypoints}, expected {list(keypoint_names)}')
     images = content['images']
-    places = unique_ids([image.id for image in file.images], path, 'images')
-    unique_ids([person.id for person in file.annotations], path, 'annotations')
+    places = unique_ids([i.id for i in file.images], path, 'ids of images')
+    unique_ids([p.id for p in file.annotations], path, 'ids of annotations')
     check_image_ids(file.annotations, places, path)
     persons: Dict[int, List[dict]] = {}
     for person in content['annotations']:

@@ -64,7 +64,6 @@ def clamp(numbers: np.ndarray, key: int, target: int) -> int:
 
 
 def key_frame(numbers: np.ndarray, key: int, target: int) -> int:
-    """The key frame itself."""
     return int(key)
 
 
@@ -134,7 +133,6 @@ class VideoFrames:
 
     @cached_property
     def _grid(self) -> Tuple[int, np.ndarray]:
-        """:attr:`step` and :attr:`grid`."""
         rises = np.diff(self.numbers)
         step = int(np.gcd.reduce(rises)) or 1
         if _is_step(step, rises):

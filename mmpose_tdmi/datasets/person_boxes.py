@@ -15,7 +15,7 @@ import torch
 from mmengine.logging import print_log
 from msgspec import Meta, Struct
 from scipy.optimize import linear_sum_assignment
-from torchvision.ops import nms
+from torchvision.ops import box_iou, nms
 
 from .box_files import (FrameIndex, ImageFields, RawBox, VideoFields,
                         read_box_file)
@@ -248,9 +248,11 @@ def box_statistics(boxes: Iterable[dict], image_ids: Sequence[Hashable],
     found = dict.fromkeys(RECALL_IOUS, 0)
     for image_id, annotated in persons.items():
         if counts.get(image_id):
-            overlaps = _overlaps(annotated, _corners(by_image[image_id]))
+            boxes_here = _corners(by_image[image_id])
+            overlaps = box_iou(
+                torch.from_numpy(annotated), torch.from_numpy(boxes_here))
             for iou in RECALL_IOUS:
-                pairs = overlaps >= iou
+                pairs = overlaps.numpy() >= iou
                 # the largest matching
                 chosen = linear_sum_assignment(pairs, maximize=True)
                 found[iou] += int(pairs[chosen].sum())
@@ -262,10 +264,8 @@ def box_statistics(boxes: Iterable[dict], image_ids: Sequence[Hashable],
         empty_frames=sum(count == 0 for count in counts.values()),
         missed_frames=sum(not counts.get(image_id) for image_id in persons),
         num_persons=num_persons,
-        recall={
-            i: _ratio(n, num_persons)
-            for i, n in found.items()
-        })
+        recall=dict(
+            zip(found, [_ratio(n, num_persons) for n in found.values()])))
 
 
 class _PersonBox(Struct):
@@ -289,15 +289,6 @@ def person_boxes_by_image(annotations: Iterable[dict],
         if person.bbox[2] > 0 and person.bbox[3] > 0:
             boxes.setdefault(person.image_id, []).append(person.bbox)
     return {image_id: _corners(found) for image_id, found in boxes.items()}
-
-
-def _overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The IoU of boxes as corners, (G, 4) and (D, 4), (G, D)."""
-    a = a[:, None]
-    sides = np.minimum(a[..., 2:], b[:, 2:]) - np.maximum(a[..., :2], b[:, :2])
-    both = np.maximum(sides, 0).prod(axis=-1)
-    areas = [(c[..., 2:] - c[..., :2]).prod(axis=-1) for c in (a, b)]
-    return both / (areas[0] + areas[1] - both)
 
 
 def _corners(boxes: Iterable[Sequence[float]]) -> np.ndarray:

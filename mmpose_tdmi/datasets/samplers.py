@@ -58,7 +58,6 @@ class FrameGroupSampler(DefaultSampler):
             self.num_samples = min(self._first + share, size) - self._first
 
     def __iter__(self) -> Iterator[int]:
-        """The indices of this rank's samples."""
         size = len(self.dataset)
         indices = torch.arange(size)
         if self.shuffle:
@@ -78,7 +77,7 @@ class FrameGroupSampler(DefaultSampler):
 
 
 @DATA_SAMPLERS.register_module()
-class WorkerRunBatchSampler:
+class WorkerRunBatchSampler(BatchSampler):
     """Orders batches so that each worker meets the frames that it knows.
 
     PyTorch deals batches out to its W workers in turn. In the order of a test
@@ -108,15 +107,11 @@ class WorkerRunBatchSampler:
         if num_workers < 0:
             raise ValueError(
                 f'num_workers must not be negative, got {num_workers}')
-        self.sampler = sampler
-        self.batch_size = batch_size
+        super().__init__(sampler, batch_size, drop_last=False)
         self.num_workers = max(num_workers, 1)
 
-    def __len__(self) -> int:
-        return -(-len(self.sampler) // self.batch_size)
-
     def __iter__(self) -> Iterator[List[int]]:
-        batches = list(BatchSampler(self.sampler, self.batch_size, False))
+        batches = list(super().__iter__())
         # the first workers get one more, as they do when dealt in turn
         runs = np.array_split(np.arange(len(batches)), self.num_workers)
         for places in zip_longest(*runs):

@@ -303,7 +303,6 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
     # Loading
 
     def load_data_list(self) -> List[dict]:
-        """Load the samples, without their clips."""
         names = self._metainfo['keypoint_id2name']
         content = load_annotation_file(self.ann_file,
                                        [names[i] for i in range(len(names))])

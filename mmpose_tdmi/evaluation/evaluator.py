@@ -1,11 +1,12 @@
 """Official PoseTrack numbers of predictions, video after video."""
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 from tabulate import tabulate
 
+from mmpose_tdmi.utils.files import PathLike
 from .functional import (MISSING_SCORE, POSEVAL_JOINTS, AnnotatedSequence,
                          HotaCounter, HotaResult, MotCounter, MotResult,
                          PosevalAP, PosevalResult, PredictedSequence,
@@ -16,8 +17,6 @@ from .functional import (MISSING_SCORE, POSEVAL_JOINTS, AnnotatedSequence,
 METRIC_NAMES = ('ap', 'mota', 'hota')
 #: The columns of tables, as poseval has them.
 COLUMNS = ('Head', 'Shou', 'Elb', 'Wri', 'Hip', 'Knee', 'Ankl', 'Total')
-
-PathLike = Union[str, Path]
 
 
 @dataclass
@@ -36,12 +35,10 @@ class PoseTrackScores:
     def figures(self) -> Dict[str, Dict[str, float]]:
         """All figures by their names, in percent, by joint and ``total``."""
         found = {} if self.ap is None else dict(AP=self.ap.by_joint())
-        if self.mot is not None:
-            names = ('MOTA', 'MOTP', 'Prec', 'Rec')
-            found.update(zip(names, self.mot.by_joint().values()))
-        if self.hota is not None:
-            names = ('HOTA', 'DetA', 'AssA', 'LocA')
-            found.update(zip(names, self.hota.by_joint().values()))
+        for names, result in ((('MOTA', 'MOTP', 'Prec', 'Rec'), self.mot),
+                              (('HOTA', 'DetA', 'AssA', 'LocA'), self.hota)):
+            if result is not None:
+                found.update(zip(names, result.by_joint().values()))
         return found
 
     def as_dict(self) -> Dict[str, Any]:

@@ -10,14 +10,14 @@ annotated and m predicted joints of all videos.
 import csv
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from msgspec import Struct
 from tabulate import tabulate
 
 from mmpose_tdmi.datasets.coco_json import read_json
-from mmpose_tdmi.utils.files import atomic_path
+from mmpose_tdmi.utils.files import PathLike, atomic_path
 from .functional import (HIT_THRESHOLD, NO_TRACK, POSEVAL_JOINTS,
                          AnnotatedSequence, PersonMatching, PredictedSequence,
                          average_precision, head_sizes, load_annotations,
@@ -65,8 +65,6 @@ CROWD_EDGES = (0.1, 0.8)
 NO_JOINT = 'no annotated joint'
 #: The name of a row over all joints or slices.
 ALL = 'all'
-
-PathLike = Union[str, Path]
 
 
 def joint_outcomes(

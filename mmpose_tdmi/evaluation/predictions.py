@@ -18,6 +18,7 @@ from torch import Tensor
 
 from mmpose_tdmi.utils.files import check_file_name, check_outputs, write_json
 from .functional import NO_TRACK, PredictedSequence, joint_columns
+from .functional.files import anno_rect
 
 
 class PredictionMetric(BaseMetric):
@@ -261,24 +262,17 @@ def _annolist(predicted: PredictedSequence, person_scores: np.ndarray,
               keypoint_names: Sequence[str],
               tracks: np.ndarray) -> Dict[str, Any]:
     columns = joint_columns(keypoint_names, 'dataset metainfo')
-    keypoints = predicted.keypoints[:, columns].tolist()
-    scores = predicted.scores[:, columns].tolist()
+    present = predicted.present[:, columns]
     frames: List[Dict[str, Any]] = [
         dict(image=[dict(name=name)], imgnum=[i + 1], annorect=[])
         for i, name in enumerate(predicted.frame_names)
     ]
     for i, frame in enumerate(predicted.frame_index):
-        points = []
-        for j in np.flatnonzero(predicted.present[i, columns]).tolist():
-            x, y = keypoints[i][j]
-            points.append(dict(id=[j], x=[x], y=[y], score=[scores[i][j]]))
+        ids = np.flatnonzero(present[i])
+        joints = predicted.keypoints[i, columns][ids]
         # the format's box is the head's; of predictions nobody reads it
-        xs, ys = ([point[key][0] for point in points] for key in 'xy')
-        person = dict(x1=[min(xs)], y1=[min(ys)], x2=[max(xs)], y2=[max(ys)])
+        box = np.concatenate([joints.min(axis=0), joints.max(axis=0)])
         frames[frame]['annorect'].append(
-            dict(
-                person,
-                score=[float(person_scores[i])],
-                track_id=[int(tracks[i])],
-                annopoints=[dict(point=points)]))
+            anno_rect(box, person_scores[i], tracks[i], joints,
+                      predicted.scores[i, columns][ids], ids.tolist()))
     return dict(annolist=frames)

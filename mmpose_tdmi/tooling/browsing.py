@@ -12,12 +12,12 @@ from mmpose.datasets.transforms import TopdownAffine
 from mmpose.registry import DATASETS
 
 from mmpose_tdmi.datasets.transforms import LoadFrameSequence
-from mmpose_tdmi.utils.files import atomic_path
 from mmpose_tdmi.utils.video import VideoWriter
 from mmpose_tdmi.visualization.clip_pictures import (PosePainter, box_corners,
                                                      captioned, clip_frames,
                                                      frame_captions, overlaid,
-                                                     stacked, strip)
+                                                     stacked, strip,
+                                                     write_picture)
 
 MODES = ('original', 'transformed', 'pipeline')
 CLIP_FORMATS = ('none', 'mp4')
@@ -163,9 +163,7 @@ def write_sample(folder: Path,
                  fps: float = 4.) -> Tuple[Path, ...]:
     """Write a sample's picture, and its clip in one of the formats."""
     picture = folder / f'{sample.name}.png'
-    with atomic_path(picture) as temporary:
-        if not cv2.imwrite(str(temporary), sample.picture):
-            raise OSError(f'{picture} cannot be written')
+    write_picture(picture, sample.picture)
     if clip_format == 'none':
         return (picture, )
     clip = folder / f'{sample.name}.{clip_format}'

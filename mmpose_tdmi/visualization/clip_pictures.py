@@ -3,6 +3,7 @@
 Everything is drawn after enlarging, so that small crops stay readable. Shapes:
 T frames, C channels, K keypoints, H x W pixels, h x w cells of a map.
 """
+from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Sequence
 
 import cv2
@@ -11,6 +12,7 @@ import torch
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
+from mmpose_tdmi.utils.files import atomic_path
 from .drawers import PoseDrawer
 
 Maps = Mapping[str, np.ndarray]
@@ -57,23 +59,31 @@ def captioned(image: np.ndarray,
 
 def in_a_row(pictures: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures side by side, aligned at the top."""
-    height = max(picture.shape[0] for picture in pictures)
-    row = np.concatenate([
-        np.pad(
-            picture, ((0, height - picture.shape[0]), (0, _GAP), (0, 0)),
-            constant_values=PAGE[0]) for picture in pictures
-    ], 1)
-    return np.ascontiguousarray(row[:, :-_GAP])
+    return np.ascontiguousarray(_joined(pictures, 1)[:, :-_GAP])
 
 
 def stacked(pictures: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures one below the other, aligned at the left."""
-    width = max(picture.shape[1] for picture in pictures)
-    return np.concatenate([
-        np.pad(
-            picture, ((0, _GAP), (0, width - picture.shape[1]), (0, 0)),
-            constant_values=PAGE[0]) for picture in pictures
-    ])
+    return _joined(pictures, 0)
+
+
+def _joined(pictures: Sequence[np.ndarray], axis: int) -> np.ndarray:
+    size = max(picture.shape[1 - axis] for picture in pictures)
+    padded = []
+    for picture in pictures:
+        pads = [(0, size - picture.shape[1 - axis])]
+        pads.insert(axis, (0, _GAP))
+        padded.append(
+            np.pad(picture, [*pads, (0, 0)], constant_values=PAGE[0]))
+    return np.concatenate(padded, axis)
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Write a picture, BGR; JPEG in a quality of 92."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, 92] if path.suffix == '.jpg' else []
+    with atomic_path(path) as temporary:
+        if not cv2.imwrite(str(temporary), picture, options):
+            raise OSError(f'{path} cannot be written')
 
 
 def strip(frames: Sequence[np.ndarray],

@@ -9,7 +9,7 @@ from mmpose.registry import DATASETS
 from mmpose_tdmi.datasets import metainfo
 from mmpose_tdmi.datasets.converters import (HIEVE_KEYPOINT_NAMES,
                                              KEYPOINT_NAMES)
-from mmpose_tdmi.datasets.metainfo import keypoint_definition, keypoint_mapping
+from mmpose_tdmi.datasets.metainfo import keypoint_definition
 from mmpose_tdmi.evaluation import POSEVAL_JOINTS, joint_columns
 
 LAYOUTS = ('posetrack17', 'posetrack18', 'posetrack21', 'posetrack_eval',
@@ -76,9 +76,7 @@ def test_names_are_those_of_the_files_and_of_the_metric():
 
 
 def test_between_the_training_and_the_scored_layout():
-    there = keypoint_mapping(KEYPOINT_NAMES, POSEVAL_JOINTS)
-    assert [i for i, _ in there] == joint_columns(KEYPOINT_NAMES, 'files')
-    assert [j for _, j in there] == list(range(15))
+    there = list(zip(joint_columns(KEYPOINT_NAMES, 'files'), range(15)))
     files = parse_pose_metainfo(keypoint_definition('posetrack18'))
     scored = parse_pose_metainfo(keypoint_definition('posetrack_eval'))
     to_scored = dict(there)
@@ -91,22 +89,6 @@ def test_between_the_training_and_the_scored_layout():
             scored['dataset_keypoint_weights'][j]
         np.testing.assert_array_equal(files['keypoint_colors'][i],
                                       scored['keypoint_colors'][j])
-    with pytest.raises(ValueError, match="lacks .'left_ear', 'right_ear'"):
-        keypoint_mapping(POSEVAL_JOINTS, KEYPOINT_NAMES)
-
-
-def test_converter_of_the_host_takes_the_mapping():
-    from mmpose.datasets.transforms import KeypointConverter
-    keypoints = np.arange(34, dtype=np.float32).reshape(1, 17, 2)
-    converter = KeypointConverter(
-        num_keypoints=15,
-        mapping=keypoint_mapping(KEYPOINT_NAMES, POSEVAL_JOINTS))
-    converted = converter(
-        dict(keypoints=keypoints, keypoints_visible=np.ones((1, 17))))
-    for place, name in enumerate(POSEVAL_JOINTS):
-        source = KEYPOINT_NAMES.index(name.replace('neck', 'head_bottom'))
-        np.testing.assert_array_equal(converted['keypoints'][0, place],
-                                      keypoints[0, source])
 
 
 def test_unknown_definitions():

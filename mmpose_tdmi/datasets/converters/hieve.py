@@ -71,11 +71,9 @@ class XmlRecord(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The element's text without blanks around it."""
         return (self.element.text or '').strip()
 
     def error(self, expected: str) -> ValueError:
-        """The error to raise when the text is not what was expected."""
         return mistake(self.where, self.text, expected)
 
     def children(self) -> Iterator[Tuple[str, 'XmlRecord']]:
@@ -88,7 +86,6 @@ class XmlRecord(NamedTuple):
                                        f'{self.where}/{child.tag}[{index}]')
 
     def child(self, tag: str) -> 'XmlRecord':
-        """The one child of a name."""
         found = [child for name, child in self.children() if name == tag]
         if len(found) != 1:
             raise ValueError(f'{self.where} has {len(found)} elements '
@@ -190,7 +187,6 @@ def _xml_person(item: XmlRecord) -> Dict[str, Any]:
 
 def _person(track_id: int, box: List[float],
             keypoints: List[float]) -> Dict[str, Any]:
-    """What a converted annotation says of a person."""
     return dict(
         track_id=track_id,
         bbox=box,
@@ -239,7 +235,6 @@ def _read_json_labels(path: Path) -> List[LabelledFrame]:
 
 
 def video_files(root: Path, split: str) -> List[Path]:
-    """The video files of a split."""
     folder = root / 'videos' / split
     if not folder.is_dir():
         return []

@@ -128,13 +128,12 @@ def write_video_annotation(path: PathLike, images: Sequence[Dict[str, Any]],
     An image for each frame, unlabelled ones included; an annotation for each
     labelled person and frame.
     """
-    content = _content(list(images), list(annotations))
-    write_json(path, content)
-
-
-def _content(images: List[dict], annotations: List[dict]) -> Dict[str, Any]:
-    return dict(
-        categories=[person_category()], images=images, annotations=annotations)
+    write_json(
+        path,
+        dict(
+            categories=[person_category()],
+            images=list(images),
+            annotations=list(annotations)))
 
 
 def _find_videos(root: Path,
@@ -161,7 +160,6 @@ def read_posetrack_video(source: VideoSource,
         schema = _VideoFile[_Image21, _Person21]
     content, file = _read(where, schema, source.split == 'test')
     images: List[Dict[str, Any]] = []
-    known: Dict[int, str] = {}
     for index, image in enumerate(file.images):
         place = f'{where}: images[{index}]'
         images.append(_image(source, content['images'][index], image, place))
@@ -172,22 +170,13 @@ def read_posetrack_video(source: VideoSource,
                 f'{place} is of video {own["vid_id"]!r} in {folders[0]}, '
                 f'expected {first["vid_id"]!r} in {folders[1]} as those '
                 'before')
-        if own['id'] in known:
-            raise ValueError(f'{place}.id {own["id"]} is already used in '
-                             f'{known[own["id"]]}')
-        known[own['id']] = f'images[{index}]'
-    if not images:
-        raise mistake(f'{where}: images', images, 'at least one image')
     frames = list_frames(source.root, str(Path(images[0]['file_name']).parent),
                          [image['file_name'] for image in images])
-    annotations = []
-    for index, person in enumerate(file.annotations or ()):
-        place = f'{where}: annotations[{index}]'
-        if person.image_id not in known:
-            raise ValueError(f'{place}.image_id {person.image_id} is not '
-                             'among the images of that file')
-        annotations.append(
-            _annotation(content['annotations'][index], person, place))
+    annotations = [
+        _annotation(content['annotations'][index], person,
+                    f'{where}: annotations[{index}]')
+        for index, person in enumerate(file.annotations or ())
+    ]
     return ConvertedVideo(source.name, images[0]['vid_id'], frames, images,
                           annotations)
 
@@ -210,6 +199,18 @@ def _read(path: PathLike,
                 f'{path}: categories[{index}].keypoints is '
                 f'{category.keypoints!r:.200}, expected the PoseTrack18 names '
                 f'{list(KEYPOINT_NAMES)}')
+    if not file.images:
+        raise mistake(f'{path}: images', [], 'at least one image')
+    known: Dict[int, int] = {}
+    for index, image in enumerate(file.images):
+        if known.setdefault(image.id, index) != index:
+            raise ValueError(f'{path}: images[{index}].id {image.id} is '
+                             f'already used in images[{known[image.id]}]')
+    for index, person in enumerate(file.annotations or ()):
+        if person.image_id not in known:
+            raise ValueError(
+                f'{path}: annotations[{index}].image_id {person.image_id} is '
+                'not among the images of that file')
     return content, file
 
 
@@ -259,7 +260,9 @@ def _image(source: VideoSource, record: Dict[str, Any], image: OfficialImage,
 
 def _annotation(record: Dict[str, Any], person: OfficialPerson,
                 place: str) -> Dict[str, Any]:
-    keypoints = _keypoints(person, place)
+    keypoints: List[float] = [0] * (3 * NUM_KEYPOINTS)
+    if person.keypoints or not isinstance(person, _Person21):
+        keypoints = _numbers(person, 'keypoints', len(keypoints), place)
     own: Dict[str, Any] = dict(
         id=None if person.id is UNSET else int(person.id),
         image_id=int(person.image_id),
@@ -283,17 +286,11 @@ def _annotation(record: Dict[str, Any], person: OfficialPerson,
     return {**own, **{k: v for k, v in record.items() if k not in taken}}
 
 
-def _keypoints(person: OfficialPerson, place: str) -> List[float]:
-    if isinstance(person, _Person21) and not person.keypoints:
-        return [0] * (3 * NUM_KEYPOINTS)
-    if person.keypoints in (UNSET, None):
-        raise mistake(f'{place}.keypoints', person.keypoints, 'a list')
-    return _numbers(person, 'keypoints', 3 * NUM_KEYPOINTS, place)
-
-
 def _numbers(person: OfficialPerson, field: str, length: int,
              place: str) -> List[float]:
-    values = getattr(person, field) or []
+    values = getattr(person, field)
+    if values in (UNSET, None):
+        raise mistake(f'{place}.{field}', values, 'a list')
     if len(values) != length:
         raise ValueError(f'{place}.{field} has {len(values)} numbers, '
                          f'expected {length}')
@@ -302,8 +299,7 @@ def _numbers(person: OfficialPerson, field: str, length: int,
 
 def merge_annotations(video_jsons: Sequence[PathLike],
                       image_root: PathLike,
-                      out: Optional[PathLike] = None,
-                      progress: bool = False) -> Dict[str, Any]:
+                      out: Optional[PathLike] = None) -> Dict[str, Any]:
     """Join official per-video files into one COCO-style annotation.
 
     Images keep all their fields (``nframes``, ``is_labeled``, ignore regions
@@ -317,16 +313,12 @@ def merge_annotations(video_jsons: Sequence[PathLike],
         video_jsons: The per-video files, merged in the given order.
         image_root: Folder that ``file_name`` is relative to.
         out: Where to write the result; not written by default.
-        progress: Show a progress bar.
     """
     if not video_jsons:
         raise ValueError('no per-video json files to merge')
     paths = [Path(path) for path in video_jsons]
     if out is not None:
         check_outputs([out], paths)
-    if progress:
-        from tqdm import tqdm
-        paths = tqdm(paths, desc='merging', unit='video')
     images: List[Dict[str, Any]] = []
     annotations: List[Dict[str, Any]] = []
     sources: Dict[int, Path] = {}
@@ -344,24 +336,21 @@ def merge_annotations(video_jsons: Sequence[PathLike],
             images.append(image)
         for index, annotation in enumerate(content['annotations']):
             place = f'{path}: annotations[{index}]'
-            person = file.annotations[index]
-            if sources.get(annotation['image_id']) != path:
-                raise ValueError(
-                    f'{place}.image_id {annotation["image_id"]} is not '
-                    'among the images of that file')
-            keypoints = _keypoints(person, place)
-            for field in ('bbox', 'bbox_head'):
-                if field in annotation:
-                    _numbers(person, field, 4, place)
-            if 'bbox' not in annotation and any(keypoints):
-                annotation['bbox'] = box_from_keypoints(keypoints)
+            lengths = dict(keypoints=3 * NUM_KEYPOINTS, bbox=4, bbox_head=4)
+            for field, length in lengths.items():
+                if field in annotation or field == 'keypoints':
+                    _numbers(file.annotations[index], field, length, place)
+            if 'bbox' not in annotation and any(annotation['keypoints']):
+                annotation['bbox'] = box_from_keypoints(
+                    annotation['keypoints'])
             if 'bbox' in annotation:
                 # MMDetection's COCO-style datasets need it
                 _, _, width, height = annotation['bbox']
                 annotation.setdefault('area', width * height)
             annotations.append(annotation)
     make_annotation_ids_unique(annotations)
-    merged = _content(images, annotations)
+    merged = dict(
+        categories=[person_category()], images=images, annotations=annotations)
     if out is not None:
         write_json(out, merged)
     return merged

@@ -10,7 +10,7 @@ found wherever it is installed.
 from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict
 
 import mmpose
 from mmengine.config import Config
@@ -29,9 +29,6 @@ _PAPERS: Dict[str, Dict[str, str]] = dict(
         year='2022',
         homepage='https://github.com/anDoer/PoseTrack21'))
 _OWN = ('hieve', 'posetrack_eval')
-
-#: Names of one joint in different layouts.
-_SYNONYMS = {'head_bottom': 'neck'}
 
 
 def keypoint_definition(name: str) -> Dict[str, Any]:
@@ -66,19 +63,3 @@ def _host_file() -> Path:
     raise FileNotFoundError(
         f'MMPose in {package} lacks .mim/configs/_base_/datasets/'
         'posetrack18.py: install it from a wheel or a whole source tree')
-
-
-def keypoint_mapping(source: Sequence[str],
-                     target: Sequence[str]) -> List[Tuple[int, int]]:
-    """Which keypoint of a layout is which of another.
-
-    In the form of MMPose's ``KeypointConverter``, pairs of places in source
-    and target, one for each name of the target; e.g. to train a model of the
-    15 scored joints on files of 17 keypoints.
-    """
-    places = {_SYNONYMS.get(name, name): i for i, name in enumerate(source)}
-    missing = [n for n in target if _SYNONYMS.get(n, n) not in places]
-    if missing:
-        raise ValueError(f'the layout {list(source)} lacks {missing}')
-    return [(places[_SYNONYMS.get(name, name)], i)
-            for i, name in enumerate(target)]

@@ -177,20 +177,12 @@ def _is_truncated(content: bytes) -> bool:
 
     Some decoders show what there is of such a file, the rest in grey, with no
     error. Bytes after the image's end are no harm: telephones append videos.
+    A JPEG's segments are stepped over, with what they contain, such as a
+    thumbnail; entropy-coded data ends at the next marker.
     """
-    if content.startswith(b'\xff\xd8'):
-        return _jpeg_is_truncated(content)
-    if content.startswith(b'\x89PNG'):
-        return all(kind != b'IEND' for kind, _ in _png_chunks(content))
-    return False
-
-
-def _jpeg_is_truncated(content: bytes) -> bool:
-    """Whether no end-of-image marker ends the first image.
-
-    Segments are stepped over, with what they contain, such as a thumbnail;
-    entropy-coded data ends at the next marker.
-    """
+    if not content.startswith(b'\xff\xd8'):
+        return content.startswith(b'\x89PNG') and all(
+            kind != b'IEND' for kind, _ in _png_chunks(content))
     place = 2
     while True:
         match = _JPEG_MARKER.search(content, place)

@@ -42,7 +42,6 @@ class PackPoseSequenceInputs(PackPoseInputs):
         self.meta_keys = tuple(meta_keys)
 
     def transform(self, results: dict) -> dict:
-        """Pack the sample: ``inputs`` and ``data_samples``."""
         name = repr(results.get('img_path'))
         offsets, frames = results.get('frame_offsets'), results.get('img')
         if offsets is None:
@@ -90,7 +89,6 @@ class ShareRandomParams(TransformBroadcaster):
         super().__init__(built, mapping=dict(img='img'), auto_remap=True)
 
     def transform(self, results: dict) -> dict:
-        """Apply the transforms to every frame."""
         frames = results.get('img')
         if not isinstance(frames, (list, tuple)) or not frames:
             raise ValueError('ShareRandomParams needs the list of a clip\'s '

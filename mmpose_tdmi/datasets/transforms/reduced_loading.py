@@ -52,7 +52,6 @@ class LocateFrameSequence(LoadFrameSequence):
         super().__init__(backend_args=backend_args)
 
     def transform(self, results: dict) -> dict:
-        """Complete a sample."""
         key, window = self._describe(results)
         if key != 'frame_paths':
             raise ValueError(
@@ -109,7 +108,6 @@ class LoadTopdownCrops(TopdownAffine):
         self.files = FrameFiles(backend_args=backend_args, keep=cache_frames)
 
     def transform(self, results: dict) -> dict:
-        """Load and crop."""
         if results.get('img') != []:
             raise ValueError(
                 f'{results.get("img_path")}: LoadTopdownCrops loads the '

@@ -5,13 +5,10 @@ of heatmaps and detected boxes with dummy keypoints. These two take their
 options, so that ``tools/test.py``'s ``--show-dir`` and ``--badcase`` work as
 ever, and show clip, heatmaps and the paper's motion features (Section 3.2).
 """
-import heapq
 from collections import defaultdict
-from itertools import count
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-import cv2
 import mmcv
 import mmengine.fileio as fileio
 import numpy as np
@@ -30,11 +27,12 @@ from torchvision.ops import box_iou
 
 from mmpose_tdmi.datasets.coco_json import CocoFile, check, read_json
 from mmpose_tdmi.evaluation.functional import head_sizes
-from mmpose_tdmi.utils.files import atomic_path, write_json
+from mmpose_tdmi.utils.files import write_json
 from mmpose_tdmi.visualization.clip_pictures import (MAPS, PosePainter,
                                                      clip_maps,
                                                      prediction_picture,
-                                                     training_picture)
+                                                     training_picture,
+                                                     write_picture)
 from .safeguards import check_integers, unwrapped
 
 
@@ -64,13 +62,6 @@ def _picture(hook: Any, runner: Runner, evaluator: Evaluator, clip: Tensor,
         image, clip, sample,
         PosePainter(evaluator.dataset_meta, hook.height, hook.kpt_thr),
         clip_maps(unwrapped(runner), clip, sample, hook.maps), *truth)
-
-
-def _write_picture(path: Path, picture: np.ndarray) -> None:
-    with atomic_path(path) as temporary:
-        if not cv2.imwrite(
-                str(temporary), picture, [cv2.IMWRITE_JPEG_QUALITY, 92]):
-            raise OSError(f'{path} cannot be written')
 
 
 @HOOKS.register_module()
@@ -153,7 +144,7 @@ class ClipVisualizationHook(PoseVisualizationHook):
                 self._give('test_img', picture, self._test_index)
                 continue
             name = _sample_name(sample)
-            _write_picture(_folder(self, runner) / f'{name}.jpg', picture)
+            write_picture(_folder(self, runner) / f'{name}.jpg', picture)
             if self.show:
                 self._give(name, picture, self._test_index)
 
@@ -277,9 +268,8 @@ class ClipBadCaseHook(Hook):
         self._annotated: Optional[Dict[int, List[dict]]] = None
         self._seen = self._scored = 0
         self._cases: List[dict] = []
-        # the worst, the best of them first; numbers break ties
+        # the worst first; of equal ones the last
         self._worst: List[Tuple] = []
-        self._number = count()
 
     def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                         outputs: Sequence[PoseDataSample]) -> None:
@@ -302,15 +292,14 @@ class ClipBadCaseHook(Hook):
     def after_test_epoch(self,
                          runner: Runner,
                          metrics: Optional[Dict[str, float]] = None) -> None:
-        """Draw the worst and write the table."""
         if not self.enable:
             return
         folder = _folder(self, runner)
-        for _, _, clip, sample, record, joints in self._worst:
+        for clip, sample, record, joints in self._worst:
             picture = _picture(self, runner, runner.test_evaluator, clip,
                                sample, joints)
             path = folder / record['picture']
-            _write_picture(path, picture)
+            write_picture(path, picture)
             if self.show:
                 Visualizer.get_current_instance().show(
                     np.ascontiguousarray(picture[..., ::-1]),
@@ -379,10 +368,9 @@ class ClipBadCaseHook(Hook):
             bbox=np.round(sample.pred_instances.bboxes[0], 1).tolist(),
             picture=f'{score:.3f}_{_sample_name(sample)}.jpg')
         self._cases.append(record)
-        entry = (-score, next(self._number), clip, sample, record,
-                 _joints_of(person))
-        if len(self._worst) < self.max_cases:
-            heapq.heappush(self._worst, entry)
-        else:
-            dropped = heapq.heappushpop(self._worst, entry)
-            dropped[4]['picture'] = None
+        entry = (clip, sample, record, _joints_of(person))
+        self._worst = sorted([entry, *self._worst],
+                             key=lambda entry: entry[2]['score'])
+        for _, _, dropped, _ in self._worst[self.max_cases:]:
+            dropped['picture'] = None
+        del self._worst[self.max_cases:]

@@ -203,11 +203,9 @@ class ExactResumeHook(Hook):
             check_checkpoint(os.path.expanduser(file))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Keep the gradients that wait."""
         self._gradients = checkpoint.get('pending_gradients')
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Store the gradients that wait, if any."""
         if 'optimizer' not in checkpoint or (
                 runner.optim_wrapper.should_update()):
             return
@@ -223,7 +221,6 @@ class ExactResumeHook(Hook):
         }
 
     def before_train(self, runner: Runner) -> None:
-        """Set the data loader up, at the place where training stopped."""
         loop, info = runner.train_loop, runner.message_hub.runtime_info
         resumed = loop.iter > 0
         if resumed and self._gradients is not None:
@@ -253,7 +250,6 @@ class ExactResumeHook(Hook):
         runner.message_hub.update_info('epoch_length', length)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Start the epoch, at its begin or where it was left."""
         if self._batches is None:
             return
         self._make_up_evaluation(runner)
@@ -264,7 +260,6 @@ class ExactResumeHook(Hook):
                                f'{self._first} batches')
 
     def before_train_iter(self, runner: Runner, *args, **kwargs) -> None:
-        """Seed the generators for what the model draws."""
         seed_generators(runner.seed, get_rank(), runner.iter)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, *args,
@@ -274,7 +269,6 @@ class ExactResumeHook(Hook):
                                        self._first + batch_idx + 1)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Note that the epoch is over."""
         self._first = 0
         runner.message_hub.update_info('epoch_batches', 0)
 
@@ -288,7 +282,6 @@ class ExactResumeHook(Hook):
                 is_own=True)
 
     def after_train(self, runner: Runner) -> None:
-        """Make up for the last epoch's evaluation."""
         self._make_up_evaluation(runner)
 
     def _make_up_evaluation(self, runner: Runner) -> None:

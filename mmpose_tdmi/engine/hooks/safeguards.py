@@ -8,7 +8,7 @@ import math
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 import torch
 from mmengine.dist import is_main_process
@@ -21,8 +21,7 @@ from mmpose.registry import HOOKS
 from torch import Tensor, nn
 
 from mmpose_tdmi.datasets.sequence_dataset import name_sample
-
-PathLike = Union[str, Path]
+from mmpose_tdmi.utils.files import PathLike
 
 #: How the name of a file ends that is being written.
 PARTIAL = '.partial'

@@ -5,12 +5,11 @@ from .ap import (HEAD_SIZE_FACTOR, HIT_THRESHOLD, PersonMatching, PosevalAP,
 from .files import (MISSING_SCORE, PRESENCE_RULES, UNLABELLED_RULES,
                     check_rules, load_annotations, pair_frames,
                     read_annotations, read_predictions, scored_frames)
-from .hieve import (HIEVE_ALPHAS, HiEveAnnotations, HiEveFrame, HiEveResult,
-                    assign_persons, hieve_ap, load_hieve_annotations)
-from .hieve_submission import (HIEVE_TEST_VIDEOS, SubmissionError,
-                               SubmissionSummary, frame_record,
-                               pack_submission, validate_submission,
-                               write_submission)
+from .hieve import (HIEVE_ALPHAS, HIEVE_TEST_VIDEOS, HiEveAnnotations,
+                    HiEveFrame, HiEveResult, SubmissionError,
+                    SubmissionSummary, assign_persons, frame_record, hieve_ap,
+                    load_hieve_annotations, pack_submission,
+                    validate_submission, write_submission)
 from .sequences import (NO_TRACK, POSEVAL_GROUPS, POSEVAL_JOINTS,
                         AnnotatedSequence, PoseSequence, PredictedSequence,
                         drop_ignored, group_means, joint_columns,

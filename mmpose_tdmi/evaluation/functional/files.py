@@ -10,7 +10,8 @@ F frames, P persons, J = 15 scored joints, C corners of a polygon.
 """
 import warnings
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import (Any, Callable, Dict, Iterable, List, Optional, Sequence,
+                    Tuple, Union)
 
 import numpy as np
 from msgspec import UNSET
@@ -20,6 +21,7 @@ from mmpose_tdmi.datasets.coco_json import (Annolist, AnnolistFile, Pose,
                                             collect_annolist, number_rows,
                                             read_json, read_poses, shown,
                                             unique_ids)
+from mmpose_tdmi.utils.files import PathLike
 from .sequences import (NO_TRACK, POSEVAL_JOINTS, AnnotatedSequence,
                         PoseSequence, PredictedSequence, Sequence_,
                         drop_ignored, joint_columns)
@@ -30,8 +32,6 @@ MISSING_SCORE = -9999.
 PRESENCE_RULES = ('poseval', 'posetrack21')
 #: Whether frames that are not labelled are scored if they have persons.
 UNLABELLED_RULES = ('skip', 'score')
-
-PathLike = Union[str, Path]
 
 
 def read_annotations(path: PathLike) -> AnnotatedSequence:
@@ -80,24 +80,22 @@ def load_annotations(path: PathLike) -> Dict[str, AnnotatedSequence]:
     return videos
 
 
-class _Frames:
-    """The images of a COCO-like file, in an order, and their persons."""
+class PoseTable:
+    """The images of a COCO-like file, in an order, and their P persons, image
+    after image; K keypoints of the file."""
 
-    def __init__(self,
-                 file: PoseFile,
-                 where: str,
-                 order: Optional[np.ndarray] = None) -> None:
+    def __init__(self, file: Any, where: str, order: Any = None) -> None:
         self._where = where
-        self.places = np.arange(len(file.images)) if order is None else order
+        self.places = range(len(file.images)) if order is None else order
         self.images = [file.images[i] for i in self.places]
+        self.labelled = np.array([i.is_labeled for i in self.images], bool)
         named = [c.keypoints for c in file.categories if c.keypoints]
         if len(named) != 1:
             raise ValueError(f'{where}: expected exactly one category with '
                              f'"keypoints" (their names), found {len(named)}')
-        self.columns = joint_columns(named[0], where)
-        self.num_keypoints = len(named[0])
-        number = unique_ids([image.id for image in self.images], where,
-                            'images')
+        self.names: List[str] = named[0]
+        number = unique_ids([i.id for i in self.images], where,
+                            'ids of images')
         check_image_ids(file.annotations, number, where)
         index = np.array([number[p.image_id] for p in file.annotations],
                          dtype=np.int64)
@@ -105,25 +103,40 @@ class _Frames:
         self.frame_index = index[self._rows]
         self.persons: List[Pose] = [file.annotations[i] for i in self._rows]
 
-    def table(self, field: str, rows: Sequence[Any], width: int) -> np.ndarray:
-        """A field of all persons, (P, width)."""
-        return number_rows(
-            rows, width, lambda i: f'{self._where}: annotations'
-            f'[{self._rows[i]}].{field}')
+    def table(self,
+              field: str,
+              default: Sequence[float],
+              required: Optional[np.ndarray] = None) -> np.ndarray:
+        """A field of all persons, (P, width); the default where it is empty,
+        refused where it is ``required``, (P, ) bool."""
+        if required is None:
+            required = np.zeros(len(self.persons), dtype=bool)
+        rows = [getattr(person, field) for person in self.persons]
+        rows = [r if need else r or default for r, need in zip(rows, required)]
+        return number_rows(rows, len(default), lambda i: self.place(i, field))
 
-    def boxes(self, field: str, required: np.ndarray) -> np.ndarray:
+    def place(self, person: int, field: str) -> str:
+        """Where a person's field is, for messages."""
+        return f'{self._where}: annotations[{self._rows[person]}].{field}'
+
+    def boxes(self,
+              field: str,
+              required: Optional[np.ndarray] = None) -> np.ndarray:
         """Boxes as corners (P, 4), NaN where there is none."""
-        none = [None if need else [np.nan] * 4 for need in required]
-        rows = [getattr(p, field) or n for p, n in zip(self.persons, none)]
-        boxes = self.table(field, rows, 4)
+        boxes = self.table(field, [np.nan] * 4, required)
         boxes[:, 2:] += boxes[:, :2]
         return boxes
 
-    def common(self) -> Tuple[Dict[str, Any], np.ndarray]:
+    def joints(self, required: np.ndarray) -> np.ndarray:
+        """x, y, v of the keypoints, (P, K, 3), 0 where there are none."""
+        count = len(self.names)
+        points = self.table('keypoints', [0] * (3 * count), required)
+        return points.reshape(-1, count, 3)
+
+    def common(self, required: np.ndarray) -> Tuple[Dict[str, Any], Any]:
         """What all sequences have, and v of the joints, (P, J)."""
-        rows = [person.keypoints for person in self.persons]
-        points = self.table('keypoints', rows, 3 * self.num_keypoints)
-        points = points.reshape(-1, self.num_keypoints, 3)[:, self.columns]
+        columns = joint_columns(self.names, self._where)
+        points = self.joints(required)[:, columns]
         tracks = [
             NO_TRACK if p.track_id is None else p.track_id
             for p in self.persons
@@ -141,14 +154,10 @@ class _Frames:
 def _annotations(file: PoseFile,
                  where: str,
                  order: Optional[np.ndarray] = None) -> AnnotatedSequence:
-    frames = _Frames(file, where, order)
+    frames = PoseTable(file, where, order)
     images, index = frames.images, frames.frame_index
-    labelled = np.array([image.is_labeled for image in images], dtype=bool)
-    for i in np.flatnonzero(~labelled[index]):
-        # persons of unlabelled frames may be boxes only
-        if not frames.persons[i].keypoints:
-            frames.persons[i].keypoints = [0] * (3 * frames.num_keypoints)
-    common, visibility = frames.common()
+    # persons of unlabelled frames may be boxes only
+    common, visibility = frames.common(frames.labelled[index])
     regions = []
     for image, place in zip(images, frames.places):
         xs, ys = image.ignore_regions_x or [], image.ignore_regions_y or []
@@ -157,26 +166,25 @@ def _annotations(file: PoseFile,
                 f'{where}: images[{place}] has {len(xs)} ignore_regions_x but '
                 f'{len(ys)} ignore_regions_y')
         # a single region may be given flat
-        is_flat = xs and not any(isinstance(x, list) for x in xs)
+        is_flat = xs and not any(isinstance(v, list) for v in (*xs, *ys))
         regions.append([(xs, ys)] if is_flat else list(zip(xs, ys)))
     return AnnotatedSequence(
         **common,
-        head_boxes=frames.boxes('bbox_head', labelled[index]),
-        boxes=frames.boxes('bbox', np.zeros(len(index), dtype=bool)),
+        head_boxes=frames.boxes('bbox_head', frames.labelled[index]),
+        boxes=frames.boxes('bbox'),
         visibility=visibility,
-        labelled=labelled,
+        labelled=frames.labelled,
         annotated=np.bincount(index, minlength=len(images)) > 0,
         ignore_regions=_polygons(
             regions, lambda i: f'{where}: images[{frames.places[i]}]'))
 
 
 def _predictions(file: PoseFile, where: str) -> PredictedSequence:
-    frames = _Frames(file, where)
-    missing = [MISSING_SCORE] * frames.num_keypoints
-    rows = [person.scores or missing for person in frames.persons]
-    scores = frames.table('scores', rows, frames.num_keypoints)
+    frames = PoseTable(file, where)
+    common, _ = frames.common(np.ones(len(frames.persons), dtype=bool))
+    scores = frames.table('scores', [MISSING_SCORE] * len(frames.names))
     return PredictedSequence(
-        **frames.common()[0], scores=scores[:, frames.columns])
+        **common, scores=scores[:, joint_columns(frames.names, where)])
 
 
 def _annolist(file: AnnolistFile,
@@ -222,6 +230,22 @@ def _annolist_predictions(file: AnnolistFile, where: str) -> PredictedSequence:
         **common, scores=np.where(np.isnan(scores), MISSING_SCORE, scores))
 
 
+def anno_rect(box: np.ndarray, score: float, track_id: int, joints: np.ndarray,
+              scores: np.ndarray, ids: Iterable[int]) -> Dict[str, Any]:
+    """A predicted person of an annolist: x1, y1, x2, y2, (4, ), n joints,
+    (n, 2), their scores, (n, ), and ids, n."""
+    points = [
+        dict(id=[i], x=[x], y=[y], score=[s])
+        for i, (x, y), s in zip(ids, joints.tolist(), scores.tolist())
+    ]
+    corners = zip(('x1', 'y1', 'x2', 'y2'), ([v] for v in box.tolist()))
+    return dict(
+        corners,
+        score=[float(score)],
+        track_id=[int(track_id)],
+        annopoints=[dict(point=points)])
+
+
 def _polygons(regions: Sequence[Sequence[Tuple[Any, Any]]],
               place: Callable[[int], str]) -> List[List[np.ndarray]]:
     """Each frame's ignore regions, given as x and y, as polygons (C, 2).
@@ -237,12 +261,7 @@ def _polygons(regions: Sequence[Sequence[Tuple[Any, Any]]],
                 raise ValueError(
                     f'{place(i)}: an ignore region has x = {shown(x)} but '
                     f'y = {shown(y)}; expected two lists of equal length')
-            try:
-                region = np.array([x, y], dtype=float).T
-            except (TypeError, ValueError):
-                raise ValueError(
-                    f'{place(i)}: an ignore region has x = {shown(x)} and '
-                    f'y = {shown(y)}; expected numbers') from None
+            region = np.array([x, y], dtype=float).T
             if len(x) > 3 or (len(x) == 3 and (region[0] != region[2]).any()):
                 kept.append(region)
             else:
@@ -291,12 +310,8 @@ def _video_names(file: PoseFile, where: str) -> List[str]:
     if file.videos is not None:
         ids = [str(video.id) for video in file.videos]
         names = [video.name for video in file.videos]
-        for key, values in (('id', ids), ('name', names)):
-            repeated = sorted({v for v in values if values.count(v) > 1})
-            if repeated:
-                raise ValueError(
-                    f'{where}: "{key}" of videos must be unique, but '
-                    f'{repeated[:3]} occur more than once')
+        unique_ids(ids, where, '"id" of videos')
+        unique_ids(names, where, '"name" of videos')
         table = dict(zip(ids, names))
         unknown = sorted({str(i.vid_id) for i in images} - set(table))
         if unknown:

@@ -1,4 +1,4 @@
-"""An average precision for HiEve's labelled videos, not the official one.
+"""HiEve: an average precision, not the official one; files for its server.
 
 HiEve (arXiv 2005.04490) scores poses on a server whose labels and code are
 not public. Its paper gives this much: AP at the distance thresholds 0.5, 0.75
@@ -19,21 +19,31 @@ so that numbers from here compare with each other and with nothing else:
 * **Frames without a person** are left out, as there, or kept with all their
   predictions false (``score_empty_frames``).
 
+The files are as the benchmark's site documents: a zip with a file for each
+test video in its root, ``20.json`` to ``32.json``, in the form of the labels:
+``annolist`` json like PoseTrack17's, but with the **person** box, all numbers
+wrapped in lists. Nothing says whether all of a video's frames must be listed:
+here they are. Without tracking, the track id is a running number in the frame.
+
 F frames of all videos, P persons in all of them, N annotated and M predicted
 persons of a frame, K joints, A thresholds alpha.
 """
 import math
+import zipfile
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Dict, Iterable, List, Sequence, Tuple, Union
+from pathlib import Path, PurePosixPath
+from typing import (Annotated, Any, Dict, Iterable, List, Mapping, Optional,
+                    Sequence, Tuple)
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from mmpose_tdmi.datasets.coco_json import (Category, Id, Pose, PoseImage,
-                                            PoseVideo, check_image_ids,
-                                            number_rows, read_json, unique_ids)
+                                            PoseVideo, check, read_json)
+from mmpose_tdmi.utils.files import (PathLike, atomic_path, check_file_name,
+                                     write_json)
 from .ap import average_precision
+from .files import PoseTable, anno_rect
 from .sequences import mean_of_known
 
 #: The thresholds of HiEve's tables.
@@ -82,15 +92,10 @@ class _File(Struct):
     videos: List[PoseVideo] = []
 
 
-def load_hieve_annotations(path: Union[str, Path]) -> HiEveAnnotations:
+def load_hieve_annotations(path: PathLike) -> HiEveAnnotations:
     """Read a converted annotation file of HiEve."""
     where = str(path)
     file: _File = read_json(path, _File)
-    named = [c.keypoints for c in file.categories if c.keypoints]
-    if len(named) != 1:
-        raise ValueError(f'{where}: expected one category with keypoints, the '
-                         f'joints\' names, found {named}')
-    names = named[0]
     titles = {video.id: video.name for video in file.videos}
     # videos in the order of their table, frames in time
     rank: Dict[Id, int] = {id_: place for place, id_ in enumerate(titles)}
@@ -102,41 +107,28 @@ def load_hieve_annotations(path: Union[str, Path]) -> HiEveAnnotations:
             raise ValueError(f'{where}: image {image.id} has ignore regions; '
                              'HiEve has none, and its metric no rule for them')
         rank.setdefault(image.vid_id, len(rank))
-    images = sorted(file.images, key=lambda i: (rank[i.vid_id], i.frame_id))
-    ids = [image.id for image in images]
-    frame_of = unique_ids(ids, where, 'images')
-    check_image_ids(file.annotations, frame_of, where)
-
-    labelled = np.array([image.is_labeled for image in images], dtype=bool)
-    frames = np.array([frame_of[p.image_id] for p in file.annotations], int)
-    # the persons of labelled images, in the order of the frames
-    rows = np.argsort(frames, kind='stable')
-    rows = rows[labelled[frames[rows]]]
-
-    def table(key: str, width: int) -> np.ndarray:
-        return number_rows([getattr(file.annotations[i], key) for i in rows],
-                           width,
-                           lambda n: f'{where}: annotations[{rows[n]}].{key}')
-
-    joints = table('keypoints', 3 * len(names)).reshape(-1, len(names), 3)
-    boxes = table('bbox', 4)
+    order = [(rank[i.vid_id], i.frame_id) for i in file.images]
+    table = PoseTable(file, where,
+                      sorted(range(len(order)), key=order.__getitem__))
+    # the persons of labelled images
+    rows = table.labelled[table.frame_index]
+    joints = table.joints(rows)[rows]
     with np.errstate(over='ignore'):
-        boxes[:, 2:] += boxes[:, :2]
-    for row in rows[~np.isfinite(boxes).all(axis=1)]:
-        raise ValueError(f'{where}: annotations[{row}].bbox is '
-                         f'{file.annotations[row].bbox}, which ends at '
-                         'infinity')
-    counts = np.bincount(frames[rows], minlength=len(ids))
+        boxes = table.boxes('bbox', rows)
+    for i in np.flatnonzero(np.isinf(boxes).any(axis=1)):
+        raise ValueError(f'{table.place(i, "bbox")} is '
+                         f'{table.persons[i].bbox}, which ends at infinity')
+    counts = np.bincount(table.frame_index[rows], minlength=len(table.images))
     return HiEveAnnotations(
         path=where,
-        keypoint_names=names,
-        image_ids=ids,
-        frame_names=[image.file_name for image in images],
-        videos=[titles.get(i.vid_id, str(i.vid_id)) for i in images],
-        labelled=labelled,
+        keypoint_names=table.names,
+        image_ids=[image.id for image in table.images],
+        frame_names=[image.file_name for image in table.images],
+        videos=[titles.get(i.vid_id, str(i.vid_id)) for i in table.images],
+        labelled=table.labelled,
         keypoints=joints[..., :2],
         present=(joints != 0).any(axis=2),
-        boxes=boxes,
+        boxes=boxes[rows],
         first_row=np.concatenate([[0], np.cumsum(counts)]))
 
 
@@ -234,3 +226,200 @@ def assign_persons(pckh: np.ndarray) -> List[Tuple[int, int]]:
         if row not in pairs and column not in pairs.values():
             pairs[row] = column
     return list(pairs.items())
+
+
+#: The test videos.
+HIEVE_TEST_VIDEOS = tuple(str(number) for number in range(20, 33))
+#: The joints' ids are 0 ... 13.
+NUM_JOINTS = 14
+#: So many problems of a file are named.
+MAX_PROBLEMS = 10
+
+
+def frame_record(name: str, keypoints: np.ndarray, scores: np.ndarray,
+                 boxes: np.ndarray, box_scores: np.ndarray,
+                 track_ids: Iterable[int]) -> dict:
+    """One frame of a submission, an entry of ``annolist``.
+
+    Args:
+        name: The image's path or name; its last part is written.
+        keypoints: Joints in pixels of the image, (M, K = 14, 2).
+        scores: Their scores, (M, K).
+        boxes: The M persons' boxes, x1, y1, x2, y2, (M, 4).
+        box_scores: Persons' scores, (M, ).
+        track_ids: Persons' track ids, M, all different.
+    """
+    ids = range(NUM_JOINTS)
+    persons = [
+        anno_rect(*person, ids)
+        for person in zip(boxes, box_scores, track_ids, keypoints, scores)
+    ]
+    image = dict(name=PurePosixPath(name).name)
+    return dict(image=[image], ignore_regions=[], annorect=persons)
+
+
+def write_submission(folder: PathLike,
+                     videos: Mapping[str, Sequence[dict]]) -> None:
+    """Write a file for each video, of frames by :func:`frame_record`."""
+    for video, frames in videos.items():
+        check_file_name(str(video), 'the video name')
+        write_json(Path(folder) / f'{video}.json', dict(annolist=list(frames)))
+
+
+def pack_submission(folder: PathLike,
+                    out: PathLike,
+                    videos: Sequence[str] = HIEVE_TEST_VIDEOS) -> None:
+    """Put the files of a valid submission into a zip, in its root."""
+    with atomic_path(out) as temporary:
+        with zipfile.ZipFile(temporary, 'w', zipfile.ZIP_DEFLATED) as archive:
+            for video in videos:
+                archive.write(Path(folder) / f'{video}.json', f'{video}.json')
+
+
+class SubmissionError(ValueError):
+    """``problems`` for which the server would not take a submission or would
+    misread it, each naming file and field."""
+
+    def __init__(self, folder: PathLike, problems: List[str]) -> None:
+        self.problems = problems
+        super().__init__(f'{folder}: {len(problems)} problem(s): ' +
+                         '; '.join(problems[:3]))
+
+
+@dataclass
+class SubmissionSummary:
+    """The frames and the persons of a valid submission, by video."""
+    num_frames: Dict[str, int]
+    num_persons: Dict[str, int]
+
+
+Number = Tuple[Annotated[float, Meta(gt=-1e9, lt=1e9)]]
+
+
+class _Point(Struct):
+    id: Tuple[Annotated[int, Meta(ge=0, lt=NUM_JOINTS)]]
+    x: Number
+    y: Number
+    score: Number
+
+
+class _Points(Struct):
+    point: List[_Point]
+
+
+class _Person(Struct):
+    x1: Number
+    y1: Number
+    x2: Number
+    y2: Number
+    score: Number
+    track_id: Tuple[Annotated[int, Meta(ge=0, lt=10**9)]]
+    annopoints: Tuple[_Points]
+
+
+class _ImageName(Struct):
+    name: str
+
+
+class _Frame(Struct):
+    image: Tuple[_ImageName]
+    annorect: List[Any]
+
+
+class _Submission(Struct):
+    annolist: List[Any]
+
+
+def validate_submission(
+    folder: PathLike,
+    videos: Sequence[str] = HIEVE_TEST_VIDEOS,
+    frame_names: Optional[Dict[str,
+                               Sequence[str]]] = None) -> SubmissionSummary:
+    """Check a submission; a :class:`SubmissionError` if anything is wrong.
+
+    There must be one file for each video and no other json; every value of
+    the documented kind; all frames, once and in order, by each video's
+    ``frame_names`` or else with six digits from 0; in a frame each track id
+    once; in a person each joint once.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f'there is no folder {folder}')
+    found = {path.name for path in folder.glob('*.json')}
+    expected = [f'{video}.json' for video in videos]
+    problems = [f'{name}: missing' for name in expected if name not in found]
+    others = sorted(found - set(expected))
+    problems += [f'{name}: not one of the expected files' for name in others]
+    summary = SubmissionSummary({}, {})
+    for video, name in zip(videos, expected):
+        if name not in found:
+            continue
+        wrong, *counts = _check_file(
+            folder / name, None if frame_names is None else frame_names[video])
+        problems += wrong[:MAX_PROBLEMS]
+        if len(wrong) > MAX_PROBLEMS:
+            problems.append(f'{name}: {len(wrong) - MAX_PROBLEMS} more')
+        summary.num_frames[video], summary.num_persons[video] = counts
+    if problems:
+        raise SubmissionError(folder, problems)
+    return summary
+
+
+def _check_file(
+        path: Path,
+        frame_names: Optional[Sequence[str]]) -> Tuple[List[str], int, int]:
+    """The problems of a file, of every frame and person the first, the number
+    of frames and that of persons."""
+    file, problems, names, num_persons = path.name, [], [], 0
+
+    def checked(content: Any, schema: Any, place: str) -> Any:
+        try:
+            return check(content, schema, file, place)
+        except ValueError as error:
+            problems.append(str(error))
+
+    def check_once(values: List[int], place: str, field: str) -> None:
+        if len(set(values)) < len(values):
+            problems.append(f'{file}: {place}: a {field} occurs more than '
+                            f'once: {sorted(values)!r:.60}')
+
+    try:
+        content = checked(read_json(path), _Submission, '')
+    except ValueError as error:
+        problems.append(f'{file}: the file: is no json: {error}')
+        content = None
+    frames = content.annolist if content else []
+    for i, record in enumerate(frames):
+        frame = checked(record, _Frame, f'annolist[{i}]')
+        if frame is None:
+            continue
+        names.append(frame.image[0].name)
+        num_persons += len(frame.annorect)
+        tracks: List[int] = []
+        for j, record in enumerate(frame.annorect):
+            place = f'annolist[{i}].annorect[{j}]'
+            person = checked(record, _Person, place)
+            if person is None:
+                continue
+            if person.x2 < person.x1 or person.y2 < person.y1:
+                problems.append(f'{file}: {place}: the box ends before it '
+                                'begins')
+            tracks += person.track_id
+            points = person.annopoints[0].point
+            check_once([point.id[0] for point in points],
+                       f'{place}.annopoints[0]', 'id')
+        check_once(tracks, f'annolist[{i}].annorect', 'track_id')
+    if content and len(names) == len(frames):
+        if frame_names is None:
+            frame_names = [f'{n:06d}.jpg' for n in range(len(names) or 1)]
+        for i, (name, wanted) in enumerate(zip(names, frame_names)):
+            if name != wanted:
+                problems.append(f'{file}: annolist[{i}].image[0].name: '
+                                f'expected {wanted}, got {name}')
+                break
+        else:
+            if len(names) != len(frame_names):
+                problems.append(f'{file}: annolist: expected '
+                                f'{len(frame_names)} frames, got '
+                                f'{len(names)}')
+    return problems, len(frames), num_persons

@@ -85,18 +85,6 @@ class PoseSequence:
     present: np.ndarray  #: Which are annotated or predicted, (P, J) bool
     track_ids: np.ndarray  #: (P, ) int64, :data:`NO_TRACK` if not told
 
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            of_frames = name in _OF_FRAMES
-            wanted = self.num_frames if of_frames else self.num_persons
-            if name not in _OF_VIDEO and len(value) != wanted:
-                raise ValueError(f'{self.name}: {name} has {len(value)} '
-                                 f'entries, expected {wanted}')
-        if self.present.shape != self.keypoints.shape[:2]:
-            raise ValueError(f'{self.name}: present has shape '
-                             f'{self.present.shape}, expected '
-                             f'{self.keypoints.shape[:2]}')
-
     @property
     def num_frames(self) -> int:
         """int: F."""
