@@ -343,7 +343,7 @@ def _find_labels(category: Categories, classes: List[str],
     """The indices of what is asked for among the model's classes."""
     labels = []
     for label in [category] if isinstance(category, (int, str)) else category:
-        index = classes.index(label) if label in classes else label
+        index = classes.index(str(label)) if label in classes else label
         if not (isinstance(index, int) and 0 <= index < len(classes)):
             raise ValueError(
                 f'{checkpoint} has no category {label!r}; its classes, '

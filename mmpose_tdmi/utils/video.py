@@ -11,7 +11,7 @@ import sys
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import (Any, Callable, Deque, Dict, Generator, Iterator, List,
@@ -33,9 +33,10 @@ __all__ = [
     'upright_image'
 ]
 
-#: How colours are converted, both ways. Without the flag, which old versions
-#: of PyAV cannot be told, they come out up to four levels too dark.
-SCALING = Interpolation.BILINEAR | getattr(Interpolation, 'ACCURATE_RND', 0)
+#: How colours are converted, both ways. Without the flag, FFmpeg's
+#: SWS_ACCURATE_RND, they come out up to four levels too dark; before 18, PyAV
+#: takes it but has no name for it.
+SCALING = Interpolation.BILINEAR | 1 << 18
 #: Threads that convert colours, and how many pictures may be with them.
 CONVERTERS, MAX_CONVERTED = 2, 4
 #: Containers whose time stamps tell the order in the file, not of display.
@@ -147,12 +148,18 @@ class VideoDecoder:
                                   or container.format.name in _WITHOUT_TIMES)
             #: Frames that the header names; 0 if it names none.
             self.num_named: int = stream.frames
-            index = _index(stream)
-            if self.num_named and index and 'mp4' in container.format.name:
-                self.num_named = len(index)  # without what is cut off
+            are_hidden = [entry.is_discard for entry in _index(stream)]
+            if self.num_named and 'mp4' in container.format.name:
+                # without what is cut off
+                if are_hidden:
+                    self.num_named = len(are_hidden)
+                else:
+                    are_hidden = self._are_hidden()
+                    if len(are_hidden) < self.num_named:
+                        self.num_named += len(are_hidden) - len(
+                            self._are_hidden(ignore_editlist='1'))
             #: Frames as the header or else packets tell, without decoding.
-            self.num_frames: Optional[int] = self.num_named - sum(
-                entry.is_discard for entry in index)
+            self.num_frames: Optional[int] = self.num_named - sum(are_hidden)
             rate = fps or stream.average_rate
             if not self.num_named or not rate:
                 # a rate that is guessed from the time stamps' unit, such as
@@ -167,11 +174,12 @@ class VideoDecoder:
             raise VideoReadError(f'{self.path} tells no frame rate')
 
     @contextmanager
-    def open(self) -> Iterator[Tuple[Any, Any]]:
+    def open(self, **options: str) -> Iterator[Tuple[Any, Any]]:
         """The container and its stream."""
         try:
             container = av.open(
                 self._source,
+                options=options,
                 timeout=SILENCE if is_address(self._source) else None)
         except av.FFmpegError as error:
             raise VideoReadError(f'{self.path} cannot be opened as a video: '
@@ -188,6 +196,16 @@ class VideoDecoder:
                     f'{", only a cover picture" if cover else ""}')
             best = container.streams.best('video')
             yield container, max(streams, key=lambda stream: stream is best)
+
+    def _are_hidden(self, **options: str) -> List[bool]:
+        """Of each packet that can be read whether it is not to be shown."""
+        found = []
+        with self.open(**options) as (container, stream), \
+                suppress(av.FFmpegError):
+            for packet in container.demux(stream):
+                if packet.size:
+                    found.append(packet.is_discard)
+        return found
 
     def __iter__(self) -> Iterator[Tuple[int, float, np.ndarray]]:
         """A pass over the file: the frames' indices, with a hole where one is
@@ -224,7 +242,8 @@ def _is_cover(stream: Any) -> bool:
 
 
 def _index(stream: Any) -> Sequence[Any]:
-    """The container's index, if it has one; PyAV 15 gives none."""
+    """The container's index, if it has one; PyAV 15 gives none, for which
+    :meth:`VideoDecoder._are_hidden` reads an mp4's packets."""
     return getattr(stream, 'index_entries', ())
 
 
@@ -273,7 +292,7 @@ class LiveDecoder(VideoDecoder):
         with self.open() as (container, stream):
             #: Whether it has a length or, unless that is a list's, a size.
             self.is_file = self._source.lower().startswith('http') and bool(
-                container.duration or container.size > 0
+                container.duration or (container.size or 0) > 0
                 and container.format.name not in ('hls', 'dash'))
             self.fps = stream.guessed_rate or Fraction(25)
             self.pixel_aspect = stream.sample_aspect_ratio or Fraction(1)
@@ -637,7 +656,9 @@ def join_videos(pieces: Sequence[Tuple[Union[str, Path], Fraction]],
             with av.open(str(piece)) as container:
                 source = container.streams.video[0]
                 if stream is None:
-                    stream = joined.add_stream_from_template(source)
+                    # packets only: PyAV 15 would open an encoder otherwise
+                    stream = joined.add_stream_from_template(
+                        source, opaque=True)
                     stream.time_base = source.time_base
                 shift = round(start / source.time_base)
                 for packet in container.demux(source):

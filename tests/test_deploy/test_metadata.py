@@ -33,10 +33,10 @@ def test_described(models):
     assert other.weights != found.weights
 
 
-def test_read_from_the_graph(models, exported):
+def test_read_from_the_graph(models, exported, deform_conv):
     path = exported('tdmi', 'frame', 'window', 'clip')['window']
     found = read_metadata(open_session(path, threads=1))
-    expected = describe_model(models('tdmi'), 'operator')
+    expected = describe_model(models('tdmi'), deform_conv)
     assert found.to_props() == replace(expected, graph='window').to_props()
 
 

@@ -60,11 +60,14 @@ def test_any_backbone(models, exported):
     ('fami_pose', 'operator'),
     ('temporal_attention', None),
 ])
-def test_window_graphs(models, exported, name, form):
-    path = exported(name, 'window', deform_conv=form or 'operator')['window']
+def test_window_graphs(models, exported, deform_conv, name, form):
+    if form == 'operator':
+        form = deform_conv  # or else what runs here
+    path = exported(name, 'window', deform_conv=form or deform_conv)['window']
     parity = window_parity(models(name), path)
-    assert parity.max_difference < 1e-4 and parity.same_peaks == 1
-    assert parity.largest > 1e-2
+    # of the heatmaps' scale: FAMI-Pose's float32 is 1e-4 from float64 at 6
+    assert parity.max_difference < 1e-4 * max(1, parity.largest)
+    assert parity.same_peaks == 1 and parity.largest > 1e-2
     operators = {node.op_type for node in onnx.load(path).graph.node}
     assert ('DeformConv' in operators) == (form == 'operator')
     # FAMI-Pose aligns whole maps with it, whatever the form
@@ -165,7 +168,8 @@ def test_missing_graphs(models, exported, tmp_path):
 
 
 def test_lacking_operators_are_told(exported, monkeypatch):
-    path = exported('tdmi', 'frame', 'window', 'clip')['window']
+    path = exported(
+        'tdmi', 'frame', 'window', 'clip', deform_conv='operator')['window']
 
     def lacks(*args, **kwargs):
         raise runtime_errors.NotImplemented(

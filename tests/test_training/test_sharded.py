@@ -21,8 +21,14 @@ def sharded_config(small_config, work_dir):
         type='FSDPStrategy',
         # the host would take a GPU
         model_wrapper=dict(type='MMFullyShardedDataParallel', device_id='cpu'),
-        # one file, as a training without shards leaves it
-        state_dict_cfg='full')
+        # one file, as a training without shards leaves it: 'full', but for
+        # taking it from a GPU, in which torch 2.8 crashes where there is none
+        state_dict_cfg=dict(
+            state_dict_type='FULL_STATE_DICT',
+            state_dict_config=dict(
+                type='FullStateDictConfig', rank0_only=True),
+            optim_state_dict_config=dict(
+                type='FullOptimStateDictConfig', rank0_only=True)))
     return cfg
 
 

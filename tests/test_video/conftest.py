@@ -35,8 +35,9 @@ def picture(index: int,
 
 
 def index_of(frame: np.ndarray) -> int:
-    """The index that a decoded frame tells."""
-    return round((float(frame[-8:, -8:].mean()) - 37.5) / 5)
+    """The index that a decoded frame tells; :func:`make_video` makes some up
+    to three levels darker."""
+    return round((float(frame[-8:, -8:].mean()) - 38.5) / 5)
 
 
 def make_video(path: Path,

@@ -106,7 +106,10 @@ def joint_regions(heatmaps: Tensor,
         scaled = (heatmaps - low) / (high - low + 1e-6)
         return F.interpolate(
             scaled, size, mode='bilinear', align_corners=False) >= threshold
-    tokens = F.adaptive_max_pool2d(heatmaps, size)
+    cells, rest = zip(*map(divmod, heatmaps.shape[2:], size))
+    # where both are the same, the one that torch 2.8 exports to ONNX as well
+    tokens = F.adaptive_max_pool2d(
+        heatmaps, size) if any(rest) else F.max_pool2d(heatmaps, cells)
     return tokens - low >= threshold * (high - low)
 
 
