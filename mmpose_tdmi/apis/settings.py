@@ -22,7 +22,7 @@ from mmpose_tdmi.video.results import OutputSettings
 from mmpose_tdmi.video.results.resume import digest_of
 from mmpose_tdmi.video.results.writers import option
 from mmpose_tdmi.video.smoothing import SMOOTHERS
-from mmpose_tdmi.video.streaming import (MODES, PRECISIONS, TEMPORAL,
+from mmpose_tdmi.video.streaming import (MODES, PRECISIONS, RUNTIMES, TEMPORAL,
                                          CropPolicy, StreamingPoseEstimator)
 from mmpose_tdmi.video.tracking import TRACKERS
 from .boxes import Boxes, boxes_digest
@@ -202,8 +202,15 @@ class InferenceSettings(ReadingSettings, OutputSettings):
     precision: str = poses(
         'float32',
         'number format of the pose model: bfloat16 pays on CPUs with AMX or '
-        'AVX512-BF16 and on newer GPUs, float16 on GPUs (default float32)',
+        'AVX512-BF16 and on newer GPUs, float16 on GPUs; auto: what the '
+        'device does well (default float32)',
         choices=PRECISIONS)
+    backend: str = poses(
+        'pytorch',
+        'what runs the pose model: pytorch (default); onnxruntime, its '
+        'graphs, which are made once and kept and give the same poses; auto: '
+        'what is faster',
+        choices=RUNTIMES)
     flip_test: Optional[bool] = option(
         None, 'whether a flipped copy is averaged in (default: what the '
         'config says)')
@@ -245,7 +252,8 @@ class InferenceSettings(ReadingSettings, OutputSettings):
             output_heatmaps=self.draw_heatmap,
             output_motion=self.draw_motion or needs_motion,
             precision=self.precision,
-            temporal=self.temporal)
+            temporal=self.temporal,
+            backend=self.backend)
 
     def detector_batch(self, device: torch.device, is_live: bool) -> int:
         """Frames per pass of the detector; ``is_live`` if frames come at
@@ -274,7 +282,8 @@ class InferenceSettings(ReadingSettings, OutputSettings):
         chosen = dict(
             temporal=self.temporal,
             roi=self.roi and list(self.roi),
-            max_people=self.max_people)
+            max_people=self.max_people,
+            backend=None if self.backend == 'pytorch' else self.backend)
         return dict(
             {
                 key: value

@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Dict, Sequence, Tuple, Union
 
 import torch
-from mmpose.models.heads import HeatmapHead
+from mmpose.models.heads import HeatmapHead, RTMCCHead, SimCCHead
 from torch import Tensor, nn
 from torch._dynamo.exc import UserError
 from torch.fx.experimental.symbolic_shapes import ConstraintViolationError
@@ -77,9 +77,14 @@ class ClipPhase(nn.Module):
         return self.window(*(x.unflatten(0, clips.shape[:2]) for x in maps))
 
 
-def check_exportable(model: nn.Module) -> None:
-    """Raise a ValueError that names what of a model cannot be exported."""
-    check_preprocessor(model)
+def check_exportable(model: nn.Module, num_frames: int = 0) -> None:
+    """Raise a ValueError that names what of a model cannot be exported; those
+    of ``num_frames=1`` may be the host's, which have SimCC heads as well."""
+    heads: Tuple[type, ...] = (HeatmapHead, )
+    if num_frames == 1:
+        heads += SimCCHead, RTMCCHead
+    else:
+        check_preprocessor(model)
     preprocessor = model.data_preprocessor
     if preprocessor.pad_size_divisor != 1:
         raise ValueError('model.data_preprocessor.pad_size_divisor must be '
@@ -92,11 +97,12 @@ def check_exportable(model: nn.Module) -> None:
             f'model.neck {type(neck).__name__} estimates optical flow '
             'between the frames themselves, which is not exported; the '
             'necks of mmpose_tdmi that compare feature maps are')
-    if not isinstance(model.head, HeatmapHead):
+    if not isinstance(model.head, heads):
         raise ValueError(
             f'model.head {type(model.head).__name__} gives no heatmaps; '
             'heads that are exported are mmpose.HeatmapHead and those '
-            'derived from it')
+            'derived from it, of single frames for the streaming engine also '
+            'SimCCHead and RTMCCHead')
     if model.training:
         raise ValueError('the model is in training mode: call model.eval()')
     for name, module in model.named_modules():
@@ -127,7 +133,7 @@ def export_programs(
 
     Args:
         model: The estimator, on the CPU, in evaluation mode; left as it is.
-        num_frames: T.
+        num_frames: T; with 1 it may be one of the host's.
         input_size: Width and height of a crop in pixels.
         deform_conv: A form of :data:`DEFORM_CONVS`.
         phases: Which.
@@ -141,7 +147,7 @@ def export_programs(
     if not phases or not set(phases) <= {'frame', 'window'}:
         raise ValueError("phases must be some of 'frame' and 'window', got "
                          f'{tuple(phases)}')
-    check_exportable(model)
+    check_exportable(model, num_frames)
     model = with_deform_backend(model, DEFORM_CONVS[deform_conv])
     frame, window = FramePhase(model).eval(), WindowPhase(model).eval()
     width, height = input_size
@@ -218,7 +224,7 @@ def export_onnx(model: nn.Module,
     programs = export_programs(model, num_frames, metadata.input_size,
                                deform_conv, phases)
     models = {
-        phase: _to_onnx(phase, program, opset, optimize)
+        phase: to_onnx(phase, program, opset, optimize)
         for phase, program in programs.items()
     }
     if 'clip' in graphs:
@@ -246,15 +252,22 @@ def export_onnx(model: nn.Module,
     return written
 
 
-def _to_onnx(phase: str, program: ExportedProgram, opset: int, optimize: bool):
+def to_onnx(phase: str,
+            program: ExportedProgram,
+            opset: int = DEFAULT_OPSET,
+            optimize: bool = True):
+    """The graph of a phase, an ``onnx.ModelProto``."""
     is_frame, signature = phase == 'frame', program.graph_signature
     outer = signature.user_outputs if is_frame else signature.user_inputs
     maps = [f'map_{i}' for i in range(len(outer))]
+    outputs = ['heatmaps']
+    if len(signature.user_outputs) > 1:
+        outputs = ['simcc_x', 'simcc_y']
     model = torch.onnx.export(
         program,
         opset_version=opset,
         input_names=['frames'] if is_frame else maps,
-        output_names=maps if is_frame else ['heatmaps'],
+        output_names=maps if is_frame else outputs,
         optimize=optimize,
         verbose=False).model_proto
     graph = model.graph

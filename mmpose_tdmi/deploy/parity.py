@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from .metadata import GraphMetadata
-from .onnx_graphs import ClipPhase, require_package
+from .onnx_graphs import ClipPhase
+from .runtime import open_session, read_metadata
 
 #: What graphs must reach.
 MAX_DIFFERENCE = 1e-3
@@ -44,30 +44,6 @@ def compare_heatmaps(expected: np.ndarray, found: np.ndarray) -> Parity:
     return Parity(
         float(np.abs(expected - found).max()), float(same.mean()), same.size,
         float(np.abs(expected).max()))
-
-
-def open_session(path: Union[str, Path], threads: int = 0):
-    """An ``onnxruntime.InferenceSession`` of a graph on the CPU; ``threads``
-    of 0 are ONNX Runtime's own choice."""
-    runtime = require_package('onnxruntime')
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'graph {path} does not exist')
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads
-    lacking = runtime.capi.onnxruntime_pybind11_state.NotImplemented
-    try:
-        return runtime.InferenceSession(
-            str(path), options, providers=['CPUExecutionProvider'])
-    except lacking as error:
-        raise ValueError(
-            f'onnxruntime {runtime.__version__} lacks an operator of {path}; '
-            "where that is DeformConv, export with deform_conv='grid_sample' "
-            f'(--deform-conv grid_sample): {error}') from error
-
-
-def read_metadata(session) -> GraphMetadata:
-    return GraphMetadata.from_props(
-        session.get_modelmeta().custom_metadata_map)
 
 
 @torch.no_grad()

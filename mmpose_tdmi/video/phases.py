@@ -14,12 +14,14 @@ H x W pixels of a crop, h x w cells.
 """
 import copy
 from contextlib import nullcontext
-from typing import (Any, ContextManager, List, NamedTuple, Optional, Sequence,
-                    Tuple)
+from pathlib import Path
+from typing import (Any, Callable, ContextManager, List, NamedTuple, Optional,
+                    Sequence, Tuple)
 
 import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
+from mmengine.logging import print_log
 from mmpose.models.heads import HeatmapHead
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
@@ -87,9 +89,9 @@ MEAN_WEIGHTS = (0.1, 0.25, 0.3, 0.25, 0.1)
 class HeatmapPhase(nn.Module):
     """The whole of a single-frame model, as a first phase."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, frame: Callable, window: Callable) -> None:
         super().__init__()
-        self.frame, self.window = FramePhase(model), WindowPhase(model)
+        self.frame, self.window = frame, window
 
     def forward(self, frames: Tensor) -> Maps:
         """Heatmaps (N, K, h, w) of normalised frames (N, 3, H, W)."""
@@ -125,8 +127,29 @@ class MeanPhase(nn.Module):
 
 
 #: bfloat16 pays on processors with AMX or AVX512-BF16 and on GPUs since
-#: Ampere, float16 on GPUs; elsewhere both are slower than float32.
-PRECISIONS = ('float32', 'bfloat16', 'float16')
+#: Ampere, float16 on GPUs; elsewhere both are slower than float32. 'auto' is
+#: what the device does well.
+PRECISIONS = ('float32', 'bfloat16', 'float16', 'auto')
+#: Where Linux tells what a processor can do.
+_CPU_INFO = Path('/proc/cpuinfo')
+
+
+def best_precision(device: torch.device) -> str:
+    """The number format that a device is fastest in."""
+    if device.type == 'cuda':
+        major, _ = torch.cuda.get_device_capability(device)
+        # tensor cores came with 7.0
+        return ('float32'
+                if major < 7 else 'float16' if major < 8 else 'bfloat16')
+    if device.type == 'cpu' and _CPU_INFO.is_file():
+        words = set(_CPU_INFO.read_text(encoding='utf-8').split())
+        if words & {'amx_bf16', 'avx512_bf16'}:
+            return 'bfloat16'
+    return 'float32'
+
+
+#: What runs the phases; 'auto': each by what is faster.
+RUNTIMES = ('pytorch', 'onnxruntime', 'auto')
 
 
 class Precision:
@@ -135,15 +158,22 @@ class Precision:
     Half precision is autocast, as in the host's training with ``--amp``: what
     needs more (sampling, deformable convolution, decoding) is done in 32 bits.
     Frames are laid out channels last where convolutions are fastest so: on
-    CPUs, and in half precision on any device.
+    CPUs, and in half precision on any device. ``device`` is what ``'auto'``
+    looks at.
     """
 
-    def __init__(self, name: str = 'float32') -> None:
+    def __init__(
+        self,
+        name: str = 'float32',
+        device: torch.device = torch.device('cpu')) -> None:
         if name not in PRECISIONS:
             raise ValueError(
                 f'precision must be one of {PRECISIONS}, got {name!r}')
         self.name = name
-        self.is_full = name == 'float32'
+        if name == 'auto':
+            self.name = best_precision(device)
+            print_log(f"precision='auto': {self.name} on {device}", 'current')
+        self.is_full = self.name == 'float32'
 
     def autocast(self, device: torch.device) -> ContextManager:
         """What a model on a device is called within."""
@@ -185,6 +215,8 @@ class WindowModel:
         precision: See :class:`Precision`.
         mean: Whether the model's heatmaps are averaged over windows of
             :data:`MEAN_WINDOW`; it is one of single frames then.
+        graphs: The model's two phases in another runtime, see
+            :func:`mmpose_tdmi.deploy.runtime.open_phases`.
     """
 
     def __init__(self,
@@ -194,19 +226,24 @@ class WindowModel:
                  output_heatmaps: bool = False,
                  output_motion: bool = False,
                  precision: str = 'float32',
-                 mean: bool = False) -> None:
+                 mean: bool = False,
+                 graphs: Optional[Tuple[Callable, Any]] = None) -> None:
         self.model = model
         self.key = key
         self.output_heatmaps = output_heatmaps
         self.output_motion = output_motion
-        self.precision = Precision(precision)
+        self._device = next(model.parameters()).device
+        self.precision = Precision(precision, self._device)
         self.test_cfg = dict(model.test_cfg, output_heatmaps=output_heatmaps)
         if flip_test is not None:
             self.test_cfg['flip_test'] = flip_test
         self.flip_test = bool(self.test_cfg.get('flip_test', False))
-        phases = (HeatmapPhase, MeanPhase) if mean else (FramePhase,
-                                                         WindowPhase)
-        self._frames, self._windows = (phase(model) for phase in phases)
+        self._has_graphs = graphs is not None
+        self._frames, self._windows = graphs or (FramePhase(model),
+                                                 WindowPhase(model))
+        if mean:
+            self._frames = HeatmapPhase(self._frames, self._windows)
+            self._windows = MeanPhase(model)
 
     @torch.no_grad()
     def encode_frames(self, crops: Sequence[dict]) -> List[FrameFeatures]:
@@ -260,9 +297,10 @@ class WindowModel:
     def predict_clips(self,
                       clips: Sequence[dict],
                       arranged: bool = False) -> List[WindowPose]:
-        """Both phases as the host has them, of B samples of T frames: every
-        frame of every clip goes through the backbone, in single precision
-        ``arranged`` only if asked for, else exactly as in a test."""
+        """Both phases, as the host has them if not in graphs, of B samples of
+        T frames: every frame of every clip goes through the backbone, in
+        single precision ``arranged`` only if asked for, else exactly as in a
+        test."""
         with stage('crop'):
             data = self.model.data_preprocessor(
                 pseudo_collate(list(clips)), False)
@@ -272,13 +310,18 @@ class WindowModel:
         flipped = None
         # the host's call for both: the neck cannot be told from the backbone
         with stage('backbone'), self._autocast():
-            feats = self.model.extract_feat(inputs)
+            feats = self._extract(inputs)
             if self.flip_test:
-                flipped = self.model.extract_feat(inputs.flip(-1))
+                flipped = self._extract(inputs.flip(-1))
         return self._predict(feats, flipped, data['data_samples'])
 
+    def _extract(self, frames: Tensor) -> Any:
+        if self._has_graphs:
+            return self._windows.features(self._frames(frames))
+        return self.model.extract_feat(frames)
+
     def _autocast(self) -> ContextManager:
-        return self.precision.autocast(next(self.model.parameters()).device)
+        return self.precision.autocast(self._device)
 
     def _predict(self, feats: Any, flipped: Any,
                  samples: List[PoseDataSample]) -> List[WindowPose]:

@@ -34,14 +34,15 @@ from mmpose_tdmi.datasets.frames import PaddedWindows, PaddingPolicy
 from mmpose_tdmi.structures import FrameWindow
 from mmpose_tdmi.utils.stages import StageTimes, stage
 from .crops import ClipSettings, CropPolicy, CropWarp
-from .phases import (MEAN_WINDOW, PRECISIONS, FrameFeatures, Precision,
-                     WindowModel, WindowPose, check_preprocessor)
+from .phases import (MEAN_WINDOW, PRECISIONS, RUNTIMES, FrameFeatures,
+                     Precision, WindowModel, WindowPose, check_preprocessor)
 from .structures import Crop, FramePoses, PersonPose, TrackedBox, TrackedFrame
 
 __all__ = [
-    'MODES', 'PRECISIONS', 'Precision', 'ClipSettings', 'CropPolicy',
-    'FeatureCache', 'FrameFeatures', 'StageTimes', 'StreamingPoseEstimator',
-    'StreamingStats', 'WindowModel', 'WindowPose', 'stage'
+    'MODES', 'PRECISIONS', 'RUNTIMES', 'Precision', 'ClipSettings',
+    'CropPolicy', 'FeatureCache', 'FrameFeatures', 'StageTimes',
+    'StreamingPoseEstimator', 'StreamingStats', 'WindowModel', 'WindowPose',
+    'stage'
 ]
 
 #: What a single-frame model can be made to do with neighbouring frames.
@@ -200,10 +201,13 @@ class StreamingPoseEstimator:
             what the model's ``test_cfg`` says.
         output_heatmaps: Whether poses carry heatmaps.
         output_motion: Whether poses carry the neck's motion feature.
-        precision: ``'float32'``, ``'bfloat16'`` or ``'float16'``, see
-            :class:`Precision`.
+        precision: ``'float32'``, ``'bfloat16'``, ``'float16'`` or ``'auto'``,
+            see :class:`Precision`.
         temporal: ``'mean'``: a single-frame model's heatmaps are averaged
             over five frames. Defaults to ``None``.
+        backend: What runs the model: ``'pytorch'``; ``'onnxruntime'``, its
+            graphs, which are made once and kept; or ``'auto'``, what is
+            faster.
 
     ``stats`` counts the last :meth:`iterate_poses`.
     """
@@ -217,14 +221,18 @@ class StreamingPoseEstimator:
                  output_heatmaps: bool = False,
                  output_motion: bool = False,
                  precision: str = 'float32',
-                 temporal: Optional[str] = None) -> None:
+                 temporal: Optional[str] = None,
+                 backend: str = 'pytorch') -> None:
         if mode not in MODES:
             raise ValueError(f'mode must be one of {MODES}, got {mode!r}')
+        if backend not in RUNTIMES:
+            raise ValueError(
+                f'backend must be one of {RUNTIMES}, got {backend!r}')
         if temporal not in (None, *TEMPORAL):
             raise ValueError('temporal must be None or one of '
                              f'{TEMPORAL}, got {temporal!r}')
+        device = next(model.parameters()).device
         if batch_size is None:
-            device = next(model.parameters()).device
             batch_size = 4 if device.type == 'cpu' else 16
         if batch_size < 1:
             raise ValueError(
@@ -250,9 +258,18 @@ class StreamingPoseEstimator:
                 f"mode='online' cannot see frames to come, but the model's "
                 f'window is {self.window.offsets}: use a model whose offsets '
                 "are at most 0, or mode='offline'")
+        graphs = None
+        if backend != 'pytorch':
+            # over these rooms, and of no use to who has no export
+            from mmpose_tdmi.deploy.runtime import open_phases
+            if precision == 'auto':
+                precision = 'float32' if backend == 'onnxruntime' else \
+                    Precision(precision, device).name
+            graphs = open_phases(model, self.settings, backend, precision,
+                                 output_motion)
         self.window_model = WindowModel(model, self.window.key, flip_test,
                                         output_heatmaps, output_motion,
-                                        precision, temporal == 'mean')
+                                        precision, temporal == 'mean', graphs)
         self.stats = StreamingStats()
         self._warp = CropWarp(self.settings.input_size, self.settings.use_udp)
 

@@ -5,11 +5,12 @@ import torch
 from mmengine.dataset import pseudo_collate
 from mmpose.registry import MODELS
 
+from mmpose_tdmi.video import phases
 from mmpose_tdmi.video.streaming import (PRECISIONS, Precision,
                                          StreamingPoseEstimator, WindowModel)
 from .conftest import make_video
 
-HALF = [name for name in PRECISIONS if name != 'float32']
+HALF = [name for name in PRECISIONS if 'float16' in name]
 
 
 @pytest.mark.parametrize('flip_test', [False, True])
@@ -167,6 +168,34 @@ def test_single_precision():
     assert arranged.is_contiguous(memory_format=torch.channels_last)
     with Precision().autocast(torch.device('cpu')):
         assert torch.mm(frames[0, 0], frames[0, 0]).dtype == torch.float32
+
+
+@pytest.mark.parametrize('flags, expected', [
+    ('avx512f amx_tile amx_bf16', 'bfloat16'),
+    ('avx512f avx512_bf16', 'bfloat16'),
+    ('avx2 avx512f', 'float32'),
+    (None, 'float32'),
+])
+def test_what_the_processor_does_well(models, tmp_path, monkeypatch, flags,
+                                      expected):
+    info = tmp_path / 'cpuinfo'
+    if flags:
+        info.write_text(f'processor : 0\nflags\t\t: fpu {flags}\n')
+    monkeypatch.setattr(phases, '_CPU_INFO', info)
+    estimator = StreamingPoseEstimator(models(), precision='auto')
+    assert estimator.window_model.precision.name == expected
+
+
+@pytest.mark.parametrize('capability, expected', [
+    ((6, 1), 'float32'),
+    ((7, 5), 'float16'),
+    ((8, 0), 'bfloat16'),
+    ((9, 0), 'bfloat16'),
+])
+def test_what_a_gpu_does_well(monkeypatch, capability, expected):
+    monkeypatch.setattr(torch.cuda, 'get_device_capability',
+                        lambda device: capability)
+    assert Precision('auto', torch.device('cuda:0')).name == expected
 
 
 def test_other_precisions_are_refused(models):
