@@ -1,18 +1,25 @@
 #!/usr/bin/env python
 """Poses of all people along many videos, by several processes or machines.
 
-INPUTS are video files, folders of videos, folders of frames and globs in
-quotes. On one machine a process per device takes one video after the other::
+INPUTS are video files, folders of videos, folders of frames, globs in quotes,
+addresses of fsspec's (s3://bucket/videos), and @list.txt with one of these in
+each line. On one machine a process per device takes one video after the
+other::
 
     python tools/infer_videos.py videos/ --config CONFIG --checkpoint W.pth \
 --det-config DET_CONFIG --det-checkpoint DET_W.pth --out-dir out \
 --devices cuda:0 cuda:1
     python tools/infer_videos.py videos/ --pose vitpose-b --out-dir out
 
-Over machines that share the folders, each rank takes its share::
+Ray deals the videos out on a machine or, started once, on its cluster::
+
+    python tools/infer_videos.py ... --launcher ray --address auto
+
+Without it each rank, or job of an array, takes a share that is fixed::
 
     srun --ntasks 16 --gres gpu:8 --ntasks-per-node 8 --kill-on-bad-exit=0 \
 python tools/infer_videos.py ... --launcher slurm
+    sbatch --array 0-15 ...   # --launcher slurm-array
     torchrun --nnodes 2 --nproc_per_node 8 tools/infer_videos.py ... \
 --launcher pytorch
 
@@ -25,6 +32,7 @@ docs/video_results.md explains everything.
 import argparse
 import os
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import List
 
@@ -33,8 +41,9 @@ import torch.distributed
 
 import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
 from mmpose_tdmi.apis import find_config
-from mmpose_tdmi.apis.many_videos import (LAUNCHERS, VideoWorker, find_jobs,
-                                          find_rank, infer_videos)
+from mmpose_tdmi.apis.dealing import (LAUNCHERS, find_rank, is_remote,
+                                      run_processes, run_ray)
+from mmpose_tdmi.apis.many_videos import VideoWorker, find_jobs, infer_videos
 from mmpose_tdmi.apis.settings import (InferenceSettings, ModelSettings,
                                        add_options, check_people, read_options)
 from mmpose_tdmi.tooling import short_errors
@@ -46,9 +55,13 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
         epilog=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('inputs', nargs='+', help='videos, folders or globs')
-    parser.add_argument('--out-dir', type=Path, required=True)
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        fromfile_prefix_chars='@')
+    parser.convert_arg_line_to_args = lambda line: [line] * bool(line.strip())
+    parser.add_argument(
+        'inputs', nargs='+', help='videos, folders, globs, addresses, @lists')
+    parser.add_argument(
+        '--out-dir', required=True, help='a folder, or an address')
     add_options(
         parser,
         ModelSettings,
@@ -68,8 +81,8 @@ def parse_args() -> argparse.Namespace:
     work.add_argument(
         '--workers',
         type=int,
-        default=1,
-        help='processes per device (default 1)')
+        help='processes per device (default 1), or actors of Ray (default: as '
+        'many as fit)')
     work.add_argument(
         '--retries',
         type=int,
@@ -78,11 +91,35 @@ def parse_args() -> argparse.Namespace:
         'is bad (default 1)')
     work.add_argument('--launcher', choices=list(LAUNCHERS), default='none')
     work.add_argument(
+        '--address', help="of Ray's cluster, or auto (default: this machine)")
+    work.add_argument(
+        '--num-gpus',
+        type=float,
+        help='GPUs of an actor of Ray, also less than 1 (default: 1 if there '
+        'are any)')
+    work.add_argument(
+        '--num-cpus',
+        type=float,
+        default=1,
+        help='CPUs of an actor of Ray (default 1)')
+    work.add_argument(
+        '--split-minutes',
+        type=float,
+        metavar='N',
+        help='deal longer videos out in pieces of N minutes')
+    work.add_argument(
         '--redo', action='store_true', help='also do finished videos again')
     args = parser.parse_args()
     check_people(parser, args)
-    if args.workers < 1 or args.retries < 0:
+    if args.retries < 0 or args.workers is not None and args.workers < 1:
         parser.error('--workers must be at least 1, --retries at least 0')
+    if args.split_minutes is not None:
+        if not args.split_minutes > 0:
+            parser.error('--split-minutes must be above 0')
+        if args.draw_heatmap or args.draw_motion or any(
+                map(is_remote, args.inputs)):
+            parser.error('--split-minutes goes without --draw-heatmap and '
+                         '--draw-motion, and for videos on this machine')
     return args
 
 
@@ -95,7 +132,7 @@ def choose_devices(args: argparse.Namespace, local_rank: int) -> List[str]:
         if args.launcher != 'none' and count:
             # with one GPU made visible per rank that is the only one
             devices = [devices[local_rank % count]]
-    return devices * args.workers
+    return devices * (args.workers or 1)
 
 
 def infer(args: argparse.Namespace) -> int:
@@ -103,17 +140,24 @@ def infer(args: argparse.Namespace) -> int:
     find_config(args.config, 'the config')
     models = ModelSettings(**read_options(args, ModelSettings)).resolved(
         people=not args.boxes)
+    out_dir = args.out_dir
+    if not is_remote(out_dir):
+        out_dir = os.path.abspath(out_dir)
+    call = dict(read_options(args, InferenceSettings), resume=True)
+    boxes = call.pop('boxes')
     rank, num_ranks, local_rank = find_rank(args.launcher)
     jobs = find_jobs(args.inputs)[rank::num_ranks]
-    devices = choose_devices(args, local_rank)
-    call = dict(
-        read_options(args, InferenceSettings),
-        out_dir=args.out_dir,
-        resume=True)
-    boxes = call.pop('boxes')
+    if args.launcher == 'ray':
+        run = partial(run_ray, args.address, args.num_gpus, args.num_cpus,
+                      args.workers)
+        threads = args.num_cpus
+    else:
+        devices = choose_devices(args, local_rank)
+        run = partial(run_processes, devices)
+        threads = (os.cpu_count() or 1) / len(devices)
     worker = VideoWorker(
-        vars(models), call, boxes and Path(boxes),
-        max(1, (os.cpu_count() or 1) // len(devices)))
+        vars(models), call, out_dir, boxes and Path(boxes),
+        max(1, int(threads)), args.redo)
     # torchrun ends all ranks as soon as one ends with an error code, which
     # would stop their videos: they wait for each other. SLURM does not
     # (--kill-on-bad-exit=0)
@@ -121,8 +165,8 @@ def infer(args: argparse.Namespace) -> int:
     if together:
         torch.distributed.init_process_group(
             'gloo', timeout=timedelta(days=30))
-    num_failed = infer_videos(jobs, worker, devices, args.out_dir / 'status',
-                              args.retries, args.redo)
+    num_failed = infer_videos(jobs, worker, partial(run, args.retries),
+                              args.split_minutes)
     if together:
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()

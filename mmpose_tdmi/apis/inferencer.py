@@ -259,8 +259,7 @@ class VideoPoseInferencer:
         with ExitStack() as stack:
             writer: Optional[VideoResultWriter] = None
             if outputs is not None:
-                meta = self._describe(summary.name, source, estimator,
-                                      settings)
+                meta = self.describe(summary.name, source, estimator, settings)
                 writer = stack.enter_context(open_writers(meta, outputs))
             resumption = Resumption(writer, _past(estimator, tracker,
                                                   smoother))
@@ -297,9 +296,9 @@ class VideoPoseInferencer:
         if writer is not None:
             summary.outputs = [str(path) for path in writer.outputs]
 
-    def _describe(self, name: str, source: VideoSource,
-                  estimator: StreamingPoseEstimator,
-                  settings: InferenceSettings) -> VideoMeta:
+    def describe(self, name: str, source: VideoSource,
+                 estimator: StreamingPoseEstimator,
+                 settings: InferenceSettings) -> VideoMeta:
         """What the results of a video say."""
         width, height = source.size
         return VideoMeta(

@@ -1,48 +1,40 @@
-"""Many videos: processes that take one after the other, ranks that share.
+"""Many videos: which there are, inference on each, and what became of it.
 
-On one machine each device has processes of its own; over machines the rank
-that torchrun or SLURM gives deals the videos out, and nothing is exchanged.
-What became of each video is in a file per video beside the results.
+Inputs and results are files here, or objects behind addresses of fsspec's
+such as ``s3://bucket/videos``. Who does which video is dealt out in
+:mod:`.dealing`; the truth is in a file per video beside the results, so that
+a video that is done twice does no harm.
 """
 import glob
-import json
 import logging
 import mimetypes
-import multiprocessing
 import os
 import re
 import sys
+import tempfile
 import time
-import traceback
-from collections import deque
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
-from multiprocessing.connection import Connection, wait
+from datetime import timedelta
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import (Any, Callable, Deque, Dict, Iterable, List, Mapping,
-                    NamedTuple, Optional, Sequence, Set, Tuple, Union)
+from typing import (Any, Callable, Dict, List, NamedTuple, Optional, Sequence,
+                    Set, Tuple, Union)
 
 import av
 import torch
 from av.stream import Disposition
 from mmengine.logging import print_log
 
-from mmpose_tdmi.utils.files import check_outputs, write_json
-from mmpose_tdmi.video.decoding import IMAGE_SUFFIXES, result_name, video_files
-from mmpose_tdmi.video.results.resume import digest_of, fingerprint
+from mmpose_tdmi.utils.files import check_outputs
+from mmpose_tdmi.video.decoding import (IMAGE_SUFFIXES, VideoSource,
+                                        open_video, result_name, video_files)
+from mmpose_tdmi.video.results.resume import digest_of, fingerprint, versions
+from .dealing import (Attempt, MakeRun, Piece, Report, Results, file_system,
+                      is_remote, join, split)
 from .inferencer import VideoPoseInferencer
 from .settings import InferenceSettings, ModelSettings
 
-#: What may have started the process, called as in MMEngine's and mim's
-#: ``--launcher``, and its variables: rank, number of ranks, rank on the node.
-LAUNCHERS = dict(
-    none=(),
-    pytorch=('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
-    slurm=('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'))
-#: Errors that another try would meet again: the input or an argument is bad.
-LASTING_ERRORS = (ValueError, FileNotFoundError, IsADirectoryError,
-                  NotADirectoryError, PermissionError)
 #: Codecs of texts and pictures of letters, which FFmpeg opens as videos.
 _TEXT_ART = ('ansi', 'bintext', 'xbin', 'idf')
 #: How many of the files that are left out are named in the log.
@@ -97,21 +89,37 @@ def _video_suffixes() -> Set[str]:
 class VideoJob(NamedTuple):
     """What results are called, and the video file or folder of frames."""
     name: str
-    input: str
+    input: str  #: A path or an address.
+    size: int = 0  #: Bytes, by which it is told what is long.
+    #: Of all that the results depend on.
+    fingerprint: Optional[str] = None
+    #: Of a piece, the whole's name, and its first frame and that after it.
+    whole: Optional[str] = None
+    span: Tuple[int, Optional[int]] = (0, None)
+    parts: Tuple[Any, ...] = ()  #: Pieces that are to be joined, as jobs.
 
 
 def find_jobs(inputs: Sequence[str]) -> List[VideoJob]:
-    """The videos that paths and globs stand for, each once, largest first.
+    """The videos that paths, globs and addresses stand for, each once, largest
+    first.
 
     A folder stands for the videos in it (:func:`is_video`) or, if it has none,
     for one video whose frames it holds; ``**`` in a glob descends. What else
-    there is in a folder, or matches a glob, is named in the log. A link's own
-    name counts. Of several that are called the same, the folder's name comes
-    before, ``folder__name``, then the folder's above it.
+    there is in a folder, or matches a glob, is named in the log; behind an
+    address videos are told by their suffixes. A link's own name counts. Of
+    several that are called the same, the folder's name comes before,
+    ``folder__name``, then the folder's above it.
     """
     found: Dict[str, Path] = {}  # by where links lead
     left_out: Set[Path] = set()
+    remote: Dict[Path, Tuple[str, int]] = {}  # addresses and sizes
+    for text in filter(is_remote, inputs):
+        for address, size in _remote_videos(text):
+            remote[Path(address)] = address, size
+    found.update((str(path), path) for path in remote)
     for text in inputs:
+        if is_remote(text):
+            continue
         is_named = os.path.lexists(text)
         matches = [text] if is_named else glob.glob(text, recursive=True)
         if not matches:
@@ -143,17 +151,34 @@ def find_jobs(inputs: Sequence[str]) -> List[VideoJob]:
             logging.INFO)
     if not found:
         raise FileNotFoundError(f'{", ".join(inputs)}: no video there')
-    named = _name_results(list(found.values()))
-    sizes = {
-        name: sum(file.stat().st_size for file in _files(path)
-                  if file.is_file())
-        for name, path in named.items()
-    }
-    # the same order on every machine
-    return [
-        VideoJob(name, str(named[name]))
-        for name in sorted(named, key=lambda name: (-sizes[name], name))
+    jobs = [
+        VideoJob(
+            name,
+            *(remote.get(path)
+              or (str(path),
+                  sum(file.stat().st_size
+                      for file in _files(path) if file.is_file()))))
+        for name, path in _name_results(list(found.values())).items()
     ]
+    # the same order on every machine
+    return sorted(jobs, key=lambda job: (-job.size, job.name))
+
+
+def _remote_videos(text: str) -> List[Tuple[str, int]]:
+    """The addresses and sizes of the videos behind an address."""
+    files, path = file_system(text)
+    if files.isdir(path):
+        found = files.find(path, maxdepth=1, detail=True)
+    elif glob.has_magic(path):
+        found = files.glob(path, detail=True)
+    else:
+        return [(text, files.size(path))]
+    videos = [(files.unstrip_protocol(path), info['size'])
+              for path, info in found.items() if info['type'] == 'file'
+              and os.path.splitext(path)[1].lower() in _video_suffixes()]
+    if not videos:
+        raise FileNotFoundError(f'{text}: no video there')
+    return videos
 
 
 def _files(path: Path) -> List[Path]:
@@ -196,259 +221,220 @@ def _name_results(videos: Sequence[Path]) -> Dict[str, Path]:
             depths.update((video, depths[video] + 1) for video in same[name])
 
 
-def find_rank(
-        launcher: str,
-        environment: Mapping[str, str] = os.environ) -> Tuple[int, int, int]:
-    """A launcher's rank, the number of ranks, and the rank on the node."""
-    names = LAUNCHERS[launcher]
-    missing = [name for name in names if name not in environment]
-    if missing:
-        starter = 'torchrun' if launcher == 'pytorch' else 'srun'
-        raise ValueError(f'launcher {launcher!r}: the variables {missing} are '
-                         f'not set; was this started by {starter}?')
-    rank, size, local = [int(environment[n]) for n in names] or (0, 1, 0)
-    if not 0 <= rank < size:
-        raise ValueError(f'rank {rank} of {size}: expected 0 <= rank < number '
-                         'of ranks')
-    return rank, size, local
-
-
-@dataclass
-class Attempt:
-    """A try at a task in a process, and what came of it at last."""
-    process: Any
-    device: str
-    task: Any = None
-    number: int = 0  # 0: the process is starting
-    started: float = 0.
-    result: Any = None
-    error: Optional[str] = None
-
-
-def run_pool(tasks: Sequence[Any],
-             make_run: Callable[[str], Callable],
-             devices: Sequence[str],
-             retries: int = 1,
-             report: Callable[[Attempt], None] = lambda attempt: None,
-             start_method: str = 'spawn') -> None:
-    """Run tasks in processes, one per device, which may die.
-
-    Unlike with ``concurrent.futures``, when a process is killed only the task
-    at hand has failed, and another process takes its place. A task that
-    failed is tried again after the others, unless its error is one of
-    :data:`LASTING_ERRORS`. ``make_run`` gives what runs a task, once in each
-    process; ``report`` gets the last try at each task.
-    """
-    context: Any = multiprocessing.get_context(start_method)
-    waiting: Deque[Tuple[Any, int]] = deque((task, 1) for task in tasks)
-    running: Dict[Any, Attempt] = {}
-
-    def start(device: str) -> None:
-        connection, other = context.Pipe()
-        process = context.Process(
-            target=_work, args=(other, make_run, device), daemon=True)
-        process.start()
-        other.close()  # so that it is seen if the process has gone
-        running[connection] = Attempt(process, device)
-
-    try:
-        for device in devices[:len(tasks)]:
-            start(device)
-        while running:
-            ready: List[Any] = wait(list(running))
-            for connection in ready:
-                attempt = running.pop(connection)
-                try:
-                    kind, content = connection.recv()
-                except (EOFError, OSError):
-                    kind, content = 'died', _ending(attempt.process)
-                if not attempt.number:
-                    if kind != 'done':
-                        raise ValueError(f'a process for {attempt.device} '
-                                         f'cannot start: {content}')
-                elif kind in ('died', 'failed') and attempt.number <= retries:
-                    waiting.append((attempt.task, attempt.number + 1))
-                else:
-                    key = 'result' if kind == 'done' else 'error'
-                    setattr(attempt, key, content)
-                    report(attempt)
-                if kind == 'died' and waiting:
-                    start(attempt.device)
-                elif kind != 'died' and waiting:
-                    running[connection] = Attempt(attempt.process,
-                                                  attempt.device,
-                                                  *waiting.popleft(),
-                                                  time.monotonic())
-                    try:
-                        connection.send((running[connection].task, ))
-                    except OSError:
-                        pass  # it has died, which is seen at its answer
-                else:
-                    _stop(connection, attempt.process)
-    finally:
-        for connection, attempt in running.items():
-            _stop(connection, attempt.process)
-
-
-def _ending(process: Any) -> str:
-    process.join()
-    code = process.exitcode
-    return (f'its process was killed by signal {-code}'
-            if code < 0 else f'its process ended with code {code}')
-
-
-def _stop(connection: Connection, process: Any) -> None:
-    try:
-        connection.send(None)
-    except OSError:
-        pass  # it has ended by itself
-    connection.close()
-    process.join(10)
-    process.terminate()
-    process.join()
-
-
-def _work(connection: Connection, make_run: Callable[[str], Callable],
-          device: str) -> None:
-    """What a process does: answers the pipe until its other end closes."""
-    run: Any = None
-    answer: Tuple[str, Any]
-    task: Any = device
-    try:
-        while True:
-            try:
-                if run is None:
-                    run, answer = make_run(task), ('done', None)
-                else:
-                    answer = 'done', run(task)
-            except LASTING_ERRORS as error:
-                answer = 'bad', f'{type(error).__name__}: {error}'
-            except Exception:  # whatever it is, the next task can do without
-                answer = 'failed', traceback.format_exc(limit=-4)
-            connection.send(answer)
-            message = connection.recv()
-            if message is None:
-                return
-            task, = message
-    except (EOFError, BrokenPipeError):
-        return
-
-
 @dataclass(frozen=True)
 class VideoWorker:
     """Makes, in each process, what infers on a video: from arguments of
-    :class:`VideoPoseInferencer` and of its calls, and from the folder of the
-    videos' boxes, <name>.json."""
+    :class:`VideoPoseInferencer` and of its calls, from the folder of results
+    and that of the videos' boxes, <name>.json."""
     models: Dict[str, Any]
     call: Dict[str, Any]
-    boxes: Optional[Path]
-    num_threads: int
+    out_dir: str
+    boxes: Optional[Path] = None
+    num_threads: int = 1
+    redo: bool = False
 
-    def arguments(self, job: VideoJob) -> Dict[str, Any]:
-        boxes = None if self.boxes is None else self.boxes / f'{job.name}.json'
-        return dict(self.call, name=job.name, boxes=boxes)
+    def arguments(self, job: VideoJob, out_dir: Any) -> Dict[str, Any]:
+        boxes = self.boxes and self.boxes / f'{job.whole or job.name}.json'
+        found = dict(self.call, out_dir=out_dir, name=job.name, boxes=boxes)
+        if job.whole:
+            found.update(formats=('json', ), overlay=False, report=False)
+        return found
 
-    def __call__(self, device: str) -> Callable[[VideoJob], Dict[str, Any]]:
+    def results(self, job: VideoJob) -> Results:
+        """The folder of a video's results, or of its pieces'."""
+        return Results(f'{self.out_dir}/.{job.whole}.pieces' if job.
+                       whole else self.out_dir)
+
+    def __call__(self, device: str) -> Callable[[VideoJob, int], Any]:
         torch.set_num_threads(self.num_threads)
-        inferencer = VideoPoseInferencer(device=device, **self.models)
-        return lambda job: asdict(
-            inferencer.run(job.input, **self.arguments(job))[0])
+        if device.startswith('cuda'):
+            torch.cuda.set_device(device)
+        return partial(self.run,
+                       VideoPoseInferencer(device=device, **self.models))
 
-    def check_outputs(self, jobs: Sequence[VideoJob],
-                      others: Iterable[Path]) -> None:
-        """Refuse results, and other files, that would be written over what
-        was given."""
-        outputs, inputs = list(others), ModelSettings(
-            **self.models).input_files()
+    def run(self, inferencer: VideoPoseInferencer, job: VideoJob,
+            attempt: int) -> Dict[str, Any]:
+        """Do a video, unless another run has done it; its status."""
+        results = self.results(job)
+        if not self.redo:
+            for status in results.finished([job]).values():
+                return status
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch if results.is_remote else results.root)
+            arguments = self.arguments(job, folder)
+            if job.parts:
+                summary = join(
+                    inferencer, job, arguments,
+                    *self.results(job.parts[0]).get(job.parts, scratch))
+            else:
+                video: Any = job.input
+                if job.whole or is_remote(job.input):
+                    video = self.open(job, scratch)
+                summary = inferencer.run(video, **arguments)[0]
+            outputs = results.put(folder, summary.outputs)
+        status = results.tell(
+            job,
+            state='finished',
+            attempts=attempt,
+            seconds=round(time.monotonic() - started, 3),
+            outputs=outputs,
+            summary=dict(asdict(summary), outputs=[*outputs]),
+            error=None)
+        if job.parts:
+            self.results(job.parts[0]).remove()
+        return status
+
+    def open(self, job: VideoJob, scratch: str) -> VideoSource:
+        """A piece of a video, or one that is elsewhere, copied here."""
+        path = job.input
+        if is_remote(path):
+            files, there = file_system(path)
+            path = os.path.join(scratch, os.path.basename(there))
+            files.get_file(there, path)
+        source = open_video(path, self.call.get('fps'),
+                            self.call.get('on_corrupt', 'skip'))
+        source.input = job.input  # what the results say
+        if not job.whole:
+            return source
+        return Piece(source, *job.span, self.call.get('det_interval', 1))
+
+    def check_outputs(self, jobs: Sequence[VideoJob]) -> None:
+        """Refuse results that would be written over what was given, or over
+        what is not known as results."""
+        results = Results(self.out_dir)
+        outputs: List[Any] = []
+        inputs = ModelSettings(**self.models).input_files()
+        known = results.statuses([job.name for job in jobs])
         for job in jobs:
-            settings = InferenceSettings(**self.arguments(job))
-            outputs += settings.output_settings().files(job.name).values()
-            inputs += [*settings.input_files(), *video_files(job.input)]
+            settings = InferenceSettings(**self.arguments(job, self.out_dir))
+            files = settings.output_settings().files(job.name).values()
+            inputs += settings.input_files()
+            if not is_remote(job.input):
+                inputs += video_files(job.input)
+            if not results.is_remote:
+                outputs += [*files, results.status(job.name)]
+                continue
+            names = [os.path.relpath(path, self.out_dir) for path in files]
+            for name in () if job.name in known else results.sizes(names):
+                raise ValueError(
+                    f'{self.out_dir}/{name} is there, but nothing tells that '
+                    'mmpose_tdmi wrote it: it is not overwritten')
         check_outputs(outputs, inputs)
 
-    def fingerprints(self, jobs: Sequence[VideoJob]) -> Dict[str, str]:
-        """What videos' results depend on: the run, and what is written."""
+    def identify(self, jobs: Sequence[VideoJob]) -> List[VideoJob]:
+        """Jobs with fingerprints: of what their results depend on, the run,
+        and of what is written."""
         models = ModelSettings(**self.models)
-        contents, found = models.contents(), {}
+        contents, found = models.contents(), []
         for job in jobs:
-            settings = InferenceSettings(**self.arguments(job))
+            settings = InferenceSettings(**self.arguments(job, self.out_dir))
             run = settings.describe_run(models, contents)
-            try:
-                known = fingerprint(job.input, job.name, run)
-            except OSError:  # its own run tells what is wrong
-                known = None
-            written = replace(settings.output_settings(), lock=True)
-            found[job.name] = digest_of([known, asdict(written)])
+            known: Any = None
+            with suppress(OSError):  # its own run tells what is wrong
+                if is_remote(job.input):
+                    files, path = file_system(job.input)
+                    known = [files.ukey(path), run, versions()]
+                else:
+                    known = fingerprint(job.input, job.name, run)
+            written = replace(
+                settings.output_settings(),
+                lock=True,
+                pred_out_dir='predictions',
+                vis_out_dir='visualizations')
+            found.append(
+                job._replace(
+                    fingerprint=digest_of([known, asdict(written)])))
         return found
+
+
+class Progress:
+    """How many videos are done, how fast, and the time left by their sizes."""
+
+    def __init__(self, jobs: Sequence[VideoJob]) -> None:
+        self._start = time.monotonic()
+        self._left = self._size = sum(job.size for job in jobs)
+        self._total, self._ended, self._frames = len(jobs), 0, 0
+
+    def add(self, job: VideoJob, num_frames: int) -> str:
+        """Take in a video, or a piece of one, that is done with."""
+        self._ended += not job.whole
+        if not job.parts:
+            self._left -= job.size
+            self._frames += num_frames
+        passed = time.monotonic() - self._start
+        left = passed * self._left / max(self._size - self._left, 1)
+        return (f'[{self._ended}/{self._total}, '
+                f'{self._frames / passed:.1f} frames/s, '
+                f'{timedelta(seconds=round(left))} left]')
 
 
 def infer_videos(jobs: Sequence[VideoJob],
                  worker: VideoWorker,
-                 devices: Sequence[str],
-                 folder: Path,
-                 retries: int = 1,
-                 redo: bool = False) -> int:
+                 run: Callable[[Sequence[VideoJob], MakeRun, Report], None],
+                 split_minutes: Optional[float] = None) -> int:
     """Infer on the videos that are not finished; how many of them fail.
-    ``folder`` gets a status for each, ``<name>.json``."""
-    prints = worker.fingerprints(jobs)
-    status = {job.name: folder / f'{job.name}.json' for job in jobs}
-    left = [
-        job for job in jobs
-        if redo or not is_finished(status[job.name], prints[job.name])
-    ]
-    if len(left) < len(jobs):
-        print(f'already finished: {len(jobs) - len(left)}')
-    worker.check_outputs(left, [status[job.name] for job in left])
-    ended: Dict[str, bool] = {}
+    ``run`` deals them out, such as :func:`.dealing.run_processes`; long ones
+    in pieces of ``split_minutes``."""
+    results = Results(worker.out_dir)
+    jobs = worker.identify(jobs)
+    finished = {} if worker.redo else results.finished(jobs)
+    left = {job.name: job for job in jobs if job.name not in finished}
+    if finished:
+        print(f'already finished: {len(finished)}')
+    worker.check_outputs([*left.values()])
+    tasks: List[VideoJob] = []
+    open_pieces: Dict[str, Set[str]] = {}
+    for job in left.values():
+        pieces = split(job, split_minutes, worker.call)
+        tasks += pieces or [job]
+        if pieces:
+            left[job.name] = job._replace(parts=tuple(pieces))
+            open_pieces[job.name] = {piece.name for piece in pieces}
+    progress = Progress([*left.values()])
+    failed: Set[str] = set()
 
-    def report(attempt: Attempt) -> None:
-        job, summary, error = attempt.task, attempt.result or {}, attempt.error
+    def report(attempt: Attempt) -> List[VideoJob]:
+        job, status, error = attempt.task, attempt.result, attempt.error
         seconds = time.monotonic() - attempt.started
-        ended[job.name] = error is None
-        write_json(
-            status[job.name],
-            dict(
-                **job._asdict(),
-                fingerprint=prints[job.name],
-                state='finished' if error is None else 'failed',
-                attempts=attempt.number,
-                seconds=round(seconds, 3),
-                outputs=_sizes(summary.get('outputs', [])),
-                summary=summary,
-                error=error),
-            indent=1)
+        if status is None:
+            failed_job = left[job.whole or job.name]
+            try:
+                # another run may have done it meanwhile
+                status = results.finished([failed_job]).get(failed_job.name)
+                status = status or results.tell(
+                    failed_job,
+                    state='failed',
+                    attempts=attempt.number,
+                    seconds=round(seconds, 3),
+                    outputs={},
+                    summary={},
+                    error=error)
+            except OSError as full:
+                print(
+                    f'{job.name}: its status is not written: {full}',
+                    file=sys.stderr)
+                status = dict(state='failed', summary={})
+        summary = status['summary']
+        is_finished = status['state'] == 'finished'
         told = (f'{summary["num_frames"]} frames, {summary["num_persons"]} '
-                f'poses, {seconds:.1f} s' if error is None else
-                f'failed: {error.strip().splitlines()[-1]}')
+                f'poses, {seconds:.1f} s' if is_finished else
+                f'failed: {str(error).strip().splitlines()[-1]}')
         tried = '' if attempt.number == 1 else f' (try {attempt.number})'
-        print(
-            f'[{len(ended)}/{len(left)}] {job.name}: {told}{tried}',
-            flush=True)
+        where = progress.add(job, summary.get('num_frames', 0))
+        print(f'{where} {job.name}: {told}{tried}', flush=True)
+        if not is_finished:
+            failed.add(job.whole or job.name)
+        elif job.whole:
+            open_pieces[job.whole].discard(job.name)
+            if not open_pieces[job.whole]:
+                return [left[job.whole]]
+        return []
 
-    run_pool(left, worker, devices, retries, report)
-    failed = sorted(name for name, is_good in ended.items() if not is_good)
+    run(tasks, worker, report)
     if failed:
         print(
             f'{len(failed)} of {len(left)} videos failed: '
-            f'{", ".join(failed)}; see {folder}',
+            f'{", ".join(sorted(failed))}; see {worker.out_dir}/status',
             file=sys.stderr)
     return len(failed)
-
-
-def is_finished(path: Path, now: str) -> bool:
-    """Whether a status says that results are those of a fingerprint, and
-    their files are there in the size that they had."""
-    if not path.is_file():
-        return False
-    try:
-        status = json.loads(path.read_text(encoding='utf-8'))
-        return (status['state'] == 'finished' and status['fingerprint'] == now
-                and status['outputs'] == _sizes(status['outputs']))
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f'{path} is no status of a video ({error!r}); '
-                         'remove it to have the video done') from error
-
-
-def _sizes(paths: Iterable[str]) -> Dict[str, int]:
-    """The sizes in bytes of those files that exist."""
-    return {p: os.path.getsize(p) for p in paths if os.path.isfile(p)}

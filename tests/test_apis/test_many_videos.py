@@ -1,124 +1,20 @@
-"""Many videos over processes and ranks."""
+"""Which videos there are, and what became of them."""
 import json
 import os
-import signal
-import sys
-import time
-from collections import Counter
 from pathlib import Path
 
 import av
 import cv2
+import fsspec
 import numpy as np
 import pytest
 
-from mmpose_tdmi.apis import many_videos, open_video
-from mmpose_tdmi.apis.many_videos import (VideoJob, find_jobs, find_rank,
-                                          is_finished, is_video, run_pool)
+from mmpose_tdmi.apis import dealing, many_videos, open_video
+from mmpose_tdmi.apis.dealing import Results
+from mmpose_tdmi.apis.many_videos import (VideoJob, VideoWorker, find_jobs,
+                                          infer_videos, is_video)
 from mmpose_tdmi.utils.video import VideoWriter
-
-
-def toy(device: str):
-    """What processes run: the task says what is to happen."""
-    if device == 'broken':
-        raise FileNotFoundError('no config here')
-    if device == 'killed':
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    def run(task):
-        what, marker = task
-        tried = os.path.exists(marker)
-        open(marker, 'a').close()
-        if what == 'bad':
-            raise ValueError('no video')
-        if what == 'fails' or (what == 'fails once' and not tried):
-            raise RuntimeError('out of memory')
-        if what == 'dies' or (what == 'dies once' and not tried):
-            os.kill(os.getpid(), signal.SIGKILL)
-        if what == 'slow':
-            time.sleep(.3)
-        return dict(device=device, process=os.getpid())
-
-    return run
-
-
-def pool(tmp_path, tasks, devices=('a', 'b'), **kwargs):
-    tasks = [(what, str(tmp_path / f'{i}')) for i, what in enumerate(tasks)]
-    outcomes = []
-    run_pool(
-        tasks,
-        toy,
-        devices,
-        report=outcomes.append,
-        start_method='fork',
-        **kwargs)
-    return outcomes
-
-
-def test_a_failed_task_stops_no_other(tmp_path):
-    tasks = [
-        'fine', 'bad', 'fails', 'fails once', 'dies', 'dies once', 'fine',
-        'slow', 'slow'
-    ]
-    outcomes = pool(tmp_path, tasks)
-    assert Counter(o.task[0] for o in outcomes) == Counter(tasks)
-    by_task = {o.task[0]: o for o in outcomes}
-    for what in ('fine', 'slow', 'fails once', 'dies once'):
-        assert by_task[what].error is None
-        assert by_task[what].result['device'] in 'ab'
-    assert by_task['bad'].error == 'ValueError: no video'
-    assert 'RuntimeError: out of memory' in by_task['fails'].error
-    assert by_task['dies'].error == 'its process was killed by signal 9'
-    attempts = {what: o.number for what, o in by_task.items()}
-    assert attempts == {
-        'fine': 1,
-        'slow': 1,
-        'bad': 1,  # another try would not help
-        'fails': 2,
-        'fails once': 2,
-        'dies': 2,
-        'dies once': 2
-    }
-    assert {o.result['device'] for o in outcomes if o.result} == {'a', 'b'}
-
-
-def test_both_processes_work_at_once(tmp_path):
-    outcomes = pool(tmp_path, ['slow'] * 6)
-    assert len({o.result['process'] for o in outcomes}) == 2
-    assert Counter(o.result['device'] for o in outcomes) == dict(a=3, b=3)
-
-
-def test_retries(tmp_path):
-    outcome, = pool(tmp_path, ['fails'], retries=3)
-    assert outcome.number == 4
-    outcome, = pool(tmp_path, ['dies'], retries=0)
-    assert outcome.number == 1
-
-
-@pytest.mark.parametrize('device, message', [
-    ('broken', 'for broken cannot start: FileNotFoundError: no config here'),
-    ('killed', 'for killed cannot start: its process was killed by signal 9'),
-])
-def test_processes_that_cannot_start(tmp_path, device, message):
-    with pytest.raises(ValueError, match=message):
-        pool(tmp_path, ['fine'], devices=[device])
-
-
-def test_nothing_to_do(tmp_path):
-    assert pool(tmp_path, []) == []
-
-
-def test_ranks():
-    assert find_rank('none', {'RANK': '3', 'WORLD_SIZE': '4'}) == (0, 1, 0)
-    assert find_rank('pytorch', dict(RANK='3', WORLD_SIZE='4',
-                                     LOCAL_RANK='1')) == (3, 4, 1)
-    assert find_rank(
-        'slurm', dict(SLURM_PROCID='5', SLURM_NTASKS='8',
-                      SLURM_LOCALID='1')) == (5, 8, 1)
-    with pytest.raises(ValueError, match=r"\['SLURM_PROCID'.*by srun\?"):
-        find_rank('slurm', dict(SLURM_NTASKS='8', SLURM_LOCALID='0'))
-    with pytest.raises(ValueError, match='rank 4 of 4'):
-        find_rank('pytorch', dict(RANK='4', WORLD_SIZE='4', LOCAL_RANK='0'))
+from mmpose_tdmi.video.streaming import CropPolicy
 
 
 @pytest.fixture
@@ -139,8 +35,8 @@ def names(jobs):
 def test_find_jobs(folder):
     jobs = find_jobs([str(folder)])
     assert jobs == [
-        VideoJob('b', str(folder / 'b.MKV')),
-        VideoJob('a', str(folder / 'a.mp4'))
+        VideoJob('b', str(folder / 'b.MKV'), 9),
+        VideoJob('a', str(folder / 'a.mp4'), 3)
     ]
     assert names(find_jobs([str(folder / 'c'), str(folder / 'd')])) == \
         ['c', 'd']
@@ -289,28 +185,155 @@ def test_unreadable_files_stop_no_other(tmp_path, monkeypatch):
 
 
 def test_finished_videos(tmp_path):
-    out, path = tmp_path / 'a.json', tmp_path / 'status.json'
+    out, path = tmp_path / 'a.json', tmp_path / 'status' / 'a.json'
     out.write_text('results')
-    assert not is_finished(path, 'f')
-    status = dict(state='finished', fingerprint='f', outputs={str(out): 7})
+    path.parent.mkdir()
+
+    def is_finished(now):
+        job = VideoJob('a', 'a.mp4', fingerprint=now)
+        return bool(Results(str(tmp_path)).finished([job]))
+
+    assert not is_finished('f')
+    status = dict(state='finished', fingerprint='f', outputs={'a.json': 7})
     path.write_text(json.dumps(status))
-    assert is_finished(path, 'f')
-    assert not is_finished(path, 'other settings')
+    assert is_finished('f')
+    assert not is_finished('other settings')
     out.write_text('cut')
-    assert not is_finished(path, 'f')
+    assert not is_finished('f')
     out.unlink()
-    assert not is_finished(path, 'f')
+    assert not is_finished('f')
     path.write_text(json.dumps(dict(status, state='failed', outputs={})))
-    assert not is_finished(path, 'f')
+    assert not is_finished('f')
     for content in ('{"x": 1}', '[', '3'):
         path.write_text(content)
-        with pytest.raises(ValueError, match='status.json is no status'):
-            is_finished(path, 'f')
+        with pytest.raises(ValueError, match='status/a.json is no status'):
+            is_finished('f')
 
 
-@pytest.mark.skipif(sys.platform == 'win32', reason='needs /proc')
-def test_no_process_is_left(tmp_path):
-    outcomes = pool(tmp_path, ['fine', 'dies once', 'fine'])
-    for outcome in outcomes:
-        with pytest.raises(ProcessLookupError):
-            os.kill(outcome.result['process'], 0)
+class Here:
+    """A worker in this process."""
+    name = 'this process'
+
+    def __init__(self, make_run):
+        self.answers, self.make_run = {}, make_run
+
+    def start(self):
+        kind, self.run = dealing.attempt(self.make_run, 'cpu')
+        self.answers['start'] = kind, self.run
+        return 'start'
+
+    def submit(self, *task):
+        self.answers['task'] = dealing.attempt(self.run, *task)
+        return 'task'
+
+    def answer(self, handle):
+        return self.answers.pop(handle)
+
+    def stop(self):
+        pass
+
+
+def run_here(tasks, make_run, report):
+    dealing.deal(tasks, [Here(make_run)], list, 1, report)
+
+
+@pytest.fixture
+def make_worker(saved_pose_model, tmp_path):
+    """``make_worker(boxes, out_dir, **call)``; of each video the boxes."""
+
+    def make(boxes, out_dir, **call):
+        (tmp_path / 'boxes').mkdir()
+        for name, found in boxes.items():
+            (tmp_path / 'boxes' / f'{name}.json').write_text(json.dumps(found))
+        models = dict(zip(('pose2d', 'pose2d_weights'), saved_pose_model))
+        return VideoWorker(models, dict(call, resume=True), str(out_dir),
+                           tmp_path / 'boxes')
+
+    return make
+
+
+def test_addresses(clip, boxes, make_worker, capsys):
+    """Videos and results behind addresses; nothing there is destroyed."""
+    files = fsspec.filesystem('memory')
+    for name in ('in/a.mp4', 'in/b.MKV', 'in/sub/c.mp4'):
+        files.pipe_file(f'/{name}', clip.video.read_bytes())
+    files.pipe_file('/in/notes.txt', b'no video')
+    files.pipe_file('/in/b.MKV', b'no video, either, but said to be one')
+    assert names(find_jobs(['memory://in'])) == ['a', 'b']
+    assert names(find_jobs(['memory://in/**/*.mp4'])) == ['a', 'c']
+    with pytest.raises(FileNotFoundError, match='in/x.mp4'):
+        find_jobs(['memory://in/x.mp4'])
+    jobs = find_jobs(['memory://in'])
+    worker = make_worker(dict(a=boxes, b=boxes), 'memory://out', overlay=False)
+    try:
+        files.pipe_file('/out/predictions/a.json', b'of somebody')
+        with pytest.raises(ValueError, match='out/predictions/a.json is the'):
+            infer_videos(jobs, worker, run_here)
+        files.rm('/out', recursive=True)
+        assert infer_videos(jobs, worker, run_here) == 1
+        told = capsys.readouterr()
+        assert '1 of 2 videos failed: b; see memory://out/status' in told.err
+        assert '[1/2, ' in told.out and 'a: 7 frames, 8 poses' in told.out
+        content = json.loads(files.cat_file('/out/predictions/a.json'))
+        assert content['meta']['input'] == 'memory:///in/a.mp4'
+        assert content['summary']['num_frames'] == 7
+        assert json.loads(
+            files.cat_file('/out/status/b.json'))['state'] == 'failed'
+        # another time what is finished is passed over
+        files.rm_file('/in/b.MKV')
+        assert infer_videos(find_jobs(['memory://in']), worker, run_here) == 0
+        assert 'already finished: 1' in capsys.readouterr().out
+    finally:
+        files.rm('/', recursive=True)
+
+
+#: Of two people, the first leaves in frame 23 and another one comes in 26.
+def _two_people(num_frames):
+    found = []
+    for i in range(num_frames):
+        lefts = [5. + i] * (i < 23) + [60. - i / 2] + [5.] * (i > 25)
+        found += [
+            dict(image_id=i, category_id=1, bbox=[x, 15., 40., 70.], score=.9)
+            for x in lefts
+        ]
+    return found
+
+
+@pytest.mark.slow
+def test_pieces_of_a_long_video(make_worker, tmp_path, monkeypatch):
+    """Results are those of the whole, ids included."""
+    monkeypatch.setattr(dealing, 'CONTEXT', 9)
+    frames = np.random.default_rng(0).integers(0, 255, (40, 96, 128, 3),
+                                               np.uint8)
+    (tmp_path / 'in').mkdir()
+    with VideoWriter(tmp_path / 'in/a.mkv', 12) as video:
+        for frame in frames:
+            video.write(frame)
+    jobs = find_jobs([str(tmp_path / 'in')])
+    worker = make_worker(
+        dict(a=_two_people(40)),
+        tmp_path / 'whole',
+        formats=('json', 'csv'),
+        crop_policy=CropPolicy(0., 1.))  # no crop hangs on earlier frames
+    assert infer_videos(jobs, worker, run_here) == 0
+    dealt = []
+
+    def run(tasks, make_run, report):
+        dealt.extend(tasks)
+        run_here(tasks, make_run, report)
+
+    worker = VideoWorker(worker.models, worker.call, str(tmp_path / 'split'),
+                         worker.boxes)
+    assert infer_videos(jobs, worker, run, split_minutes=14 / 12 / 60) == 0
+    assert [job.span for job in dealt] == [(0, 14), (14, 28), (28, None)]
+    for name in ('a.json', 'a.csv'):
+        first, second = ((tmp_path / kind / 'predictions' / name).read_bytes()
+                         for kind in ('whole', 'split'))
+        assert first == second
+    with open_video(tmp_path / 'split/visualizations/a.mp4') as video:
+        assert len(list(video)) == 40
+    assert sorted(path.name for path in (tmp_path / 'split').iterdir()) == [
+        'predictions', 'status', 'visualizations'
+    ]
+    assert infer_videos(jobs, worker, run, split_minutes=14 / 12 / 60) == 0
+    assert len(dealt) == 3

@@ -68,7 +68,7 @@ def test_two_workers_a_bad_video_and_skipping(command, run_here, clip,
                              timeout=500)
     assert process.returncode == 3, process.stderr
     assert '2 of 4 videos failed: c, d' in process.stderr
-    assert '/4] a: 7 frames, 5 poses' in process.stdout
+    assert ' left] a: 7 frames, 5 poses' in process.stdout
     status = {
         name: json.loads((tmp_path / f'out/status/{name}.json').read_text())
         for name in 'abcd'
@@ -93,9 +93,51 @@ def test_two_workers_a_bad_video_and_skipping(command, run_here, clip,
         (tmp_path / f'in/{name}.mp4').unlink()
     written = (tmp_path / 'out/predictions/a.json').stat().st_mtime_ns
     capsys.readouterr()
+    (tmp_path / 'list.txt').write_text(f'{tmp_path / "in"}\n\n')
+    command[1] = f'@{tmp_path / "list.txt"}'
     assert run_here() == 0
     assert 'already finished: 2' in capsys.readouterr().out
     assert (tmp_path / 'out/predictions/a.json').stat().st_mtime_ns == written
+
+
+@pytest.mark.slow
+def test_ray(command, clip, tmp_path):
+    """Two actors, one of which a video kills."""
+    pytest.importorskip('ray')
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'boxes').mkdir()
+    for name in 'abc':
+        shutil.copy(clip.video, tmp_path / 'in' / f'{name}.mp4')
+        (tmp_path / 'boxes' / f'{name}.json').write_text(json.dumps(BOXES))
+    (tmp_path / 'in/b.mp4').write_bytes(b'no video at all')
+    # what a process meets that opens the video c
+    (tmp_path / 'kill').mkdir()
+    (tmp_path / 'kill/sitecustomize.py').write_text(
+        'import os, sys\n'
+        "sys.addaudithook(lambda event, args: event == 'open' and str(\n"
+        "    args[0]).endswith('.c.partial/records.jsonl') and os.kill(\n"
+        '        os.getpid(), 9))\n')
+    process = subprocess.run(
+        [sys.executable, *command, '--launcher', 'ray', '--retries', '0'],
+        env=dict(
+            os.environ,
+            OMP_NUM_THREADS='1',
+            CUDA_VISIBLE_DEVICES='',
+            PYTHONPATH=os.pathsep.join(
+                [str(tmp_path / 'kill'),
+                 os.environ.get('PYTHONPATH', '')])),
+        capture_output=True,
+        text=True,
+        timeout=500)
+    assert process.returncode == 3, process.stderr
+    assert '2 of 3 videos failed: b, c' in process.stderr
+    status = [
+        json.loads((tmp_path / f'out/status/{name}.json').read_text())
+        for name in 'abc'
+    ]
+    assert [s['state'] for s in status] == ['finished', 'failed', 'failed']
+    assert 'its actor is gone' in status[2]['error']
+    assert (tmp_path / 'out/predictions/a.json').is_file()
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,10 @@ def fingerprint(source: str, name: str, run: Dict[str, Any]) -> Optional[str]:
         dict(input=content, name=name, run=run, versions=versions()))
 
 
+class InUseError(ValueError):
+    """Another process is writing the same results at this moment."""
+
+
 class RunFolder:
     """A folder that one process at a time works in; its lock ends with the
     process, however that ends. Where the file system has no locks, or with
@@ -130,7 +134,7 @@ class RunFolder:
         except OSError as error:
             self.leave()
             if isinstance(error, BlockingIOError):
-                raise ValueError(
+                raise InUseError(
                     f'{self.path}: another process is writing these results '
                     'at this moment') from error
             if error.errno not in _NO_LOCKS:

@@ -1,0 +1,1 @@
+"""Many videos: faults, throughput, and ten thousand of them simulated."""
