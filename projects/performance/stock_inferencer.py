@@ -19,6 +19,8 @@ from mmpose_tdmi.utils.stages import stage
 
 #: ``boxes(index)`` -> (n, 4), x1, y1, x2, y2 in pixels of the frame.
 Boxes = Callable[[int], np.ndarray]
+#: Whether the host can draw; its visualizer makes an int of an array of one.
+HOST_DRAWS = tuple(map(int, np.__version__.split('.')[:2])) < (2, 4)
 
 
 def timed_call(target: Any, name: str, stage_name: str) -> None:
@@ -79,6 +81,10 @@ class StockInferencer:
         det_weights (str | Path): Its checkpoint.
         device (str): Where both run. Defaults to ``'cpu'``.
         draw (bool): Whether frames are drawn. Defaults to ``True``.
+
+    Raises:
+        ValueError: If frames are to be drawn and the host cannot do that
+            with the numpy that is installed.
     """
 
     def __init__(self,
@@ -88,6 +94,9 @@ class StockInferencer:
                  det_weights: Union[str, Path],
                  device: str = 'cpu',
                  draw: bool = True) -> None:
+        if draw and not HOST_DRAWS:
+            raise ValueError('MMPose cannot draw with numpy 2.4 and later, '
+                             f'here {np.__version__}: use an older one')
         self._inferencer = MMPoseInferencer(
             str(pose2d),
             str(pose2d_weights),

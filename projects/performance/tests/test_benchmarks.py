@@ -9,6 +9,7 @@ from mmengine.registry import DefaultScope
 from mmpose_tdmi.video import CropPolicy
 from projects.performance.models import build_random_model, load_config
 from projects.performance.report import load_report
+from projects.performance.stock_inferencer import HOST_DRAWS
 
 # the host's own drawing, which the whole video is compared with
 pytestmark = pytest.mark.filterwarnings(
@@ -112,6 +113,8 @@ def test_growth(run_tool, tmp_path):
     assert report.values['memory ratio'] == ratio < 1.5
 
 
+@pytest.mark.skipif(
+    not HOST_DRAWS, reason='MMPose cannot draw with numpy 2.4 and later')
 def test_whole_video(run_tool, tmp_path):
     pytest.importorskip('mmdet')
     path = tmp_path / 'video.json'
