@@ -130,11 +130,7 @@ setup(
         'deploy': read_requirements('requirements/deploy.txt'),
         'docs': read_requirements('requirements/docs.txt'),
         'mim': read_requirements('requirements/mim.txt'),
-        # many videos on a cluster; the last release for Python 3.9
-        'ray': [
-            'ray==2.51.2; python_version < "3.10"',
-            'ray==2.60.0; python_version >= "3.10"'
-        ],
+        'ray': read_requirements('requirements/ray.txt'),
         'tests': read_requirements('requirements/tests.txt'),
     },
     cmdclass={

@@ -26,6 +26,7 @@ REQUIRED = {
     'av': "pip install 'av>=15'",
     'shapely': "pip install 'shapely>=2'",
     'defusedxml': 'pip install defusedxml',
+    'fsspec': 'pip install fsspec',
     'jinja2': 'pip install jinja2',
     'matplotlib': 'pip install matplotlib',
     'msgspec': 'pip install msgspec',

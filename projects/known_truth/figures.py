@@ -14,12 +14,14 @@ from .paired_statistics import Estimate
 
 
 def difference_plot(differences: Mapping[str, Mapping[str, Estimate]],
-                    path: Path) -> None:
+                    path: Path,
+                    measure: str = 'AP') -> None:
     """Draw differences to a reference with their intervals.
 
     Args:
         differences (Mapping): System -> slice -> difference, percent points.
         path (Path): The picture, png.
+        measure (str): What they are differences of. Defaults to ``'AP'``.
     """
     slices = list(next(iter(differences.values())))
     figure = Figure(figsize=(8, 0.45 * len(slices) + 1.6), dpi=90)
@@ -39,7 +41,7 @@ def difference_plot(differences: Mapping[str, Mapping[str, Estimate]],
     axes.set_yticks(range(len(slices)), slices)
     axes.invert_yaxis()
     axes.grid(axis='x', alpha=0.3)
-    axes.set_xlabel('difference of AP')
+    axes.set_xlabel(f'difference of {measure}')
     axes.legend(fontsize=8)
     _save(figure, path)
 

@@ -81,7 +81,8 @@ class Poser:
         for first in range(0, len(people.images), BATCH):
             part = slice(first, first + BATCH)
             samples = [
-                self._settings.pack([_read(path)], [0], TrackedBox(0, box, 1.))
+                self._settings.pack([read_image(path)], [0],
+                                    TrackedBox(0, box, 1.))
                 for path, box in zip(people.images[part], people.boxes[part])
             ]
             with torch.no_grad():
@@ -91,7 +92,7 @@ class Poser:
         return np.array(joints), np.array(scores)
 
 
-def _read(path: Path) -> np.ndarray:
+def read_image(path: Path) -> np.ndarray:
     image: Optional[np.ndarray] = cv2.imread(str(path))
     if image is None:
         raise FileNotFoundError(f'there is no image {path}')

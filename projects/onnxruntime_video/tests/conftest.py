@@ -22,6 +22,7 @@ _deploy = _load('deploy_fixtures', _ROOT / 'tests/test_deploy/conftest.py')
 _one_thread = _deploy._one_thread
 models = _deploy.models
 exported = _deploy.exported
+deform_conv = _deploy.deform_conv
 
 
 @pytest.fixture(scope='session')
