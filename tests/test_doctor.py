@@ -10,7 +10,8 @@ import pytest
 from mmpose_tdmi import doctor, stack
 
 #: Whatever version of them there is.
-ANY = ('defusedxml', 'fsspec', 'jinja2', 'msgspec', 'pillow', 'shapely', 'tabulate')
+ANY = ('defusedxml', 'fsspec', 'jinja2', 'msgspec', 'pillow', 'shapely',
+       'tabulate')
 SOUND = {
     **dict.fromkeys(ANY, '2.0'),
     'torch': '2.14.1',
