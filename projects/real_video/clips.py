@@ -78,8 +78,9 @@ class Writer:
         first = self._count * 10000
         for t, frame in enumerate(frames):
             path = f'{folder}/{t:06d}.jpg'
-            cv2.imwrite(
-                str(CLIPS / path), frame, [cv2.IMWRITE_JPEG_QUALITY, 95])
+            if not cv2.imwrite(
+                    str(CLIPS / path), frame, [cv2.IMWRITE_JPEG_QUALITY, 95]):
+                raise OSError(f'{CLIPS / path} cannot be written')
             self._images.append(
                 dict(
                     id=first + t,
@@ -148,7 +149,11 @@ def _video(path: Path, folder: Path, frames: List[np.ndarray]) -> Video:
         if ann['num_keypoints']
     ])
     people = read_people(path, folder)
+    # a container may hold fewer frames than were labelled
     inside = index < len(frames)
+    if not inside.all():
+        print(f'{path.name}: {np.sum(~inside)} people are labelled in frames '
+              f'after the last of {len(frames)}, and left out')
     return Video(
         path.stem, frames,
         People([x for x, good in zip(people.images, inside) if good],

@@ -8,6 +8,7 @@
 Intervals are of 2000 draws of blocks, the same for all systems, and of seeds.
 """
 import argparse
+from functools import lru_cache
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -69,17 +70,21 @@ DAMAGED = tuple(
                                       'compressed'))) for kind in kinds)
 
 
-def read_sums(name: str, selection: str) -> np.ndarray:
-    """Of each seed and block, (S, n, 6)."""
-    runs = [load(path) for path in sorted(RESULTS.glob(f'{name}_seed*.json'))]
-    return np.array([list(run[selection].values()) for run in runs], float)
+@lru_cache(maxsize=None)
+def read_runs(name: str) -> List[dict]:
+    """A system's sums, of each seed."""
+    return [load(path) for path in sorted(RESULTS.glob(f'{name}_seed*.json'))]
 
 
+@lru_cache(maxsize=None)
 def figures(name: str, column: Column) -> Optional[SystemFigures]:
     """A system's figure, None if there is no run."""
-    sums = read_sums(name, column.selection)
-    if not len(sums):
+    runs = read_runs(name)
+    if not runs:
         return None
+    # (S, n blocks, 6)
+    sums = np.array([list(run[column.selection].values()) for run in runs],
+                    float)
     weights = np.concatenate(
         [np.ones((1, sums.shape[1])),
          draw_videos(sums.shape[1], DRAWS)])

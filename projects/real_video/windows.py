@@ -32,6 +32,8 @@ from mmpose_tdmi.structures import FrameWindow
 from mmpose_tdmi.utils.checkpoints import read_checkpoint
 from mmpose_tdmi.utils.files import atomic_path
 from projects.known_truth.features import use_stored_features, write_store
+from projects.known_truth.workspace import file_hash, write_config
+from .clips import CLIPS
 from .people import CONFIGS
 from .stills import DATA
 
@@ -135,7 +137,7 @@ def stored_config(system: System, folder: Path, seed: int) -> Config:
     config.work_dir = str(folder)
     config.randomness = dict(seed=seed)
     config.resume = True
-    config.experiment_name = f'{folder.name}'
+    config.experiment_name = folder.parent.name
     return config
 
 
@@ -158,17 +160,23 @@ def store() -> None:
     config = read_config(SYSTEMS['tdmi'])
     for split in STORES:
         loader = 'train_dataloader' if split == 'train' else 'test_dataloader'
-        write_store(config, loader, WINDOW, STORES[split], progress=True)
+        about = dict(
+            clips=file_hash(CLIPS / f'annotations/{split}.json'),
+            weights=file_hash(WEIGHTS))
+        write_store(
+            config, loader, WINDOW, STORES[split], about=about, progress=True)
 
 
 def run(name: str, seed: int) -> None:
     """Train a system and write its joints, if they are not there: those of all
     frames of the single frame, which are smoothed, else the key frame's."""
     path = PREDICTIONS / f'{name}_seed{seed}.npz'
+    folder = FOLDER / 'runs' / f'{name}_seed{seed}'
+    config = stored_config(SYSTEMS[name], folder / 'training', seed)
+    # what another config has given is not taken for this one's
+    write_config(folder, config)
     if path.is_file():
         return
-    folder = FOLDER / 'runs' / f'{name}_seed{seed}'
-    config = stored_config(SYSTEMS[name], folder, seed)
     init_default_scope('mmpose')
     runner = Runner.from_cfg(config)
     runner.train()

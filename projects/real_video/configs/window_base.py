@@ -1,6 +1,7 @@
 # What all systems on windows of five frames share: clips, augmentation,
 # backbone, number of samples, schedule. The systems are window_*.py.
-_base_ = ['../../../configs/_base_/default_runtime.py', 'lsp14.py']
+# How a system's own layers are initialised and learn is the small models'.
+_base_ = ['../../../configs/_base_/schedules/small_window_1e.py', 'lsp14.py']
 
 custom_imports = dict(
     imports=['mmpose_tdmi', 'projects.real_video.finest_map'],
@@ -12,14 +13,6 @@ single_frame = 'work_dirs/real_people/windows/single_frame.pth'
 offsets = (-2, -1, 0, 1, 2)
 codec = dict(
     type='UDPHeatmap', input_size=(144, 192), heatmap_size=(36, 48), sigma=1.5)
-
-# a system's own layers; those that were loaded learn at a tenth of the rate
-fresh_init = [
-    dict(type='Kaiming', layer='Conv2d'),
-    # the identity, since offsets start at 0 and the modulation at 1/2
-    dict(type='mmpose.Dirac', layer='DeformableConv2d', gain=2.),
-    dict(type='Constant', layer=['_BatchNorm', 'GroupNorm'], val=1)
-]
 
 model = dict(
     type='TopdownPoseEstimator',
@@ -98,20 +91,7 @@ val_dataloader = val_evaluator = val_cfg = None
 # 120 iterations of 16 clips
 train_cfg = dict(
     _delete_=True, type='IterBasedTrainLoop', max_iters=120, val_interval=120)
-optim_wrapper = dict(
-    optimizer=dict(type='AdamW', lr=3e-3, weight_decay=0.01),
-    paramwise_cfg=dict(
-        custom_keys={
-            'final_layer': dict(lr_mult=0.1),
-            # of deformable convolutions: a step must not be a cell
-            'offset_conv': dict(lr_mult=0.1),
-            'mask_conv': dict(lr_mult=0.1),
-            'offset_layers': dict(lr_mult=0.1),
-            'mask_layers': dict(lr_mult=0.1),
-            # scales that start at zero and decide what the window is worth
-            'shortcut_norm': dict(lr_mult=10.),
-            'restoration.gate': dict(lr_mult=10.)
-        }))
+optim_wrapper = dict(optimizer=dict(lr=3e-3, weight_decay=0.01))
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=15, start_factor=0.05, by_epoch=False),
     dict(
