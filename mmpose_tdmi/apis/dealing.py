@@ -427,7 +427,7 @@ class Results:
 
 
 #: Frames that a piece sees beyond its ends: trackers remember 30, smoothing
-#: settles in 60, and the model's window reaches a few.
+#: settles in 60, crops are renewed after 60, the window reaches a few.
 CONTEXT = 120
 
 

@@ -48,6 +48,9 @@ __all__ = [
 #: What a single-frame model can be made to do with neighbouring frames.
 TEMPORAL = ('mean', )
 MODES = ('offline', 'online', 'naive')
+#: Frames from one renewal of all crops to the next: poses hang on no frames
+#: that are longer past, and are the same wherever a run along a video begins.
+RENEWAL = 60
 #: (track id, number of the frame).
 Key = Tuple[int, int]
 Item = TypeVar('Item')
@@ -89,6 +92,7 @@ class FrameBuffer:
                  policy: PaddingPolicy,
                  frame_step: int = 1) -> None:
         self._offsets = [frame_step * offset for offset in window.offsets]
+        self.frame_step = frame_step
         self._policy = policy
         self.windows = PaddedWindows()
         self._frames: Deque[TrackedFrame] = deque()
@@ -324,10 +328,12 @@ class StreamingPoseEstimator:
             if video.buffer.share_frames(last, frame.number)
         }
         crops = video.crops[frame.number] = {}
+        can_keep = self.mode != 'naive' and bool(
+            frame.number // video.buffer.frame_step % RENEWAL)
         for box in frame.persons:
             crop = self.settings.crop(box.bbox)
             kept, _ = video.current.get(box.track_id, (None, 0))
-            if (kept is not None and self.mode != 'naive'
+            if (can_keep and kept is not None
                     and self.crop_policy.keeps(kept, crop)):
                 crop = kept
             else:

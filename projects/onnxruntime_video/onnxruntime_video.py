@@ -32,6 +32,8 @@ import onnxruntime
 #: of its side, and larger or smaller by less than this factor: the defaults of
 #: mmpose_tdmi.video.CropPolicy.
 MAX_SHIFT, MAX_SCALE = 0.01, 1.02
+#: All crops are renewed in each so manyeth frame.
+RENEWAL = 60
 
 COLOURS = [(80, 200, 60), (60, 120, 255), (255, 140, 50), (200, 60, 220),
            (50, 210, 230)]
@@ -294,7 +296,8 @@ class StreamingPoses:
         for track, box in boxes.items():
             wanted = wanted_crop(box, self.meta)
             crop, _ = self._current.get(track, (wanted, key))
-            crops[track] = crop if keeps(crop, wanted) else wanted
+            is_kept = key % RENEWAL and keeps(crop, wanted)
+            crops[track] = crop if is_kept else wanted
             self._current[track] = crops[track], key
         self._images[key], self._crops[key] = image, (crops, dict(crops))
         while self._next + self.offsets[-1] < self._count:

@@ -14,7 +14,7 @@ from mmpose_tdmi.apis.dealing import Results
 from mmpose_tdmi.apis.many_videos import (VideoJob, VideoWorker, find_jobs,
                                           infer_videos, is_video)
 from mmpose_tdmi.utils.video import VideoWriter
-from mmpose_tdmi.video.streaming import CropPolicy
+from mmpose_tdmi.video import CropPolicy, streaming
 
 
 @pytest.fixture
@@ -303,6 +303,7 @@ def _two_people(num_frames):
 def test_pieces_of_a_long_video(make_worker, tmp_path, monkeypatch):
     """Results are those of the whole, ids included."""
     monkeypatch.setattr(dealing, 'CONTEXT', 9)
+    monkeypatch.setattr(streaming, 'RENEWAL', 6)
     frames = np.random.default_rng(0).integers(0, 255, (40, 96, 128, 3),
                                                np.uint8)
     (tmp_path / 'in').mkdir()
@@ -314,7 +315,7 @@ def test_pieces_of_a_long_video(make_worker, tmp_path, monkeypatch):
         dict(a=_two_people(40)),
         tmp_path / 'whole',
         formats=('json', 'csv'),
-        crop_policy=CropPolicy(0., 1.))  # no crop hangs on earlier frames
+        crop_policy=CropPolicy(0.3, 2.))
     assert infer_videos(jobs, worker, run_here) == 0
     dealt = []
 

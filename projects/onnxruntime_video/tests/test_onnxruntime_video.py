@@ -12,7 +12,7 @@ from mmpose.codecs import MSRAHeatmap, UDPHeatmap
 from mmpose.datasets.transforms import GetBBoxCenterScale, TopdownAffine
 
 from mmpose_tdmi.apis import VideoPoseInferencer
-from mmpose_tdmi.video import CropPolicy, StreamingPoseEstimator
+from mmpose_tdmi.video import CropPolicy, StreamingPoseEstimator, streaming
 
 SIZES = dict(input_size=(64, 96), heatmap_size=(16, 24))
 
@@ -44,31 +44,34 @@ def test_poses_are_the_engines(models, folder, example, video, padding,
     dataset = model.cfg.test_dataloader.dataset
     monkeypatch.setitem(dataset, 'padding', padding)
     monkeypatch.setitem(model.test_cfg, 'flip_test', flip_test)
+    for module in (streaming, example):
+        monkeypatch.setattr(module, 'RENEWAL', 7)
     estimator = StreamingPoseEstimator(model)
     expected = list(estimator.iterate_poses(video))
 
     graphs = example.Graphs(folder, batch_size=3, threads=1)
     graphs.meta.update(padding=padding, flip_test=flip_test)
-    streaming = example.StreamingPoses(graphs)
+    run = example.StreamingPoses(graphs)
     found = []
     for frame in video:
         boxes = {box.track_id: box.bbox for box in frame.persons}
-        found += streaming.add(frame.image, boxes)
+        found += run.add(frame.image, boxes)
         # as late as the window needs it, and no later
         assert len(found) == max(0, frame.index - 1)
-    found += streaming.end()
+    found += run.end()
     assert [f[1] is frame.image
             for f, frame in zip(found, video)] == [True] * 12
     # crops are renewed at frames that windows share
     assert estimator.stats.crops > 10
-    assert streaming.passes == estimator.stats.backbone_passes
+    assert run.passes == estimator.stats.backbone_passes
     assert_same_poses(found, expected)
 
 
 def test_the_crop_rule_is_the_packages(example):
     policy = CropPolicy()
-    assert (example.MAX_SHIFT, example.MAX_SCALE) == (policy.max_shift,
-                                                      policy.max_scale)
+    assert (example.MAX_SHIFT, example.MAX_SCALE,
+            example.RENEWAL) == (policy.max_shift, policy.max_scale,
+                                 streaming.RENEWAL)
 
 
 def test_poses_are_the_inferencers(models, folder, example, video, clip, boxes,
