@@ -37,6 +37,7 @@ from mmpose_tdmi.video.results.resume import InUseError
 from mmpose_tdmi.video.structures import (Crop, FramePoses, PersonPose,
                                           TrackedBox)
 from mmpose_tdmi.video.tracks import box_iou
+from .boxes import open_boxes
 from .inferencer import VideoPoseInferencer, VideoSummary
 from .settings import InferenceSettings
 
@@ -491,12 +492,13 @@ def split(job: Any, minutes: Optional[float], call: Dict[str, Any]) -> list:
     ]
 
 
-def stitch(
-    pieces: Iterable[Tuple[int, Optional[int], Sequence[Dict[str, Any]]]]
-) -> Iterator[Dict[str, Any]]:
+def stitch(pieces: Iterable[Tuple[int, Optional[int], Sequence[Dict[str,
+                                                                    Any]]]],
+           has_ids: bool = False) -> Iterator[Dict[str, Any]]:
     """The records of a whole video from its pieces', each first frame, end
     and records: who is the same is told by the boxes in the frames that two
-    pieces have both seen. Others get the next ids; ids given are kept."""
+    pieces have both seen, or by ids that were given. Others get the next
+    ids."""
     before: Dict[int, List[Dict[str, Any]]] = {}
     next_id = 0
     for first, end, records in pieces:
@@ -507,7 +509,7 @@ def stitch(
             is_within = first <= index and (end is None or index < end)
             for person in record['persons']:
                 here = person['track_id']
-                if person['source'] == 'given':
+                if has_ids:
                     ids[here] = here
                 if is_within:
                     ids.setdefault(here, next_id if first else here)
@@ -574,8 +576,11 @@ def join(inferencer: VideoPoseInferencer, job: Any, call: Dict[str, Any],
         frames: Optional[Iterator[DecodedFrame]] = None
         if {'overlay', 'report'}.intersection(outputs.files('')):
             frames = iter(stack.enter_context(read_ahead(source)))
+        has_ids = settings.boxes is not None and getattr(
+            open_boxes(settings.boxes, source, settings.bbox_thr),
+            'is_tracked', False)
         for record in stitch(
-            (*span, found) for span, found in zip(spans, contents)):
+            ((*span, found) for span, found in zip(spans, contents)), has_ids):
             width, height = record.get('size', source.size)
             image = np.broadcast_to(np.uint8(0), (height, width, 3))
             if frames is not None:

@@ -207,8 +207,8 @@ def test_what_is_split(clip, monkeypatch):
 
 
 def test_who_is_who_at_seams():
-    """People are recognised whatever their ids are in a piece; ids that were
-    given are kept."""
+    """People are recognised whatever their ids are in a piece, or keep the ids
+    that were given."""
 
     def record(frame, **people):
         return dict(
@@ -217,8 +217,7 @@ def test_who_is_who_at_seams():
                 dict(
                     track_id=track,
                     bbox=[50. * 'abcd'.index(name), 0, 40, 40],
-                    source='given' if track > 90 else 'detected')
-                for name, track in people.items()
+                    source='given') for name, track in people.items()
             ])
 
     pieces = [(0, 3, [record(i, a=0, b=1) for i in range(3)] +
@@ -229,4 +228,6 @@ def test_who_is_who_at_seams():
     found = list(stitch(pieces))
     assert [r['frame'] for r in found] == list(range(9))
     ids = [[p['track_id'] for p in r['persons']] for r in found]
-    assert ids == [[0, 1]] * 3 + [[1, 2, 99, 0]] * 3 + [[2, 0]] * 3
+    assert ids == [[0, 1]] * 3 + [[1, 2, 3, 0]] * 3 + [[2, 0]] * 3
+    ids = [[p['track_id'] for p in r['persons']] for r in stitch(pieces, True)]
+    assert ids == [[0, 1]] * 3 + [[0, 1, 99, 5]] * 3 + [[0, 1]] * 3

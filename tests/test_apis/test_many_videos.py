@@ -287,11 +287,11 @@ def test_addresses(clip, boxes, make_worker, capsys):
         files.rm('/', recursive=True)
 
 
-#: Of two people, the first leaves in frame 23 and another one comes in 26.
+#: Of two people, the first leaves in frame 17 and another one comes in 26.
 def _two_people(num_frames):
     found = []
     for i in range(num_frames):
-        lefts = [5. + i] * (i < 23) + [60. - i / 2] + [5.] * (i > 25)
+        lefts = [5. + i] * (i < 17) + [60. - i / 2] + [5.] * (i > 25)
         found += [
             dict(image_id=i, category_id=1, bbox=[x, 15., 40., 70.], score=.9)
             for x in lefts
