@@ -28,7 +28,8 @@ from mmpose_tdmi.video.results import (VideoMeta, VideoResultWriter,
                                        open_writers)
 from mmpose_tdmi.video.smoothing import (NoSmoother, PoseSmoother,
                                          build_smoother)
-from mmpose_tdmi.video.streaming import ClipSettings, StreamingPoseEstimator
+from mmpose_tdmi.video.streaming import (RENEWAL, ClipSettings,
+                                         StreamingPoseEstimator)
 from mmpose_tdmi.video.structures import FramePoses, TrackedBox
 from mmpose_tdmi.video.tracking import (PersonTracker, PoseTracker,
                                         build_tracker)
@@ -358,9 +359,12 @@ class VideoPoseInferencer:
 def _past(estimator: StreamingPoseEstimator, tracker: PersonTracker,
           smoother: PoseSmoother) -> int:
     """On how many frames before it a frame depends; -1: on all."""
-    if isinstance(tracker, PoseTracker):
-        return -1  # poses decide on who is who
+    # poses decide on who is who; boxes without a pose are not stored
+    if isinstance(tracker, PoseTracker) or estimator.every > 1:
+        return -1
     past = -estimator.window.offsets[0]
+    if past and estimator.mode != 'naive':
+        past += RENEWAL
     return past if isinstance(smoother, NoSmoother) else past + SETTLING
 
 

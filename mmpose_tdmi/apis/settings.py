@@ -192,6 +192,11 @@ class InferenceSettings(ReadingSettings, OutputSettings):
         'which finds hidden joints and smears fast ones (default: each frame '
         'by itself)',
         choices=TEMPORAL)
+    every: int = poses(
+        1,
+        'run the model on every N-th frame, as if there were no others, and '
+        'put poses between on the line from one to the next (default 1)',
+        metavar='N')
     smoothing: Union[str, dict, None] = poses(
         None,
         'default none, see mmpose_tdmi.video.smoothing.build_smoother',
@@ -253,6 +258,7 @@ class InferenceSettings(ReadingSettings, OutputSettings):
             output_motion=self.draw_motion or needs_motion,
             precision=self.precision,
             temporal=self.temporal,
+            every=self.every,
             backend=self.backend)
 
     def detector_batch(self, device: torch.device, is_live: bool) -> int:
@@ -283,6 +289,7 @@ class InferenceSettings(ReadingSettings, OutputSettings):
             temporal=self.temporal,
             roi=self.roi and list(self.roi),
             max_people=self.max_people,
+            every=None if self.every == 1 else self.every,
             backend=None if self.backend == 'pytorch' else self.backend)
         return dict(
             {

@@ -1,4 +1,5 @@
-"""Smoothing of poses along tracks, off unless asked for.
+"""Smoothing of poses along tracks, and poses between poses, both off unless
+asked for.
 
 Smoothing moves keypoints and nothing else. It runs along one track at a time;
 where a track pauses, be it for one frame, it starts again.
@@ -16,11 +17,12 @@ from typing import (Any, Callable, Deque, Dict, Iterable, Iterator, List,
 import numpy as np
 from scipy.signal import savgol_coeffs
 
-from .structures import FramePoses, PersonPose, named_choice
+from .structures import (FramePoses, PersonPose, TrackedBox, TrackedFrame,
+                         named_choice)
 
 __all__ = [
     'SMOOTHERS', 'NoSmoother', 'OneEuroSmoother', 'PoseSmoother',
-    'SavitzkyGolaySmoother', 'build_smoother'
+    'SavitzkyGolaySmoother', 'build_smoother', 'fill_gaps'
 ]
 
 
@@ -281,3 +283,69 @@ def build_smoother(smoother: Union[str, dict, None] = None) -> PoseSmoother:
     a ``type`` and the smoother's options; None is ``'none'``."""
     name, options = named_choice('smoother', smoother, _CLASSES)
     return _CLASSES[name](**options)
+
+
+def fill_gaps(
+    frames: Iterable[TrackedFrame], is_seen: Callable[[TrackedFrame], bool],
+    estimate: Callable[[Iterator[TrackedFrame]], Iterator[FramePoses]]
+) -> Iterator[FramePoses]:
+    """Poses of all frames, of which some are estimated.
+
+    Between two poses of a person, keypoints and scores are on the line from
+    one to the other; where there is one only, at the ends of a track, the
+    pose is moved as the box moves. Who is in none of the frames seen has no
+    pose.
+
+    Args:
+        frames: Persons' boxes, in order of time.
+        is_seen: Which of them are estimated.
+        estimate: From those, one by one, to their poses in the same order.
+    """
+    waiting: Deque[TrackedFrame] = deque()
+
+    def seen() -> Iterator[TrackedFrame]:
+        for frame in frames:
+            waiting.append(frame)
+            if is_seen(frame):
+                yield frame
+
+    before: Optional[FramePoses] = None
+    for after in estimate(seen()):
+        while waiting[0].index < after.index:
+            yield _between(waiting.popleft(), before, after)
+        waiting.popleft()
+        yield after
+        before = after
+    for frame in waiting:
+        yield _between(frame, before, None)
+
+
+def _between(frame: TrackedFrame, *ends: Optional[FramePoses]) -> FramePoses:
+    persons = []
+    for box in frame.persons:
+        known = [(abs(end.index - frame.index), p) for end in ends
+                 if end is not None and end.image.shape == frame.image.shape
+                 for p in end.persons if p.box.track_id == box.track_id]
+        if len(known) == 2:
+            (before, first), (after, second) = known
+            share = before / (before + after)
+            nearer = first if share <= .5 else second
+            persons.append(
+                replace(
+                    nearer,
+                    box=box,
+                    keypoints=first.keypoints + share *
+                    (second.keypoints - first.keypoints),
+                    scores=first.scores + share *
+                    (second.scores - first.scores)))
+        elif known:
+            pose = known[0][1]
+            shift = (_middle(box) - _middle(pose.box)).astype(
+                pose.keypoints.dtype)
+            persons.append(
+                replace(pose, box=box, keypoints=pose.keypoints + shift))
+    return frame.with_persons(persons)
+
+
+def _middle(box: TrackedBox) -> np.ndarray:
+    return np.add(box.bbox[:2], box.bbox[2:]) / 2

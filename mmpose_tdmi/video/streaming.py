@@ -36,6 +36,7 @@ from mmpose_tdmi.utils.stages import StageTimes, stage
 from .crops import ClipSettings, CropPolicy, CropWarp
 from .phases import (MEAN_WINDOW, PRECISIONS, RUNTIMES, FrameFeatures,
                      Precision, WindowModel, WindowPose, check_preprocessor)
+from .smoothing import fill_gaps
 from .structures import Crop, FramePoses, PersonPose, TrackedBox, TrackedFrame
 
 __all__ = [
@@ -48,8 +49,8 @@ __all__ = [
 #: What a single-frame model can be made to do with neighbouring frames.
 TEMPORAL = ('mean', )
 MODES = ('offline', 'online', 'naive')
-#: Frames from one renewal of all crops to the next: poses hang on no frames
-#: that are longer past, and are the same wherever a run along a video begins.
+#: All crops are renewed where a frame's number passes a multiple of it: poses
+#: hang on no frames further back, wherever a run along a video begins.
 RENEWAL = 60
 #: (track id, number of the frame).
 Key = Tuple[int, int]
@@ -92,7 +93,6 @@ class FrameBuffer:
                  policy: PaddingPolicy,
                  frame_step: int = 1) -> None:
         self._offsets = [frame_step * offset for offset in window.offsets]
-        self.frame_step = frame_step
         self._policy = policy
         self.windows = PaddedWindows()
         self._frames: Deque[TrackedFrame] = deque()
@@ -209,6 +209,9 @@ class StreamingPoseEstimator:
             see :class:`Precision`.
         temporal: ``'mean'``: a single-frame model's heatmaps are averaged
             over five frames. Defaults to ``None``.
+        every: The model sees each so manyeth frame, by number, as if there
+            were no others; poses between are interpolated, see
+            :func:`~mmpose_tdmi.video.smoothing.fill_gaps`.
         backend: What runs the model: ``'pytorch'``; ``'onnxruntime'``, its
             graphs, which are made once and kept; or ``'auto'``, what is
             faster.
@@ -226,6 +229,7 @@ class StreamingPoseEstimator:
                  output_motion: bool = False,
                  precision: str = 'float32',
                  temporal: Optional[str] = None,
+                 every: int = 1,
                  backend: str = 'pytorch') -> None:
         if mode not in MODES:
             raise ValueError(f'mode must be one of {MODES}, got {mode!r}')
@@ -241,8 +245,17 @@ class StreamingPoseEstimator:
         if batch_size < 1:
             raise ValueError(
                 f'batch_size must be at least 1, got {batch_size}')
+        if every < 1:
+            raise ValueError(f'every must be at least 1, got {every}')
+        if every > 1 and (mode == 'online' or output_heatmaps
+                          or output_motion):
+            raise ValueError(
+                f'every={every}: poses between wait for the next one, which '
+                "mode='online' cannot, and have no heatmaps or motion feature,"
+                ' which drawing or the tracker asks for')
         self.model = model
         self.mode = mode
+        self.every = every
         self.batch_size = batch_size
         self.crop_policy = crop_policy or CropPolicy()
         self.settings = ClipSettings(model.cfg, model.dataset_meta)
@@ -280,7 +293,7 @@ class StreamingPoseEstimator:
     @property
     def lookahead(self) -> int:
         """int: Frames that are seen beyond a frame before its poses are."""
-        return self.window.offsets[-1]
+        return self.every * (self.window.offsets[-1] + 1) - 1
 
     def iterate_poses(self,
                       tracked_frames: Iterable[TrackedFrame],
@@ -299,8 +312,14 @@ class StreamingPoseEstimator:
         if frame_step < 1:
             raise ValueError(
                 f'frame_step must be at least 1, got {frame_step}')
-        self.stats = StreamingStats()
-        return self._iterate(_checked(tracked_frames), frame_step, self.stats)
+        self.stats = stats = StreamingStats()
+        frames = _checked(tracked_frames)
+        if self.every == 1:
+            return self._iterate(frames, frame_step, stats)
+        step = frame_step * self.every
+        return fill_gaps(
+            frames, lambda frame: frame.number // frame_step % self.every == 0,
+            lambda seen: self._iterate(seen, step, stats))
 
     def _iterate(self, frames: Iterable[TrackedFrame], frame_step: int,
                  stats: StreamingStats) -> Iterator[FramePoses]:
@@ -328,12 +347,11 @@ class StreamingPoseEstimator:
             if video.buffer.share_frames(last, frame.number)
         }
         crops = video.crops[frame.number] = {}
-        can_keep = self.mode != 'naive' and bool(
-            frame.number // video.buffer.frame_step % RENEWAL)
         for box in frame.persons:
             crop = self.settings.crop(box.bbox)
-            kept, _ = video.current.get(box.track_id, (None, 0))
-            if (can_keep and kept is not None
+            kept, last = video.current.get(box.track_id, (None, 0))
+            if (kept is not None and self.mode != 'naive'
+                    and last // RENEWAL == frame.number // RENEWAL
                     and self.crop_policy.keeps(kept, crop)):
                 crop = kept
             else:

@@ -1,6 +1,6 @@
 """A long video in pieces against the same in one go.
 
-A generated clip of two people, of whom one leaves and another comes; their boxes
+A generated clip of two people, of whom one leaves and another comes; boxes that
 tremble; each row is two runs of ``tools/infer_videos.py``::
 
     python -m projects.many_videos.pieces --work-dir work_dirs/pieces
@@ -16,7 +16,7 @@ from tabulate import tabulate
 
 from .workload import command, environment, make_clips, start
 
-FRAMES, RATE, MINUTES = 1000, 25, 0.2
+FRAMES, MINUTES = 1000, 0.2
 WAYS = dict(
     plain=(),
     mean=('--temporal', 'mean'),

@@ -295,8 +295,9 @@ class StreamingPoses:
         crops = {}
         for track, box in boxes.items():
             wanted = wanted_crop(box, self.meta)
-            crop, _ = self._current.get(track, (wanted, key))
-            is_kept = key % RENEWAL and keeps(crop, wanted)
+            crop, last = self._current.get(track, (wanted, key))
+            is_kept = (
+                last // RENEWAL == key // RENEWAL and keeps(crop, wanted))
             crops[track] = crop if is_kept else wanted
             self._current[track] = crops[track], key
         self._images[key], self._crops[key] = image, (crops, dict(crops))
