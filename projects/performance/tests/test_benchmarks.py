@@ -2,11 +2,13 @@
 import json
 import time
 
+import numpy as np
 import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-from mmpose_tdmi.video import CropPolicy
+from mmpose_tdmi.video import CropPolicy, PersonPose
+from mmpose_tdmi.video.smoothing import fill_gaps
 from projects.performance.models import build_random_model, load_config
 from projects.performance.report import load_report
 from projects.performance.stock_inferencer import HOST_DRAWS
@@ -187,3 +189,39 @@ def test_shared_crops_names_what_is_wrong(shared_crops, tmp_path):
     for policy in ('0.1', '0.1:x', '0.1:1.1:2'):
         with pytest.raises(SystemExit, match=f'--policies.*{policy}'):
             shared_crops(policy, weights=tmp_path)
+
+
+def test_every(tool, small_clips):
+    """An estimator that gives the labels finds all joints of the frames it
+    sees; people that it does not see count as not found."""
+    every = tool('every')
+    clip, = every.read_clips(small_clips)
+    names = sorted(max(clip.labels[4].values(), key=len))
+
+    class Truth:
+
+        def __init__(self, step):
+            self.step = step
+
+        def iterate_poses(self, frames):
+            return fill_gaps(frames, lambda f: f.index % self.step == 0,
+                             lambda seen: map(self.poses, seen))
+
+        def poses(self, frame):
+            labels = clip.labels[frame.index]
+            return frame.with_persons([
+                PersonPose(
+                    box,
+                    np.array([
+                        labels[box.track_id].get(name, (-999., -999.))
+                        for name in names
+                    ]), np.ones(len(names)), None) for box in frame.persons
+            ])
+
+    scores = {step: every.Score() for step in (1, 2, 100)}
+    for step, score in scores.items():
+        score.run(Truth(step), clip, names)
+    assert (scores[1].pck(), scores[1].error()) == (100, 0)
+    assert 0 < scores[2].error() < 30 and scores[2].missing == 0
+    # the first frame has no labels, and no boxes
+    assert (scores[100].pck(), scores[100].error()) == (0, 100)
