@@ -3,9 +3,12 @@
 
 ``VideoPoseInferencer`` against ``MMPoseInferencer``: the same generated video,
 detector, backbone and people, random weights, flip test equal on both sides,
-every frame detected and drawn::
+every frame detected and drawn; ``--memory``: the peaks of a process for each,
+with the most people, in place of times::
 
     python projects/performance/whole_video.py --model w32 --input 192 256
+    python projects/performance/whole_video.py --memory \
+--frame-size 1920 1080 --people 20
 
 The detector does its work on every frame; its boxes are then exchanged for
 those of so many people who move slowly. Decoding takes place in a thread of
@@ -13,12 +16,15 @@ its own on our side: of the time on the wall it is no part of the sum, of CPU
 time (``--cpu-time``, one thread of torch's only) it is.
 """
 import argparse
+import json
+import subprocess
 import sys
 import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import (Callable, Dict, List, NamedTuple, Optional, Sequence,
+                    Tuple)
 
 import numpy as np
 import torch
@@ -30,7 +36,7 @@ from mmengine.registry import DefaultScope
 import mmpose_tdmi  # noqa: F401
 from mmpose_tdmi.utils.stages import StageTimes, stage
 from mmpose_tdmi.utils.video import VideoWriter
-from projects.performance.machine import describe_machine
+from projects.performance.machine import describe_machine, peak_memory
 from projects.performance.models import (MODEL_CONFIGS, build_random_model,
                                          resize_input, single_frame_config,
                                          tdmi_config)
@@ -44,7 +50,6 @@ from projects.synthetic.settings import ClipSettings
 
 STAGES = ('decode', 'detect', 'track', 'crop', 'backbone', 'neck_head',
           'keypoints', 'draw')
-FRAME_SIZE = (1280, 720)
 
 
 class Files(NamedTuple):
@@ -86,20 +91,20 @@ def _write(stem: Path, config, model, meta: dict) -> Tuple[Path, Path]:
     return paths
 
 
-def write_video(path: Path, num_frames: int) -> None:
+def write_video(path: Path, args: argparse.Namespace) -> None:
     """A generated scene."""
-    width, height = FRAME_SIZE
+    width, height = args.frame_size
     settings = ClipSettings.preset(
-        'default', width=width, height=height, frames=num_frames)
+        'default', width=width, height=height, frames=args.frames)
     scene = make_scene(settings, 0, 'val', 0)
     with VideoWriter(path, 25) as writer:
         for frame in scene.frames():
             writer.write(frame.image)
 
 
-def people(num_persons: int, index: int) -> np.ndarray:
+def people(size: Sequence[int], num_persons: int, index: int) -> np.ndarray:
     """Boxes in a frame, (n, 4): people who move by half a pixel a frame."""
-    width, height = FRAME_SIZE
+    width, height = size
     wide, high = height / 4.5, height * 0.6
     place = np.arange(num_persons)
     left = (30 + 93 * place) % (width - wide - 40) + 0.5 * index
@@ -144,6 +149,49 @@ class Ours:
         return sum(len(result.poses.persons) for result in results)
 
 
+SYSTEMS: Dict[str, Callable] = {
+    'MMPoseInferencer':
+    lambda files, args: StockInferencer(*files.stock, *files.detector, args.
+                                        device),
+    'ours':
+    Ours
+}
+
+
+def measure_memory(args: argparse.Namespace, argv: Sequence[str],
+                   folder: Path) -> Tuple[List[list], Dict[str, float]]:
+    """Rows of peaks, and values."""
+    files = write_models(folder, args)
+    write_video(folder / 'video.mp4', args)
+    peaks = {}
+    for name in SYSTEMS:
+        done = subprocess.run([
+            sys.executable, '-W', 'ignore', __file__, *argv, '--alone', name,
+            *map(str, (folder, *files.pose, *files.stock, *files.detector))
+        ],
+                              stdout=subprocess.PIPE,
+                              text=True,
+                              check=True)
+        peaks[name] = json.loads(done.stdout.splitlines()[-1])
+    rows = [[
+        max(args.people), peaks['ours'] / peaks['MMPoseInferencer'],
+        *(peak / 1e6 for peak in peaks.values())
+    ]]
+    return rows, {f'memory, {rows[0][0]} people': rows[0][1]}
+
+
+def run_alone(args: argparse.Namespace) -> None:
+    """One system in this process; prints the peak of its memory, in bytes."""
+    name, folder, *paths = args.alone
+    files = Files(*((Path(a), Path(b))
+                    for a, b in zip(paths[::2], paths[1::2])))
+    system = SYSTEMS[name](files, args)
+    system(
+        Path(folder) / 'video.mp4',
+        partial(people, args.frame_size, max(args.people)))
+    print(json.dumps(peak_memory()))
+
+
 def timed(run: Callable[[], int],
           args: argparse.Namespace) -> Tuple[Dict[str, float], float, int]:
     """Seconds by stage, in all, and the number of poses."""
@@ -162,14 +210,13 @@ def measure(args: argparse.Namespace,
     """Rows of ratios and of milliseconds, and values."""
     files = write_models(folder, args)
     video = folder / 'video.mp4'
-    write_video(video, args.frames)
-    stock = StockInferencer(*files.stock, *files.detector, args.device)
-    systems = {'MMPoseInferencer': stock, 'ours': Ours(files, args)}
+    write_video(video, args)
+    systems = {name: make(files, args) for name, make in SYSTEMS.items()}
     for system in systems.values():  # warm up
-        system(video, partial(people, 1))
+        system(video, partial(people, args.frame_size, 1))
     ratios, details, values = [], [], {}
     for count in args.people:
-        boxes = partial(people, count)
+        boxes = partial(people, args.frame_size, count)
         whole = {}
         for name, system in systems.items():
             spent, whole[name], poses = timed(lambda: system(video, boxes),
@@ -210,6 +257,14 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument(
         '--people', type=int, nargs='+', default=[1, 3, 5, 10, 20])
     parser.add_argument('--frames', type=int, default=6)
+    parser.add_argument(
+        '--frame-size',
+        type=int,
+        nargs=2,
+        metavar=('WIDTH', 'HEIGHT'),
+        default=[1280, 720])
+    parser.add_argument('--memory', action='store_true')
+    parser.add_argument('--alone', nargs=8, help=argparse.SUPPRESS)
     parser.add_argument('--mode', default='offline')
     parser.add_argument('--flip-test', action='store_true')
     parser.add_argument('--device', default='cpu')
@@ -230,30 +285,46 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
 def main(argv: Optional[List[str]] = None) -> None:
     argv = sys.argv[1:] if argv is None else argv
     args = parse_args(argv)
-    machine = describe_machine(args.device)
     MMLogger.get_instance('mmengine').setLevel('ERROR')
+    if args.alone:
+        with DefaultScope.overwrite_default_scope('mmpose'):
+            run_alone(args)
+        return
+    machine = describe_machine(args.device)
+    clock = 'peak memory' if args.memory else clock_name(args)
     try:
         with tempfile.TemporaryDirectory() as folder, \
                 DefaultScope.overwrite_default_scope('mmpose'):
-            ratios, details, values = measure(args, Path(folder))
+            if args.memory:
+                rows, values = measure_memory(args, argv, Path(folder))
+                tables = [
+                    Table([
+                        'people', 'ours / MMPoseInferencer',
+                        'MMPoseInferencer, MB', 'ours, MB'
+                    ], rows)
+                ]
+            else:
+                ratios, details, values = measure(args, Path(folder))
+                tables = [
+                    Table([
+                        'people', 'ours / MMPoseInferencer',
+                        'ours, ms a person-frame',
+                        'MMPoseInferencer, ms a person-frame'
+                    ], ratios),
+                    Table(['people', 'system', *STAGES, 'other', 'in all'],
+                          details, 'Milliseconds a frame, by stage')
+                ]
     except (OSError, ValueError) as error:
         raise SystemExit(f'error: {error}') from error
     width, height = args.input
     publish(
         Report(
             f'{args.model}, input {height}x{width}, video of '
-            f'{FRAME_SIZE[0]}x{FRAME_SIZE[1]}, {args.frames} frames, flip '
-            f'test {args.flip_test}, mode {args.mode}, {args.det_model} on '
-            f'every frame, {args.device}, {torch.get_num_threads()} '
-            f'thread(s), {clock_name(args)}.', [
-                Table([
-                    'people', 'ours / MMPoseInferencer',
-                    'ours, ms a person-frame',
-                    'MMPoseInferencer, ms a person-frame'
-                ], ratios),
-                Table(['people', 'system', *STAGES, 'other', 'in all'],
-                      details, 'Milliseconds a frame, by stage')
-            ], values), args.out, argv, machine)
+            f'{args.frame_size[0]}x{args.frame_size[1]}, {args.frames} '
+            f'frames, flip test {args.flip_test}, mode {args.mode}, '
+            f'{args.det_model} on every frame, {args.device}, '
+            f'{torch.get_num_threads()} thread(s), {clock}.', tables, values),
+        args.out, argv, machine)
 
 
 if __name__ == '__main__':
