@@ -225,3 +225,17 @@ def test_every(tool, small_clips):
     assert 0 < scores[2].error() < 30 and scores[2].missing == 0
     # the first frame has no labels, and no boxes
     assert (scores[100].pck(), scores[100].error()) == (0, 100)
+
+
+def test_window_phase(run_tool, tmp_path):
+    path = tmp_path / 'window.json'
+    run_tool('window_phase', '--quick', '--models', 'vit-s', '--out', path)
+    table, = load_report(path).tables
+    assert sum(numbers(table, 'share of MACs')) == pytest.approx(1)
+    assert sum(numbers(table, 'share of time')) == pytest.approx(1)
+    shares = dict(zip(numbers(table, 'part'), numbers(table, 'share of MACs')))
+    # four stages: 1 + 1 convolution of 48 channels before offsets and
+    # modulation each, two after each sum
+    assert shares['blocks before the offsets (Eq. 3)'] == pytest.approx(
+        shares['accumulation (Eq. 5)'], rel=.01)
+    assert all(time > 0 for time in numbers(table, 'share of time'))
