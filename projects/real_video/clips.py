@@ -318,6 +318,14 @@ def write_val(folder: Path, library: np.ndarray, parkour: Sequence[Video],
             writer.add(f'{video.name}_{kind}', damaged.frames, video.people,
                        video.index, damaged.covered, damaged.hit, kind,
                        video.name)
+    for video in parkour:
+        torso = float(np.nanmedian(torsos(video.people)))
+        damaged = CORRUPTIONS['occluded'](video.frames, _every(video), torso,
+                                          events_of(len(video.frames), rng),
+                                          rng, textures)
+        writer.add(f'{video.name}_occluded', damaged.frames, video.people,
+                   video.index, damaged.covered, damaged.hit, 'occluded',
+                   video.name)
     writer.close()
 
 

@@ -30,7 +30,7 @@ DRAWS = 2000
 #: The rivals of temporal models that are no models; the last is what a model
 #: must beat.
 TITLES = {
-    'untrained': 'single frame as shipped',
+    'untrained': 'single frame as it starts',
     'single_frame': SYSTEMS['single_frame'].title,
     'single_frame_mean': 'mean of the window\'s heatmaps',
     'single_frame_one_euro': 'single frame, one-euro',
@@ -67,7 +67,9 @@ DAMAGED = tuple(
     Column(f'{people} {kind}', f'{people}/{kind}', PCK)
     for people, kinds in (('stills', ('hidden', 'blurred')),
                           ('videos', ('hidden', 'blurred', 'dropped',
-                                      'compressed'))) for kind in kinds)
+                                      'compressed')), ('parkour',
+                                                       ('hidden', )))
+    for kind in kinds)
 
 
 @lru_cache(maxsize=None)
@@ -79,7 +81,7 @@ def read_runs(name: str) -> List[dict]:
 @lru_cache(maxsize=None)
 def figures(name: str, column: Column) -> Optional[SystemFigures]:
     """A system's figure, None if there is no run."""
-    runs = read_runs(name)
+    runs = [run for run in read_runs(name) if column.selection in run]
     if not runs:
         return None
     # (S, n blocks, 6)
@@ -122,7 +124,9 @@ def tables() -> str:
     return '\n\n'.join(parts) + '\n'
 
 
-def _cell(name: str, own: SystemFigures, column: Column) -> str:
+def _cell(name: str, own: Optional[SystemFigures], column: Column) -> str:
+    if own is None:
+        return ''
     text = f'{own.values.mean():.1f}'
     reference = figures(REFERENCE, column)
     if name in (REFERENCE, 'untrained') or reference is None:
@@ -141,15 +145,15 @@ def _labels(selection: str) -> np.ndarray:
 
 
 def differences(names: Sequence[str]) -> Dict[str, Dict[str, Estimate]]:
-    """Of systems to the smoothed single frame, by title and column."""
+    """Of systems to the smoothed single frame, by title and those columns that
+    all of them have."""
     found: Dict[str, Dict[str, Estimate]] = {}
-    for name in names:
-        for column in (CLEAN[0], CLEAN[4], *DAMAGED):
-            own, other = figures(name, column), figures(REFERENCE, column)
-            if own is None or other is None:
-                continue
-            title = column.title.replace(' PCK@0.2', ', clean')
-            found.setdefault(TITLES[name], {})[title] = own.minus(other)
+    for column in (CLEAN[0], CLEAN[4], *DAMAGED):
+        own = {name: figures(name, column) for name in (*names, REFERENCE)}
+        title = column.title.replace(' PCK@0.2', ', clean')
+        for name in names if None not in own.values() else ():
+            found.setdefault(TITLES[name],
+                             {})[title] = own[name].minus(own[REFERENCE])
     return found
 
 

@@ -37,8 +37,8 @@ from .clips import CLIPS
 from .people import CONFIGS
 from .stills import DATA
 
-HOME = Path(__file__).parent
-WEIGHTS = HOME / 'weights' / 'real-people.pth'
+#: The single-frame model of photographs, before it sees videos.
+WEIGHTS = DATA / '192x144' / 'iter_660.pth'
 FOLDER = DATA / 'windows'
 SINGLE_FRAME = FOLDER / 'single_frame.pth'
 #: Joints of the test's people, one file a training.
@@ -142,7 +142,7 @@ def stored_config(system: System, folder: Path, seed: int) -> Config:
 
 
 def write_single_frame() -> None:
-    """The shipped weights under the names that the configs here have."""
+    """Its weights under the names that the configs here have."""
     weights = {}
     for name, value in read_checkpoint(WEIGHTS)['state_dict'].items():
         for old, new in _NAMES.items():

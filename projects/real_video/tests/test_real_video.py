@@ -17,7 +17,8 @@ from mmpose.registry import DATASETS, MODELS
 from mmpose_tdmi.apis import VideoPoseInferencer
 from mmpose_tdmi.apis.models import init_pose_model
 from mmpose_tdmi.utils.checkpoints import read_checkpoint
-from projects.real_video import stills
+from projects.real_video import frames, stills
+from projects.real_video.clips import Video
 from projects.real_video.finest_map import FinestMapFPN
 from projects.real_video.hog_boxes import HAS_DETECTOR, find_boxes, find_people
 from projects.real_video.pck import forgiven, found, table, torsos
@@ -100,11 +101,15 @@ def test_every_tenth_still_is_held_out(data):
     assert (data / 'images' / '10.jpg').is_file()
 
 
-@pytest.mark.parametrize('name', ['128x96_first', '128x96', '192x144'])
+@pytest.mark.parametrize(
+    'name',
+    ['128x96_first', '128x96', '192x144', '192x144_longer', '192x144_video'])
 def test_configs_train(data, name):
     config = Config.fromfile(CONFIGS / f'real-people_mobilenetv2_{name}.py')
     options = config.train_dataloader.dataset
-    options.ann_file = 'annotations/train.json'
+    for part in options.get('datasets', [options]):
+        part.ann_file = 'annotations/train.json'
+        part.data_prefix.img = 'images/'
     with DefaultScope.overwrite_default_scope('mmpose'):
         batch = pseudo_collate([DATASETS.build(options)[i] for i in range(2)])
         model = MODELS.build(config.model).train()
@@ -179,6 +184,44 @@ def test_labels_with_exchanged_sides_are_put_right(data, monkeypatch):
     thin[:, 0] = 50
     assert not stills.exchanged(make_people(thin[OTHER_SIDE]),
                                 thin[None]).any()
+
+
+def test_blazepose_puts_labels_right(data, capsys):
+    """Of three people that it has, one with sides exchanged, one where it has
+    too few joints to say so."""
+    poses = {}
+    for id_, joints, count in ((1, PERSON, 12), (2, PERSON[OTHER_SIDE], 12),
+                               (3, PERSON[OTHER_SIDE], 5), (10, PERSON + 500,
+                                                            12)):
+        poses[id_] = {
+            name: [*joint, .9]
+            for name, joint in list(zip(JOINTS, joints.tolist()))[:count]
+        }
+    (data / 'blazepose.json').write_text(json.dumps(poses))
+    stills.teach(data / 'blazepose.json')
+    lines = capsys.readouterr().out.splitlines()
+    assert 'has 1 of 2 people' in lines[0] and "'all': 0.0" in lines[0]
+    assert 'has 3 of 18 people' in lines[1]
+    assert lines[2] == '1 of 18 people relabelled'
+    people = read_people(data / 'annotations/train_taught.json', data)
+    np.testing.assert_allclose(people.joints[1], PERSON[OTHER_SIDE])
+    for place in (0, 2, 3):
+        np.testing.assert_allclose(people.joints[place], PERSON)
+
+
+def test_frames_of_videos_become_stills(data):
+    people = make_people(PERSON, PERSON + 3)
+    images = [np.full((210, 100, 3), 50 * i, np.uint8) for i in range(4)]
+    frames.write_frames('hall', [
+        Video('a', images, people, np.array([0, 2])),
+        Video('b', images, people, np.array([1, 3]))
+    ])
+    found = read_people(data / 'annotations/frames_hall.json', data / 'frames')
+    np.testing.assert_allclose(found.joints, np.tile(people.joints, (2, 1, 1)))
+    np.testing.assert_allclose(found.boxes, np.tile(people.boxes, (2, 1)))
+    assert (found.labelled == np.tile(people.labelled, (2, 1))).all()
+    assert [cv2.imread(str(x)).mean()
+            for x in found.images] == pytest.approx([0, 100, 50, 150], abs=1)
 
 
 def test_joints_of_posetracks_files_are_found_by_name(tmp_path):

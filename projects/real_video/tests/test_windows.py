@@ -18,6 +18,8 @@ from projects.real_video.pck import torsos
 from projects.real_video.people import CONFIGS, People
 from projects.real_video.windows import SYSTEMS, WINDOW, KeyFrameOnly
 
+SHIPPED = CONFIGS.parent / 'weights' / 'real-people.pth'
+
 
 def make_video(count=7):
     """Frames of noise, and joints (count, 14, 2) of one who moves right."""
@@ -95,6 +97,7 @@ def start(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         path = tmp_path_factory.mktemp('start') / 'single_frame.pth'
         patch.setattr(windows, 'SINGLE_FRAME', path)
+        patch.setattr(windows, 'WEIGHTS', SHIPPED)
         windows.write_single_frame()
         yield path
 
@@ -114,9 +117,9 @@ def build(name, start):
 
 
 @pytest.mark.parametrize('name', list(SYSTEMS))
-def test_all_start_as_the_shipped_model(name, start):
+def test_all_start_as_the_single_frame(name, start):
     shipped = init_pose_model(CONFIGS / 'real-people_mobilenetv2_192x144.py',
-                              windows.WEIGHTS)
+                              SHIPPED)
     model = build(name, start)
     frames = torch.rand(2, 5, 3, 192, 144) * 2 - 1
     with torch.no_grad():
