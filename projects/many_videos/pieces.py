@@ -1,7 +1,7 @@
 """A long video in pieces against the same in one go.
 
-A generated clip of two people, of whom one leaves and another comes; boxes that
-tremble; each row is two runs of ``tools/infer_videos.py``::
+A generated clip of two people, of whom one leaves and another comes, with
+boxes that tremble; each row is two runs of ``tools/infer_videos.py``::
 
     python -m projects.many_videos.pieces --work-dir work_dirs/pieces
 """

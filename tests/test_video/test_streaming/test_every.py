@@ -6,7 +6,6 @@ import pytest
 
 from mmpose_tdmi.apis import VideoPoseInferencer
 from mmpose_tdmi.video import StreamingPoseEstimator
-
 from .conftest import make_video
 
 
