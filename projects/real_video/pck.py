@@ -61,6 +61,6 @@ def table(people: People, hits: np.ndarray) -> Dict[str, float]:
     counted = people.labelled & np.isfinite(torsos(people))[:, None]
     groups = {**GROUPS, 'all': range(len(JOINTS))}
     return {
-        name: round(100 * hits[:, list(of)].sum() / count, 1)
+        name: round(float(100 * hits[:, list(of)].sum() / count), 1)
         for name, of in groups.items() if (count := counted[:, list(of)].sum())
     }

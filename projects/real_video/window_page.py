@@ -111,10 +111,10 @@ def tables() -> str:
                                 for own, column in zip(found, columns))
             ])
         rows.append(['joints', '', *map(_count, columns)])
-        parts.append(
-            f'### {title}\n\n' +
-            tabulate(rows, ['', 'seeds', *(c.title
-                                           for c in columns)], 'github'))
+        parts.append(f'### {title}\n\n' + tabulate(
+            rows, ['', 'seeds', *(c.title for c in columns)],
+            'github',
+            disable_numparse=True))
     labels = [
         f'{100 * _labels(c.selection)[5] / _labels(c.selection)[4]:.1f}'
         for c in CLEAN if c.over == JITTER
