@@ -37,7 +37,7 @@ from mmpose_tdmi.video.results.resume import InUseError
 from mmpose_tdmi.video.structures import (Crop, FramePoses, PersonPose,
                                           TrackedBox)
 from mmpose_tdmi.video.tracks import box_iou
-from .boxes import open_boxes
+from .boxes import FileBoxes
 from .inferencer import VideoPoseInferencer, VideoSummary
 from .settings import InferenceSettings
 
@@ -492,13 +492,15 @@ def split(job: Any, minutes: Optional[float], call: Dict[str, Any]) -> list:
     ]
 
 
-def stitch(pieces: Iterable[Tuple[int, Optional[int], Sequence[Dict[str,
-                                                                    Any]]]],
+#: A piece's first frame, end and records.
+PieceRecords = Tuple[int, Optional[int], Sequence[Dict[str, Any]]]
+
+
+def stitch(pieces: Iterable[PieceRecords],
            has_ids: bool = False) -> Iterator[Dict[str, Any]]:
-    """The records of a whole video from its pieces', each first frame, end
-    and records: who is the same is told by the boxes in the frames that two
-    pieces have both seen, or by ids that were given. Others get the next
-    ids."""
+    """The records of a whole video from its pieces': who is the same is told
+    by the boxes in the frames that two pieces have both seen; others get the
+    next ids. With ``has_ids`` all ids are given, and kept."""
     before: Dict[int, List[Dict[str, Any]]] = {}
     next_id = 0
     for first, end, records in pieces:
@@ -576,9 +578,9 @@ def join(inferencer: VideoPoseInferencer, job: Any, call: Dict[str, Any],
         frames: Optional[Iterator[DecodedFrame]] = None
         if {'overlay', 'report'}.intersection(outputs.files('')):
             frames = iter(stack.enter_context(read_ahead(source)))
-        has_ids = settings.boxes is not None and getattr(
-            open_boxes(settings.boxes, source, settings.bbox_thr),
-            'is_tracked', False)
+        # boxes of many videos are files
+        has_ids = isinstance(settings.boxes, (str, Path)) and FileBoxes(
+            settings.boxes, source, settings.bbox_thr).is_tracked
         for record in stitch(
             ((*span, found) for span, found in zip(spans, contents)), has_ids):
             width, height = record.get('size', source.size)

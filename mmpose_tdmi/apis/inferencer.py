@@ -363,7 +363,7 @@ def _past(estimator: StreamingPoseEstimator, tracker: PersonTracker,
     if isinstance(tracker, PoseTracker) or estimator.every > 1:
         return -1
     past = -estimator.window.offsets[0]
-    if past and estimator.mode != 'naive':
+    if estimator.window.num_frames > 1 and estimator.mode != 'naive':
         past += RENEWAL
     return past if isinstance(smoother, NoSmoother) else past + SETTLING
 

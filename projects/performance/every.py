@@ -19,7 +19,6 @@ import time
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional
 
-import cv2
 import numpy as np
 import torch
 from mmengine.fileio import load
@@ -30,10 +29,9 @@ from mmpose_tdmi.video import StreamingPoseEstimator, TrackedBox, TrackedFrame
 from projects.performance.machine import describe_machine
 from projects.performance.report import (Report, Table, add_out_argument,
                                          publish)
+from projects.real_video.people import POSETRACK_NAMES, read_image
 
 SHARE = 0.2
-#: What PoseTrack calls joints of LSP's names.
-SAME = {'neck': 'head_bottom'}
 _DIAGONALS = (('left_shoulder', 'right_hip'), ('right_shoulder', 'left_hip'))
 
 
@@ -56,10 +54,7 @@ def read_clips(folder: Path) -> Iterator[Clip]:
         place = {}
         for image in content['images']:
             place[image['id']] = len(frames)
-            picture = cv2.imread(str(folder / image['file_name']))
-            if picture is None:
-                raise FileNotFoundError(
-                    f'there is no image {folder / image["file_name"]}')
+            picture = read_image(folder / image['file_name'])
             frames.append(TrackedFrame(len(frames), None, picture))
             labels.append({})
         for ann in content['annotations']:
@@ -102,9 +97,8 @@ class Score:
             poses = {p.box.track_id: p.keypoints for p in frame.persons}
             for track, label in labels.items():
                 torso = _torso(label)
-                joints = [(i, label[SAME.get(name, name)])
-                          for i, name in enumerate(names)
-                          if SAME.get(name, name) in label]
+                joints = [(i, label[name]) for i, name in enumerate(names)
+                          if name in label]
                 if not torso > 1:
                     continue
                 if track not in poses:
@@ -145,7 +139,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     register_all_modules()
     model = init_pose_model(args.config, args.checkpoint)
     info = model.dataset_meta['keypoint_id2name']
-    names = [info[i] for i in range(len(info))]
+    names = [POSETRACK_NAMES.get(info[i], info[i]) for i in range(len(info))]
     scores = {every: Score() for every in args.every}
     for clip in read_clips(args.clips):
         for every, score in scores.items():
@@ -153,6 +147,9 @@ def main(argv: Optional[List[str]] = None) -> None:
                 model, every=every, temporal=args.temporal)
             score.run(estimator, clip, names)
     first = scores[args.every[0]]
+    if not first.apart and not first.missing:
+        raise SystemExit(f'error: {args.clips}: no person with a torso has '
+                         f'joints labelled of the model\'s {names}')
     rows = [[
         every, score.seconds / first.seconds,
         1000 * score.seconds / max(score.persons, 1),

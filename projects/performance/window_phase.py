@@ -40,19 +40,15 @@ PARTS = {
     'conv': 'deformable convolution (Eq. 4)',
     'fusion': 'accumulation (Eq. 5)',
 }
-HEAD = 'head'
 
 
 def parts_of(model: nn.Module) -> Dict[str, str]:
     """Names of the modules that are measured, and their part."""
-    found: Dict[str, str] = {}
+    found = {'head': 'disentanglement, fusion, heatmaps'}
     for name, _ in model.neck.named_modules():
         words = name.split('.')
-        if words[0] in ('intra_stage', 'fusion') and len(words) == 1:
-            found[f'neck.{name}'] = PARTS[words[0]]
-        elif words[0] == 'modulation' and len(words) == 3:
-            found[f'neck.{name}'] = PARTS[words[2]]
-    found['head'] = 'disentanglement, fusion, heatmaps'
+        if name in PARTS or (words[0] == 'modulation' and len(words) == 3):
+            found[f'neck.{name}'] = PARTS[words[-1]]
     return found
 
 
@@ -98,13 +94,11 @@ def measure(name: str, args: argparse.Namespace) -> List[list]:
     run_all(estimator, frames)
     clock, modules = Clock(), dict(model.named_modules())
     for module, part in parts.items():
-        if module == HEAD:
-            clock.watch(modules[module], part)
-        elif isinstance(modules[module], nn.ModuleDict):
-            for child in modules[module].values():
-                clock.watch(child, part)
-        else:
-            clock.watch(modules[module], part)
+        found = modules[module]
+        # a dict of modules is not called itself
+        is_dict = isinstance(found, nn.ModuleDict)
+        for called in found.values() if is_dict else [found]:
+            clock.watch(called, part)
     clock.watch(estimator.window_model, 'all', 'predict_windows')
     run_all(estimator, frames)
     whole, in_all = clock.seconds.pop('all'), sum(macs.values())

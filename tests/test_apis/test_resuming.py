@@ -4,16 +4,19 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 
-from mmpose_tdmi.apis import VideoPoseInferencer, open_video
+from mmpose_tdmi.apis import VideoPoseInferencer
+from mmpose_tdmi.apis import inferencer as api
+from mmpose_tdmi.apis import open_video
 from mmpose_tdmi.apis.boxes import FrameFailure
 from mmpose_tdmi.apis.inferencer import Resumption
 from mmpose_tdmi.apis.settings import ModelSettings
-from mmpose_tdmi.video import TrackedBox
+from mmpose_tdmi.video import CropPolicy, TrackedBox, streaming
 
 
 def record(frame, *boxes, source='detected'):
@@ -210,3 +213,38 @@ def test_the_callers_source_keeps_its_name(inferencer, clip, tmp_path):
         source, boxes={}, name='other', pred_out_dir=tmp_path)
     assert (source.name, summary.name) == ('000007_toy', 'other')
     assert (tmp_path / 'other.json').is_file()
+
+
+def test_poses_go_on_where_crops_are_kept(saved_pose_model, tmp_path,
+                                          monkeypatch):
+    """A crop that is kept hangs on frames before the window's, and no further
+    back than to where all are renewed."""
+    for module in (streaming, api):
+        monkeypatch.setattr(module, 'RENEWAL', 4)
+    frames = list(
+        np.random.default_rng(0).integers(0, 255, (16, 96, 128, 3), np.uint8))
+    (tmp_path / 'video').mkdir()
+    for i, frame in enumerate(frames):
+        cv2.imwrite(str(tmp_path / f'video/{i:06d}.png'), frame)
+    boxes = {
+        i: np.array([[20. + i, 10., 70. + i, 90., .9]])
+        for i in range(len(frames))
+    }
+    inferencer = VideoPoseInferencer(*saved_pose_model, device='cpu')
+    call = dict(boxes=boxes, crop_policy=CropPolicy(.5, 3.))
+    whole = inferencer.run(
+        tmp_path / 'video', pred_out_dir=tmp_path / 'whole', **call)
+    results = inferencer(
+        tmp_path / 'video', pred_out_dir=tmp_path / 'parts', **call)
+    for _ in range(11):
+        next(results)
+    results.close()
+    parts = inferencer.run(
+        tmp_path / 'video',
+        pred_out_dir=tmp_path / 'parts',
+        resume=True,
+        **call)
+    assert parts[0].num_frames < 16
+    first, second = (
+        Path(summary[0].outputs[0]).read_bytes() for summary in (whole, parts))
+    assert first == second
