@@ -30,8 +30,7 @@ from tqdm import tqdm
 import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
 from mmpose_tdmi.apis import (ImageSequence, PersonDetector, find_images,
                               open_video, relative_names, require_file)
-from mmpose_tdmi.apis.model_index import DEFAULT
-from mmpose_tdmi.apis.models import find_config, find_weights
+from mmpose_tdmi.apis.models import DEFAULT, find_config, find_weights
 from mmpose_tdmi.apis.settings import (DetectionSettings, ReadingSettings,
                                        add_options, read_options)
 from mmpose_tdmi.datasets.box_files import read_annotation_records

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
 from mmpose_tdmi.apis import DetectorError, VideoPoseInferencer, VideoSummary
-from mmpose_tdmi.apis.model_index import DEFAULT
+from mmpose_tdmi.apis.models import DEFAULT
 from mmpose_tdmi.apis.settings import (InferenceSettings, ModelSettings,
                                        add_options, check_people, read_options)
 from mmpose_tdmi.tooling import short_errors

@@ -30,9 +30,9 @@ from mmpose_tdmi.utils.files import check_outputs
 from mmpose_tdmi.video.decoding import (IMAGE_SUFFIXES, VideoSource,
                                         open_video, result_name, video_files)
 from mmpose_tdmi.video.results.resume import digest_of, fingerprint, versions
-from .dealing import (Attempt, MakeRun, Piece, Report, Results, file_system,
-                      is_remote, join, split)
+from .dealing import Attempt, MakeRun, Report, Results, file_system, is_remote
 from .inferencer import VideoPoseInferencer
+from .pieces import Piece, join, split
 from .settings import InferenceSettings, ModelSettings
 
 #: Codecs of texts and pictures of letters, which FFmpeg opens as videos.

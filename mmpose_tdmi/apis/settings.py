@@ -26,9 +26,8 @@ from mmpose_tdmi.video.streaming import (MODES, PRECISIONS, RUNTIMES, TEMPORAL,
                                          CropPolicy, StreamingPoseEstimator)
 from mmpose_tdmi.video.tracking import TRACKERS
 from .boxes import Boxes, boxes_digest
-from .model_index import DEFAULT, default_detector
-from .models import (Categories, ConfigLike, PersonDetector, find_config,
-                     find_weights)
+from .models import (DEFAULT, Categories, ConfigLike, PersonDetector,
+                     default_detector, find_config, find_weights)
 
 PathLike = Union[str, Path]
 WHOLE_IMAGE = 'whole_image'

@@ -7,7 +7,7 @@ from .metadata import GraphMetadata, describe_model
 from .onnx_graphs import (DEFORM_CONVS, GRAPHS, INSTALL_LINE, ClipPhase,
                           check_exportable, export_onnx, export_programs,
                           require_package, with_deform_backend)
-from .parity import Parity, ParityError, compare_heatmaps, measure_parity
+from .runtime import Parity, ParityError, compare_heatmaps, measure_parity
 
 __all__ = [
     'DEFORM_CONVS', 'GRAPHS', 'INSTALL_LINE', 'ClipPhase', 'FramePhase',

@@ -4,10 +4,6 @@
 arrays, a camera, an address. :func:`read_ahead` decodes it in a thread of its
 own with bounded memory.
 
-A frame that cannot be decoded is left out. Its index is not given to another
-frame, so that indices, numbers and time stamps of all others stay right: it
-leaves a hole. The first such frames are logged, all are counted.
-
 Shapes: N frames of H x W pixels, upright, uint8, BGR.
 """
 import glob
@@ -15,32 +11,29 @@ import hashlib
 import logging
 import mmap
 import os
-import os.path as osp
 import re
 import time
-from abc import ABC, abstractmethod
-from collections import OrderedDict, deque
+from collections import deque
 from contextlib import suppress
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 from threading import Condition, Thread
 from typing import (Any, Deque, Generator, Iterable, Iterator, List, Optional,
-                    Sequence, Tuple, Union)
+                    Sequence, Union)
 from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
 from mmengine.logging import print_log
 
-from mmpose_tdmi.datasets.frames import VideoFrames, last_number
-from mmpose_tdmi.datasets.transforms import LoadFrameSequence
-from mmpose_tdmi.datasets.transforms.loading import (has_several_pictures,
-                                                     to_eight_bits)
+from mmpose_tdmi.datasets.transforms.loading import has_several_pictures
 from mmpose_tdmi.utils.stages import stage
 from mmpose_tdmi.utils.video import (VideoReadError, is_address, open_decoder,
-                                     rational_rate, shown)
-from .structures import TrackedFrame
+                                     shown)
+from .images import (DEFAULT_FPS, DecodedFrame, FrameRate, FramesByIndex,
+                     ImageFiles, ImageSequence, ImageStack, PathLike,
+                     number_images, relative_names)
+from .structures import ON_CORRUPT, VideoSource
 
 __all__ = [
     'DEFAULT_FPS', 'IMAGE_SUFFIXES', 'ON_CORRUPT', 'ArrayFrames',
@@ -49,123 +42,8 @@ __all__ = [
     'open_video', 'read_ahead', 'relative_names'
 ]
 
-PathLike = Union[str, Path]
-FrameRate = Union[Fraction, float]
-#: A frame before anybody has looked for persons in it.
-DecodedFrame = TrackedFrame
-
-#: Frames per second of images and arrays, which tell none.
-DEFAULT_FPS = 25
-#: What is done about a frame that does not decode.
-ON_CORRUPT = ('skip', 'raise')
 #: Suffixes of files that are taken as images.
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
-#: How many pages of an image file are read at once.
-_PAGES = 16
-#: How many of the frames left out are logged.
-_MAX_LOGGED = 5
-
-
-class VideoSource(ABC):
-    """The frames of a video in the order of time.
-
-    Iterate over it once, or again where the kind of video allows it.
-
-    Args:
-        name: What outputs are called.
-        input: What was opened, as text, for messages and results.
-        fps: Frames per second; the average where they vary.
-        on_corrupt: What is done about a frame that does not decode:
-            ``'skip'``, leave it out, which ``num_skipped`` counts, or
-            ``'raise'``.
-    """
-
-    #: Difference of the numbers of consecutive frames.
-    frame_step: int = 1
-    #: The files of a video of image files.
-    paths: Optional[List[str]] = None
-    #: Whether frames come at their own time, so that a slow reader misses some
-    is_live: bool = False
-    _length: Optional[int] = None
-
-    def __init__(self,
-                 name: str,
-                 input: str,
-                 fps: FrameRate,
-                 on_corrupt: str = 'skip') -> None:
-        if on_corrupt not in ON_CORRUPT:
-            raise ValueError(
-                f'on_corrupt must be one of {ON_CORRUPT}, got {on_corrupt!r}')
-        if not fps > 0:
-            raise ValueError(f'{input}: fps must be positive, got {fps}')
-        self.name = name
-        self.input = input
-        self.fps = rational_rate(fps)
-        self.on_corrupt = on_corrupt
-        self.num_skipped = 0
-        self._begun: Optional[Iterator[DecodedFrame]] = None
-        self._size: Optional[Tuple[int, int]] = None
-
-    @property
-    def num_frames(self) -> Optional[int]:
-        """int: The number of frames, as far as it is known beforehand."""
-        return self._length
-
-    @property
-    def size(self) -> Tuple[int, int]:
-        """tuple[int, int]: Width and height of the first frame in pixels."""
-        if self._size is None:
-            frames = self._frames()
-            first = next(frames, None)
-            if first is None:
-                raise VideoReadError(
-                    f'{self.input} has no frame that can be read')
-            self._note_size(first)
-            # the frame is not decoded a second time
-            self._begun = chain([first], frames)
-        return self._size
-
-    def __iter__(self) -> Iterator[DecodedFrame]:
-        """Decode all frames; indices ascend."""
-        frames, self._begun = self._begun, None
-        if frames is None:
-            self.num_skipped = 0
-            frames = self._frames()
-        for frame in frames:
-            if self._size is None:
-                self._note_size(frame)
-            yield frame
-
-    @property
-    def pixel_aspect(self) -> Fraction:
-        """Fraction: Width of a pixel of the first frame by its height."""
-        return Fraction(1)
-
-    def close(self) -> None:
-        """Let go of what is open."""
-        self._begun = None
-
-    def __enter__(self) -> 'VideoSource':
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
-
-    @abstractmethod
-    def _frames(self) -> Iterator[DecodedFrame]:
-        """A new pass over the frames."""
-
-    def _note_size(self, first: DecodedFrame) -> None:
-        height, width = first.image.shape[:2]
-        self._size = width, height
-
-    def _skip(self, what: str, num_frames: int = 1) -> None:
-        """Note that frames are left out, or refuse to."""
-        if self.on_corrupt == 'raise':
-            raise VideoReadError(what)
-        self.num_skipped += num_frames
-        if self.num_skipped - num_frames < _MAX_LOGGED:
-            print_log(f'{what}: left out', 'current', logging.WARNING)
 
 
 class ArrayFrames(VideoSource):
@@ -244,255 +122,6 @@ class Webcam(VideoSource):
         self._camera.release()
 
 
-class _ByIndex(ABC):
-    """Frames that can be asked for by index; the last ones are kept."""
-
-    def __init__(self, what: str, fps: FrameRate, keep: int) -> None:
-        self.fps = rational_rate(fps)
-        self._what = what
-        self._max_kept = keep
-        self._kept: 'OrderedDict[int, np.ndarray]' = OrderedDict()
-
-    @property
-    def size(self) -> Tuple[int, int]:
-        """tuple[int, int]: Width and height of the first frame in pixels."""
-        height, width = self[0].shape[:2]
-        return width, height
-
-    @abstractmethod
-    def __len__(self) -> int:
-        ...
-
-    @abstractmethod
-    def _read(self, index: int) -> Optional[np.ndarray]:
-        """A frame; None if it is lost or behind the end."""
-
-    def _keep(self, index: int, image: np.ndarray) -> None:
-        self._kept[index] = image
-        while len(self._kept) > self._max_kept:
-            self._kept.popitem(last=False)
-
-    def __iter__(self) -> Iterator[Tuple[int, np.ndarray]]:
-        for index in range(len(self)):
-            yield index, self[index]
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        """Read a frame, (H, W, 3), uint8, BGR."""
-        if index in self._kept:
-            return self._kept[index]
-        image = self._read(index) if index >= 0 else None
-        if image is None and not 0 <= index < len(self):
-            raise IndexError(f'{self._what}: there is no frame {index}: the '
-                             f'frames are 0 to {len(self) - 1}')
-        if image is None:
-            raise VideoReadError(
-                f'{self._what}: frame {index} cannot be decoded')
-        self._keep(index, image)
-        return image
-
-
-class ImageSequence(_ByIndex):
-    """Image files in the order of time, by index; the last ones are kept."""
-
-    def __init__(self,
-                 paths: Sequence[PathLike],
-                 fps: FrameRate = DEFAULT_FPS,
-                 keep: int = 8) -> None:
-        if not paths:
-            raise ValueError('an image sequence needs at least one file')
-        self.paths = [str(path) for path in paths]
-        super().__init__(osp.dirname(self.paths[0]), fps, keep)
-        self._load = LoadFrameSequence()
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def _read(self, index: int) -> Optional[np.ndarray]:
-        if index >= len(self):
-            return None
-        clip = self._load(
-            dict(frame_paths=[self.paths[index]], frame_offsets=(0, )))
-        return clip['img'][0]
-
-
-class ImageFiles(VideoSource):
-    """Image files as a video.
-
-    In order of time, numbered by the last number in their names, as in the
-    datasets: a gap in the numbers is a gap in time. Without ``fps``, names
-    that are times since 1970 (:attr:`VideoFrames.time_unit`) tell time stamps
-    and frame rate; otherwise it is 25.
-
-    ``number`` is the name's number on the step's grid, which it differs from
-    where numbers jitter.
-    """
-
-    def __init__(self,
-                 paths: Sequence[PathLike],
-                 name: str,
-                 input: str,
-                 fps: Optional[FrameRate] = None,
-                 on_corrupt: str = 'skip') -> None:
-        self._files = ImageSequence(paths, keep=1)
-        self.paths = self._files.paths
-        numbered = number_images(self.paths)
-        self.frame_step = numbered.step
-        self._grid = numbered.grid.tolist()
-        # what the numbers, or those on the grid, are counted from, and per s
-        self._times, self._unit = self._grid, Fraction(0)
-        if fps is None and numbered.time_unit and len(self.paths) > 1:
-            self._times = numbered.numbers.tolist()
-            self._unit = Fraction(numbered.time_unit)
-            span = Fraction(self._times[-1] - self._times[0]) / self._unit
-            fps = (self._grid[-1] - self._grid[0]) // self.frame_step / span
-            print_log(
-                f'{input}: names are times, from {self._times[0]} to '
-                f'{self._times[-1]}: {self._unit} a second, about '
-                f'{float(fps):.5g} frames', 'current', logging.INFO)
-        super().__init__(name, input, DEFAULT_FPS if fps is None else fps,
-                         on_corrupt)
-        self._unit = self._unit or self.fps * self.frame_step
-        self._length = len(self.paths)
-        self._names = relative_names(self.paths)
-
-    def _frames(self) -> Iterator[DecodedFrame]:
-        for index, number in enumerate(self._grid):
-            try:
-                with stage('decode'):
-                    image = self._files[index]
-            except (OSError, ValueError) as error:
-                self._skip(f'{self.input}: frame {index} cannot be decoded '
-                           f'({error})')
-                continue
-            seconds = (self._times[index] - self._times[0]) / self._unit
-            yield DecodedFrame(index, float(seconds), image, [], number,
-                               self._names[index])
-
-
-class ImageStack(VideoSource):
-    """All pictures of one image file: pages of a TIFF file, or an animated
-    WebP or PNG, whose own times hold without ``fps``."""
-
-    def __init__(self,
-                 path: PathLike,
-                 fps: Optional[FrameRate] = None,
-                 on_corrupt: str = 'skip') -> None:
-        self.path = str(path)
-        try:
-            self.path.encode()
-        except UnicodeEncodeError as error:  # OpenCV crashes
-            raise VideoReadError(f'{path!r} has several pictures, and a name '
-                                 'that is not UTF-8: rename it') from error
-        self._length = cv2.imcount(self.path)
-        if self._length < 2:
-            raise VideoReadError(f'{path} has several pictures, but OpenCV '
-                                 f'{cv2.__version__} reads one only')
-        self._animated: List[np.ndarray] = []
-        durations = [0]
-        if Path(path).suffix.lower() not in ('.tif', '.tiff'):
-            animation = cv2.imreadanimation(self.path)[1]
-            self._animated = list(animation.frames)
-            durations = [int(ms) for ms in animation.durations]
-        is_timed = fps is None and sum(durations) > 0
-        if is_timed:
-            fps = Fraction(1000 * self._length, sum(durations))
-        super().__init__(
-            Path(path).stem, self.path, DEFAULT_FPS if fps is None else fps,
-            on_corrupt)
-        self._times = [float(i / self.fps) for i in range(self._length)]
-        if is_timed:
-            self._times = (np.cumsum([0, *durations[:-1]]) / 1000).tolist()
-
-    def _frames(self) -> Iterator[DecodedFrame]:
-        for start in range(0, self._length, _PAGES):
-            end = min(start + _PAGES, self._length)
-            with stage('decode'):
-                pages = self._animated[start:end] or cv2.imreadmulti(
-                    self.path,
-                    start,
-                    end - start,
-                    flags=cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)[1]
-            for index, page in enumerate(pages, start):
-                where = f'{self.input}: picture {index}'
-                image = np.ascontiguousarray(
-                    to_eight_bits(page, where)[..., :3])
-                yield DecodedFrame(index, self._times[index], image)
-            missing = end - start - len(pages)
-            if missing:
-                self._skip(
-                    f'{self.input}: pictures {start + len(pages)} to '
-                    f'{end - 1} cannot be decoded', missing)
-
-
-def find_images(source: PathLike) -> List[Path]:
-    """The image files of a folder or glob, ordered by the numbers in names;
-    an image by itself; none for any other file."""
-    path = Path(source)
-    if path.is_file():
-        return [path] if path.suffix.lower() in IMAGE_SUFFIXES else []
-    if path.is_dir():
-        found = list(path.iterdir())
-    elif glob.has_magic(str(source)):
-        found = [Path(p) for p in glob.glob(str(source), recursive=True)]
-    else:
-        raise FileNotFoundError(f'{shown(source)} does not exist')
-    images = [
-        p for p in found if p.is_file() and p.suffix.lower() in IMAGE_SUFFIXES
-    ]
-    if not images:
-        raise FileNotFoundError(
-            f'{source} has no image files ({", ".join(IMAGE_SUFFIXES)})')
-    # by text, but numbers by their value
-    return sorted(
-        images,
-        key=lambda path: [(int(part), '') if part.isdecimal() else (-1, part)
-                          for part in re.split(r'(\d+)', path.as_posix())
-                          if part])
-
-
-#: The longest name of results, in bytes: what they and temporary files add to
-#: it must fit into a file name.
-_MAX_NAME = 200
-
-
-def result_name(name: str) -> str:
-    """What results of a video of that name are called: bytes that are not
-    UTF-8 are taken as Latin-1, and one that is too long for a file name with
-    all that is added is cut, with a digest for what is gone."""
-    try:
-        encoded = name.encode()
-    except UnicodeEncodeError:
-        name = os.fsencode(name).decode('latin-1')
-        encoded = name.encode()
-    if len(encoded) <= _MAX_NAME:
-        return name
-    digest = hashlib.sha256(encoded).hexdigest()[:8]
-    return f'{encoded[:_MAX_NAME - 9].decode(errors="ignore")}~{digest}'
-
-
-def relative_names(paths: Sequence[PathLike]) -> List[str]:
-    """Names of files relative to the folder that they have in common."""
-    folder = osp.commonpath([osp.dirname(osp.abspath(p)) for p in paths])
-    return [Path(osp.relpath(p, folder)).as_posix() for p in paths]
-
-
-def number_images(paths: Sequence[PathLike]) -> VideoFrames:
-    """Number image files of one video by the last number in their names, in
-    whose order they must be."""
-    files = [str(path) for path in paths]
-    if len(files) == 1:
-        return VideoFrames(files[0], np.zeros(1), files)
-    named = [last_number(path) for path in files]
-    videos = {osp.splitext(video)[0] for video, _ in named}
-    if len(videos) > 1:
-        raise ValueError(
-            f'frames of {len(videos)} videos were given where those of one '
-            f'are expected, among them {files[0]} and {files[-1]}')
-    return VideoFrames(
-        osp.dirname(files[0]), np.array([number for _, number in named]),
-        files)
-
-
 class VideoFile(VideoSource):
     """A video file, read once and to its end whatever is wrong inside, or a
     live stream from an address, which waits for nobody, as a camera.
@@ -531,7 +160,7 @@ class VideoFile(VideoSource):
             raise VideoReadError(self._decoder.failure)
 
 
-class VideoSequence(_ByIndex):
+class VideoSequence(FramesByIndex):
     """The frames of a :class:`VideoFile` by their index there; the last ones
     are kept.
 
@@ -703,6 +332,52 @@ def _is_camera(input: Any) -> bool:
     return isinstance(input,
                       str) and (input.isdigit() or _WEBCAM.fullmatch(input)
                                 is not None) and not Path(input).exists()
+
+
+def find_images(source: PathLike) -> List[Path]:
+    """The image files of a folder or glob, ordered by the numbers in names;
+    an image by itself; none for any other file."""
+    path = Path(source)
+    if path.is_file():
+        return [path] if path.suffix.lower() in IMAGE_SUFFIXES else []
+    if path.is_dir():
+        found = list(path.iterdir())
+    elif glob.has_magic(str(source)):
+        found = [Path(p) for p in glob.glob(str(source), recursive=True)]
+    else:
+        raise FileNotFoundError(f'{shown(source)} does not exist')
+    images = [
+        p for p in found if p.is_file() and p.suffix.lower() in IMAGE_SUFFIXES
+    ]
+    if not images:
+        raise FileNotFoundError(
+            f'{source} has no image files ({", ".join(IMAGE_SUFFIXES)})')
+    # by text, but numbers by their value
+    return sorted(
+        images,
+        key=lambda path: [(int(part), '') if part.isdecimal() else (-1, part)
+                          for part in re.split(r'(\d+)', path.as_posix())
+                          if part])
+
+
+#: The longest name of results, in bytes: what they and temporary files add to
+#: it must fit into a file name.
+_MAX_NAME = 200
+
+
+def result_name(name: str) -> str:
+    """What results of a video of that name are called: bytes that are not
+    UTF-8 are taken as Latin-1, and one that is too long for a file name with
+    all that is added is cut, with a digest for what is gone."""
+    try:
+        encoded = name.encode()
+    except UnicodeEncodeError:
+        name = os.fsencode(name).decode('latin-1')
+        encoded = name.encode()
+    if len(encoded) <= _MAX_NAME:
+        return name
+    digest = hashlib.sha256(encoded).hexdigest()[:8]
+    return f'{encoded[:_MAX_NAME - 9].decode(errors="ignore")}~{digest}'
 
 
 def _name(source: PathLike) -> str:

@@ -1,4 +1,4 @@
-"""The frame that goes along a video, and the persons in it.
+"""The frame that goes along a video, the persons in it, and what it is from.
 
 One :class:`Frame` goes all the way: decoded, then with the boxes and ids of
 its persons, then with their poses. Steps make new frames and leave those that
@@ -8,15 +8,27 @@ Shapes: K keypoints, C channels, H x W pixels of a frame, h x w cells of a
 crop's maps.
 """
 import inspect
+import logging
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import (Any, Callable, Dict, Generic, List, Mapping, NamedTuple,
-                    Optional, Tuple, TypeVar, Union)
+from fractions import Fraction
+from itertools import chain
+from typing import (Any, Callable, Dict, Generic, Iterator, List, Mapping,
+                    NamedTuple, Optional, Tuple, TypeVar, Union)
 
 import numpy as np
+from mmengine.logging import print_log
+
+from mmpose_tdmi.utils.video import VideoReadError, rational_rate
 
 __all__ = [
     'Crop', 'Frame', 'FramePoses', 'PersonPose', 'TrackedBox', 'TrackedFrame'
 ]
+
+#: What is done about a frame that does not decode.
+ON_CORRUPT = ('skip', 'raise')
+#: How many of the frames left out are logged.
+_MAX_LOGGED = 5
 
 
 @dataclass(frozen=True)
@@ -105,6 +117,111 @@ class Frame(Generic[Person]):
 #: Frames on their way into the model, and out of it.
 TrackedFrame = Frame[TrackedBox]
 FramePoses = Frame[PersonPose]
+
+
+class VideoSource(ABC):
+    """The frames of a video in the order of time.
+
+    Iterate over it once, or again where the kind of video allows it. A frame
+    that cannot be decoded is left out. Its index is not given to another, so
+    that indices, numbers and time stamps of all others stay right: it leaves a
+    hole. The first such frames are logged, all are counted.
+
+    Args:
+        name: What outputs are called.
+        input: What was opened, as text, for messages and results.
+        fps: Frames per second; the average where they vary.
+        on_corrupt: What is done about a frame that does not decode:
+            ``'skip'``, leave it out, which ``num_skipped`` counts, or
+            ``'raise'``.
+    """
+
+    #: Difference of the numbers of consecutive frames.
+    frame_step: int = 1
+    #: The files of a video of image files.
+    paths: Optional[List[str]] = None
+    #: Whether frames come at their own time, so that a slow reader misses some
+    is_live: bool = False
+    _length: Optional[int] = None
+
+    def __init__(self,
+                 name: str,
+                 input: str,
+                 fps: Union[Fraction, float],
+                 on_corrupt: str = 'skip') -> None:
+        if on_corrupt not in ON_CORRUPT:
+            raise ValueError(
+                f'on_corrupt must be one of {ON_CORRUPT}, got {on_corrupt!r}')
+        if not fps > 0:
+            raise ValueError(f'{input}: fps must be positive, got {fps}')
+        self.name = name
+        self.input = input
+        self.fps = rational_rate(fps)
+        self.on_corrupt = on_corrupt
+        self.num_skipped = 0
+        self._begun: Optional[Iterator[TrackedFrame]] = None
+        self._size: Optional[Tuple[int, int]] = None
+
+    @property
+    def num_frames(self) -> Optional[int]:
+        """int: The number of frames, as far as it is known beforehand."""
+        return self._length
+
+    @property
+    def size(self) -> Tuple[int, int]:
+        """tuple[int, int]: Width and height of the first frame in pixels."""
+        if self._size is None:
+            frames = self._frames()
+            first = next(frames, None)
+            if first is None:
+                raise VideoReadError(
+                    f'{self.input} has no frame that can be read')
+            self._note_size(first)
+            # the frame is not decoded a second time
+            self._begun = chain([first], frames)
+        return self._size
+
+    def __iter__(self) -> Iterator[TrackedFrame]:
+        """Decode all frames; indices ascend."""
+        frames, self._begun = self._begun, None
+        if frames is None:
+            self.num_skipped = 0
+            frames = self._frames()
+        for frame in frames:
+            if self._size is None:
+                self._note_size(frame)
+            yield frame
+
+    @property
+    def pixel_aspect(self) -> Fraction:
+        """Fraction: Width of a pixel of the first frame by its height."""
+        return Fraction(1)
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        self._begun = None
+
+    def __enter__(self) -> 'VideoSource':
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    @abstractmethod
+    def _frames(self) -> Iterator[TrackedFrame]:
+        """A new pass over the frames."""
+
+    def _note_size(self, first: TrackedFrame) -> None:
+        height, width = first.image.shape[:2]
+        self._size = width, height
+
+    def _skip(self, what: str, num_frames: int = 1) -> None:
+        """Note that frames are left out, or refuse to."""
+        if self.on_corrupt == 'raise':
+            raise VideoReadError(what)
+        self.num_skipped += num_frames
+        if self.num_skipped - num_frames < _MAX_LOGGED:
+            print_log(f'{what}: left out', 'current', logging.WARNING)
 
 
 def named_choice(what: str, given: Union[str, dict, None],

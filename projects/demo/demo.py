@@ -12,8 +12,7 @@ import argparse
 import time
 from pathlib import Path
 
-from mmpose_tdmi.apis.model_index import DEFAULT
-from mmpose_tdmi.apis.models import find_weights
+from mmpose_tdmi.apis.models import DEFAULT, find_weights
 from mmpose_tdmi.stack import BrokenStackError
 from projects.demo.plan import DemoSettings, own_name, plan, what_draws
 from projects.demo.report import markdown, results_table, write_report

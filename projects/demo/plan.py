@@ -6,7 +6,7 @@ from typing import List, Optional, Sequence, Tuple
 
 from mmengine.config import Config
 
-from mmpose_tdmi.apis.model_index import DEFAULT, look_up
+from mmpose_tdmi.apis.models import DEFAULT, look_up
 from projects.synthetic.generator import video_name
 from .steps import Command, Step
 

@@ -6,10 +6,10 @@ from collections import Counter
 import pytest
 import torch
 
-from mmpose_tdmi.apis import dealing, open_video
-from mmpose_tdmi.apis.dealing import (Piece, deal, find_rank, run_processes,
-                                      split, stitch)
+from mmpose_tdmi.apis import dealing, open_video, pieces
+from mmpose_tdmi.apis.dealing import deal, find_rank, run_processes
 from mmpose_tdmi.apis.many_videos import VideoJob
+from mmpose_tdmi.apis.pieces import Piece, split, stitch
 from mmpose_tdmi.video.results.resume import InUseError
 
 
@@ -184,7 +184,7 @@ def test_ranks():
 
 
 def test_what_is_split(clip, monkeypatch):
-    monkeypatch.setattr(dealing, 'CONTEXT', 1)
+    monkeypatch.setattr(pieces, 'CONTEXT', 1)
     job = VideoJob('a', str(clip.video), 700, 'f')
     second = 1 / 60
 
@@ -220,14 +220,14 @@ def test_who_is_who_at_seams():
                     source='given') for name, track in people.items()
             ])
 
-    pieces = [(0, 3, [record(i, a=0, b=1) for i in range(3)] +
-               [record(i, a=0, b=1, c=2, d=99) for i in (3, 4)]),
-              (3, 6, [record(i, a=5, b=0) for i in (1, 2)] +
-               [record(i, b=0, c=1, d=99, a=5) for i in range(3, 8)]),
-              (6, None, [record(i, c=0, a=1) for i in range(4, 9)])]
-    found = list(stitch(pieces))
+    seen = [(0, 3, [record(i, a=0, b=1) for i in range(3)] +
+             [record(i, a=0, b=1, c=2, d=99) for i in (3, 4)]),
+            (3, 6, [record(i, a=5, b=0) for i in (1, 2)] +
+             [record(i, b=0, c=1, d=99, a=5) for i in range(3, 8)]),
+            (6, None, [record(i, c=0, a=1) for i in range(4, 9)])]
+    found = list(stitch(seen))
     assert [r['frame'] for r in found] == list(range(9))
     ids = [[p['track_id'] for p in r['persons']] for r in found]
     assert ids == [[0, 1]] * 3 + [[1, 2, 3, 0]] * 3 + [[2, 0]] * 3
-    ids = [[p['track_id'] for p in r['persons']] for r in stitch(pieces, True)]
+    ids = [[p['track_id'] for p in r['persons']] for r in stitch(seen, True)]
     assert ids == [[0, 1]] * 3 + [[0, 1, 99, 5]] * 3 + [[0, 1]] * 3

@@ -9,7 +9,7 @@ import fsspec
 import numpy as np
 import pytest
 
-from mmpose_tdmi.apis import dealing, many_videos, open_video
+from mmpose_tdmi.apis import dealing, many_videos, open_video, pieces
 from mmpose_tdmi.apis.dealing import Results
 from mmpose_tdmi.apis.many_videos import (VideoJob, VideoWorker, find_jobs,
                                           infer_videos, is_video)
@@ -302,7 +302,7 @@ def _two_people(num_frames):
 @pytest.mark.slow
 def test_pieces_of_a_long_video(make_worker, tmp_path, monkeypatch):
     """Results are those of the whole, ids included."""
-    monkeypatch.setattr(dealing, 'CONTEXT', 9)
+    monkeypatch.setattr(pieces, 'CONTEXT', 9)
     monkeypatch.setattr(streaming, 'RENEWAL', 6)
     frames = np.random.default_rng(0).integers(0, 255, (40, 96, 128, 3),
                                                np.uint8)

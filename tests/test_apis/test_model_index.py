@@ -6,10 +6,9 @@ from mmpose.apis.inferencers import Pose2DInferencer
 from mmpose.apis.inferencers.utils import default_det_models
 
 from mmpose_tdmi.apis import (PersonDetector, VideoPoseInferencer, find_config,
-                              model_index)
-from mmpose_tdmi.apis.model_index import (IndexedModel, default_detector,
-                                          look_up)
-from mmpose_tdmi.apis.models import find_weights
+                              models)
+from mmpose_tdmi.apis.models import (IndexedModel, default_detector,
+                                     find_weights, look_up)
 from mmpose_tdmi.utils.checkpoints import WEIGHTS
 
 HRNET = 'td-hm_hrnet-w48_8xb32-210e_coco-384x288'
@@ -88,7 +87,7 @@ def published(weights_server, saved_pose_model, saved_detector, monkeypatch):
         mmdet=dict(
             body=IndexedModel(saved_detector.config, detector, [0]),
             small=IndexedModel(saved_detector.config, detector)))
-    monkeypatch.setattr(model_index, 'read_index', index.get)
+    monkeypatch.setattr(models, 'read_index', index.get)
     return pose, detector
 
 

@@ -7,7 +7,7 @@ from mmpose.codecs import MegviiHeatmap, MSRAHeatmap
 
 from mmpose_tdmi.deploy import GraphMetadata, describe_model
 from mmpose_tdmi.deploy.metadata import _describe_codec, hash_weights
-from mmpose_tdmi.deploy.parity import open_session, read_metadata
+from mmpose_tdmi.deploy.runtime import open_session, read_metadata
 
 
 def test_described(models):

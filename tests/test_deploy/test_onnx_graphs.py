@@ -14,7 +14,7 @@ from mmpose_tdmi.deploy import (GRAPHS, FramePhase, ParityError, WindowPhase,
                                 compare_heatmaps, export_onnx, measure_parity,
                                 require_package)
 from mmpose_tdmi.deploy.onnx_graphs import shape_of
-from mmpose_tdmi.deploy.parity import open_session, read_metadata
+from mmpose_tdmi.deploy.runtime import open_session, read_metadata
 
 
 def window_parity(model, path, batch_sizes=(1, 4), scale=1.):

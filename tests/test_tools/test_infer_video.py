@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmpose_tdmi.apis import model_index, open_frames, open_video
-from mmpose_tdmi.apis.model_index import IndexedModel
+from mmpose_tdmi.apis import models, open_frames, open_video
+from mmpose_tdmi.apis.models import IndexedModel
 from mmpose_tdmi.utils.video import VideoWriter
 
 
@@ -172,7 +172,7 @@ def published(weights_server, saved_pose_model, saved_detector, monkeypatch,
             'body': detector,
             'rtmdet-m': detector
         })
-    monkeypatch.setattr(model_index, 'read_index', index.get)
+    monkeypatch.setattr(models, 'read_index', index.get)
     monkeypatch.chdir(tmp_path)
     return weights_server
 

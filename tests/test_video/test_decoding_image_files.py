@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmpose_tdmi.video import decoding
+from mmpose_tdmi.video import images
 from mmpose_tdmi.video.decoding import (ImageSequence, find_images,
                                         number_images, open_video,
                                         relative_names)
@@ -118,7 +118,7 @@ def named_by_time(folder, unit, jitter=0):
 @pytest.mark.parametrize('jitter', [0, .1])
 def test_names_that_are_times(tmp_path, unit, jitter, monkeypatch):
     texts = []
-    monkeypatch.setattr(decoding, 'print_log',
+    monkeypatch.setattr(images, 'print_log',
                         lambda text, *_: texts.append(text))
     times = named_by_time(tmp_path, unit, jitter)
     source = open_video(tmp_path)

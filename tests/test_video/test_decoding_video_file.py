@@ -409,7 +409,7 @@ def test_no_frame_at_all(videos, video, tmp_path):
 
 def test_warnings_do_not_flood(videos, video, tmp_path, monkeypatch):
     logged = []
-    monkeypatch.setattr('mmpose_tdmi.video.decoding.print_log',
+    monkeypatch.setattr('mmpose_tdmi.video.structures.print_log',
                         lambda *arguments: logged.append(arguments[0]))
     source = VideoFile(
         videos.damage(video, tmp_path / 'b.mp4', range(12, NUM_FRAMES)))

@@ -25,7 +25,7 @@ from mmpose_tdmi.apis import find_config, init_pose_model
 from mmpose_tdmi.deploy import (DEFORM_CONVS, GRAPHS, ParityError, export_onnx,
                                 measure_parity)
 from mmpose_tdmi.deploy.onnx_graphs import DEFAULT_OPSET
-from mmpose_tdmi.deploy.parity import MAX_DIFFERENCE, MIN_SAME_PEAKS
+from mmpose_tdmi.deploy.runtime import MAX_DIFFERENCE, MIN_SAME_PEAKS
 from mmpose_tdmi.tooling import short_errors
 from mmpose_tdmi.utils.files import check_outputs
 
