@@ -16,6 +16,7 @@ from mmpose.registry import DATASETS, MODELS
 
 from mmpose_tdmi.apis import VideoPoseInferencer
 from mmpose_tdmi.apis.models import init_pose_model
+from mmpose_tdmi.models.losses import SpatialCrossEntropyLoss
 from mmpose_tdmi.utils.checkpoints import read_checkpoint
 from projects.real_video import frames, stills
 from projects.real_video.clips import Video
@@ -23,6 +24,7 @@ from projects.real_video.finest_map import FinestMapFPN
 from projects.real_video.hog_boxes import HAS_DETECTOR, find_boxes, find_people
 from projects.real_video.pck import forgiven, found, table, torsos
 from projects.real_video.people import JOINTS, OTHER_SIDE, People, read_people
+from projects.real_video.side_noise import SideNoiseLoss
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIGS = ROOT / 'projects/real_video/configs'
@@ -298,3 +300,31 @@ def test_skeletons_sit_on_the_person():
     people = read_people(CLIPS / 'annotations/drink.json', CLIPS)
     people = People(*(field[:1] for field in people))
     assert table(people, forgiven(people, joints[None]))['all'] > 60
+
+
+def test_a_disbelieved_label_loses_its_pull():
+    torch.manual_seed(0)
+    target = torch.zeros(1, 14, 8, 6)
+    for joint in range(14):
+        target[0, joint, joint // 2, joint % 2 * 4] = 1.
+    weights = torch.ones(1, 14)
+    believed = (10 * target[:, OTHER_SIDE.copy()]).requires_grad_()
+    plain = SpatialCrossEntropyLoss()(believed, target, weights)
+    loss = SideNoiseLoss(0.03)(believed, target, weights)
+    # nothing is lost but the belief that this label is exchanged
+    expected = SpatialCrossEntropyLoss()(10 * target, target,
+                                         weights) - np.log(0.03) / 14
+    assert loss.item() == pytest.approx(expected.item(), abs=1e-4)
+    assert loss < plain
+    gradient, = torch.autograd.grad(loss, believed)
+    pulled = gradient * (target[:, OTHER_SIDE.copy()] - target)
+    assert pulled.sum() < 0  # towards what it believed, not to the label
+
+    output = torch.randn(3, 14, 8, 6)
+    target = torch.rand(3, 14, 8, 6)
+    weights = torch.randint(0, 2, (3, 14)).float()
+    torch.testing.assert_close(
+        SideNoiseLoss(1e-9)(output, target, weights),
+        SpatialCrossEntropyLoss()(output, target, weights))
+    with pytest.raises(ValueError, match='exchanged=0.7'):
+        SideNoiseLoss(0.7)
