@@ -1,6 +1,6 @@
 """Work dealt out: tasks, each to the next worker that is free, a process of
-this machine or an actor of Ray's; or to ranks, each its share; long videos in
-pieces; and the folder of results, in which all see what is done.
+this machine or an actor of Ray's; or to ranks, each its share; and the folder
+of results, in which all see what is done.
 
 A worker may die. Then only the task at hand has failed, and another worker
 takes its place. What a task is is the caller's: ``make_run`` gives, once in

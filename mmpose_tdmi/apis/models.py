@@ -4,6 +4,10 @@ Weights that a checkpoint lacks keep their random values in the hosts' loaders,
 which only log it; here that is an error. A checkpoint's file is read once: its
 content gives the weights and the SHA-256 that tells runs apart.
 
+A name is a model's in the index of an OpenMMLab package (``model-index.yml``)
+or an alias there, such as ``'vitpose-b'``, in any case. Detectors go by the
+kind of their poses as well, ``'human'``, ``'hand'``: MMPose's own choice.
+
 Shape letters: n boxes of an image, H x W its pixels.
 """
 import difflib
