@@ -1,4 +1,4 @@
-# On from the last of the three steps: five more epochs at full size.
+# On from the last of the three steps: ten more epochs at full size.
 _base_ = ['real-people_mobilenetv2_192x144.py']
 
 train_pipeline = [
@@ -28,15 +28,15 @@ model = dict(
     init_cfg=dict(checkpoint=_base_.data_root + '192x144/iter_660.pth'))
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 
-train_cfg = dict(max_iters=1500, val_interval=1500)
+train_cfg = dict(max_iters=3000, val_interval=3000)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=50, start_factor=0.1, by_epoch=False),
     dict(
         type='CosineAnnealingLR',
         begin=0,
-        end=1500,
-        T_max=1500,
+        end=3000,
+        T_max=3000,
         eta_min=1e-5,
         by_epoch=False)
 ]

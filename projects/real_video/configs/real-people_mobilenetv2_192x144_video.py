@@ -13,7 +13,7 @@ frames = [
 ]
 
 model = dict(
-    init_cfg=dict(checkpoint=_base_.data_root + 'longer/iter_1500.pth'))
+    init_cfg=dict(checkpoint=_base_.data_root + 'longer/iter_3000.pth'))
 train_dataloader = dict(
     sampler=dict(
         _delete_=True,
