@@ -1,5 +1,5 @@
-# The last step: on frames of videos beside the stills. A scene is left out by
-# its share of a batch, such as source_ratio=[22, 4, 6, 0].
+# The last step: on frames of videos beside the stills. ../README.md tells how a
+# scene is left out; a share of 0 in source_ratio never ends.
 _base_ = ['real-people_mobilenetv2_192x144_longer.py']
 
 frames = [
