@@ -1,5 +1,5 @@
-# The last step: on frames of videos beside the stills. ../README.md tells how a
-# scene is left out; a share of 0 in source_ratio never ends.
+# The last step: on frames of videos beside the stills. ../README.md tells how
+# a scene is left out; a share of 0 in source_ratio never ends.
 _base_ = ['real-people_mobilenetv2_192x144_longer.py']
 
 frames = [
