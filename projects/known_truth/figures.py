@@ -42,7 +42,8 @@ def difference_plot(differences: Mapping[str, Mapping[str, Estimate]],
     axes.invert_yaxis()
     axes.grid(axis='x', alpha=0.3)
     axes.set_xlabel(f'difference of {measure}')
-    axes.legend(fontsize=8)
+    axes.legend(
+        fontsize=8, loc='lower center', bbox_to_anchor=(0.5, 1), ncol=3)
     _save(figure, path)
 
 

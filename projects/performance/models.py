@@ -21,7 +21,8 @@ _TDMI = 'configs/tdmi/posetrack18/tdmi_{}_posetrack18-{}.py'
 _HOST = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_{}.py'
 
 #: Models by name: TDMI's config and the host's single-frame one. TDMI has no
-#: config on HRNet-W32; W48's is narrowed.
+#: config on HRNet-W32; W48's is narrowed. Those that end in ``-last`` have the
+#: paper's neck of Table 6 (a).
 MODEL_CONFIGS = {
     'w48': (_TDMI.format('hrnet-w48_2xb24-20e', '384x288'),
             _HOST.format('hrnet-w48_8xb32-210e_coco-384x288')),
@@ -30,13 +31,20 @@ MODEL_CONFIGS = {
     'vit-s': (_TDMI.format('vit-s_2xb24-20e', '256x192'),
               _HOST.format('ViTPose-small_8xb64-210e_coco-256x192')),
 }
+LAST_STAGE = '-last'
+MODEL_CONFIGS.update({
+    f'{name}{LAST_STAGE}': both
+    for name, both in MODEL_CONFIGS.items()
+})
 
 
 def tdmi_config(name: str) -> Config:
     """TDMI's config of a name of :data:`MODEL_CONFIGS`."""
     config = load_config(ROOT / MODEL_CONFIGS[name][0])
-    if name == 'w32':
+    if name.startswith('w32'):
         _narrow(config, 32)
+    if name.endswith(LAST_STAGE):
+        config.model.neck.update(stages=(-1, ), modulation=None)
     return config
 
 
@@ -47,7 +55,7 @@ def single_frame_config(name: str) -> Config:
     package's of the same architecture.
     """
     config = get_config(MODEL_CONFIGS[name][1])
-    if name == 'vit-s':
+    if name.startswith('vit-s'):
         config.model.backbone = dict(
             type='MultiStageViT',
             arch='small',

@@ -46,14 +46,25 @@ class Goal(NamedTuple):
     bound: float
 
 
-_MODELS = [('w48', 'HRNet-W48 384x288'), ('w32', 'HRNet-W32 384x288'),
-           ('vit-s', 'ViT-S 256x192')]
+_MODELS = [('w48', 'HRNet-W48 384x288', 0.95),
+           ('w32', 'HRNet-W32 384x288', 0.95), ('vit-s', 'ViT-S 256x192', 1.5)]
+_NECKS = [('', 'the paper\'s neck'),
+          ('-last', 'the last stage\'s differences')]
 #: The goals of the project.
 GOALS: List[Goal] = [
-    *(Goal(f'{text}, streaming over a single frame', 'person_frame_cost',
-           f'{name} streaming / single', '<=', 1.5) for name, text in _MODELS),
+    *(Goal(f'{text}, {neck}, over a single frame', 'backends',
+           f'{name}{ending} ONNX Runtime / single', '<=', bound)
+      for name, text, bound in _MODELS for ending, neck in _NECKS),
+    *(Goal(
+        f'a whole video with {count} people, the last stage\'s differences, '
+        'over MMPoseInferencer', 'whole_video_last',
+        f'ours / MMPoseInferencer, {count} people', '<=', 0.9)
+      for count in (1, 3, 5, 10, 20)),
+    Goal('peak memory with 20 people over MMPoseInferencer',
+         'whole_video_memory', 'memory, 20 people', '<=', 1.2),
     *(Goal(f'{text}, naive over streaming', 'person_frame_cost',
-           f'{name} naive / streaming', '>=', 3.4) for name, text in _MODELS),
+           f'{name} naive / streaming', '>=', 3.4)
+      for name, text, _ in _MODELS),
     Goal('AP with the default crops less AP with a crop for every box',
          'shared_crops', 'change', '>=', -1),
     Goal('decodes per new frame in the order of a test', 'dataset_speed',

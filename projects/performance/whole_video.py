@@ -35,6 +35,7 @@ from mmengine.registry import DefaultScope
 import mmpose_tdmi  # noqa: F401
 from mmpose_tdmi.utils.stages import StageTimes, stage
 from mmpose_tdmi.utils.video import VideoWriter
+from mmpose_tdmi.video.phases import RUNTIMES
 from projects.performance.machine import describe_machine, peak_memory
 from projects.performance.models import (MODEL_CONFIGS, build_random_model,
                                          resize_input, single_frame_config,
@@ -133,7 +134,7 @@ class Ours:
         self._inferencer = Inferencer(*files.pose, args.device)
         timed_call(self._inferencer.model.head, 'decode', 'keypoints')
         self._detector = PersonDetector(*files.detector, device=args.device)
-        self._mode = args.mode
+        self._options = dict(mode=args.mode, backend=args.backend)
 
     def __call__(self, video: Path, boxes: Callable[[int], np.ndarray]) -> int:
         """Infer on a video; gives the number of poses."""
@@ -144,7 +145,7 @@ class Ours:
             return np.column_stack([found, np.ones(len(found))])
 
         results = self._inferencer(
-            str(video), boxes=detect, return_vis=True, mode=self._mode)
+            str(video), boxes=detect, return_vis=True, **self._options)
         return sum(len(result.poses.persons) for result in results)
 
 
@@ -265,6 +266,7 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument('--memory', action='store_true')
     parser.add_argument('--alone', nargs=8, help=argparse.SUPPRESS)
     parser.add_argument('--mode', default='offline')
+    parser.add_argument('--backend', choices=RUNTIMES, default='pytorch')
     parser.add_argument('--flip-test', action='store_true')
     parser.add_argument('--device', default='cpu')
     add_clock_argument(parser)
@@ -322,6 +324,7 @@ def main(argv: Optional[List[str]] = None) -> None:
             f'{args.frame_size[0]}x{args.frame_size[1]}, {args.frames} '
             f'frames, flip test {args.flip_test}, mode {args.mode}, '
             f'{args.det_model} on every frame, {args.device}, '
+            f'{args.backend}, '
             f'{torch.get_num_threads()} thread(s), {clock}.', tables, values),
         args.out, argv, machine)
 

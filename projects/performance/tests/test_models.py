@@ -18,6 +18,13 @@ def test_both_have_the_same_backbone_and_input(name):
                 stock.model.backbone.extra[stage].num_channels
 
 
+def test_the_last_stages_neck_is_table_6_a(repository):
+    config = load_config(
+        repository / 'configs/ablations/posetrack17/tdmi_hrnet-w48_2xb24-20e_'
+        'posetrack17-384x288_last-stage.py')
+    assert tdmi_config('w48-last').model.neck == config.model.neck
+
+
 @pytest.mark.parametrize('name', ['w32', 'vit-s'])
 def test_another_input_size(name):
     config = tdmi_config(name)
