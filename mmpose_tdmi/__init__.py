@@ -16,19 +16,6 @@ from .version import __version__
 __all__ = ['__version__']
 
 
-def _runs_doctor() -> bool:
-    """Whether this import is the first step of ``-m mmpose_tdmi.doctor``.
-
-    The doctor must run on a broken stack, too. While a package is imported for
-    ``-m``, ``sys.argv[0]`` is ``'-m'``. Which module was asked for is known
-    since Python 3.10; before, any one is taken for the doctor.
-    """
-    if getattr(sys, 'argv', [''])[:1] != ['-m']:
-        return False
-    return 'mmpose_tdmi.doctor' in getattr(sys, 'orig_argv',
-                                           ['mmpose_tdmi.doctor'])
-
-
 def _register() -> None:
     """Make everything known to the host, if the host works."""
     from . import stack
@@ -40,5 +27,9 @@ def _register() -> None:
     from . import datasets, engine, evaluation, models  # noqa: F401
 
 
-if not _runs_doctor():
+# The doctor must run on a broken stack, too. While a package is imported for
+# ``-m``, ``sys.argv[0]`` is ``'-m'``; which module was asked for is known
+# since Python 3.10, before, any one is taken for the doctor.
+if (getattr(sys, 'argv', [''])[:1] != ['-m'] or 'mmpose_tdmi.doctor'
+        not in getattr(sys, 'orig_argv', ['mmpose_tdmi.doctor'])):
     _register()

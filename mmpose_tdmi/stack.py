@@ -22,19 +22,13 @@ REQUIRED = {
     'mmpose': "pip install --no-build-isolation 'mmpose>=1.3.0,<1.4.0'",
     'xtcocotools': 'python scripts/build_sources.py  (from the source tree; '
     'with numpy 1 also: pip install xtcocotools)',
-    'numpy': 'pip install numpy',
     'av': "pip install 'av>=15'",
     'shapely': "pip install 'shapely>=2'",
-    'defusedxml': 'pip install defusedxml',
-    'fsspec': 'pip install fsspec',
-    'jinja2': 'pip install jinja2',
-    'matplotlib': 'pip install matplotlib',
-    'msgspec': 'pip install msgspec',
-    'pillow': 'pip install pillow',
-    'scipy': 'pip install scipy',
-    'six': 'pip install six',
-    'tabulate': 'pip install tabulate',
-    'tqdm': 'pip install tqdm',
+    **{
+        name: f'pip install {name}'
+        for name in ('numpy defusedxml fsspec jinja2 matplotlib msgspec '
+                     'pillow scipy six tabulate tqdm').split()
+    },
 }
 OPENCV = ('opencv-python', 'opencv-python-headless', 'opencv-contrib-python',
           'opencv-contrib-python-headless')
@@ -94,8 +88,8 @@ class Stack:
 
     def provider(self, name: str) -> Optional[str]:
         """The distribution that gives a package, None if missing."""
-        found = [n for n in (name, FORKS.get(name)) if n in self.versions]
-        return found[0] if found else None
+        names = (name, FORKS.get(name))
+        return next((n for n in names if n in self.versions), None)
 
     def release(self, name: str) -> Optional[Tuple[int, int]]:
         """Major and minor version of a package, None if missing."""
@@ -133,6 +127,7 @@ def find_problems(stack: Stack) -> List[Problem]:
     """Whatever the facts say is wrong."""
     found: List[Problem] = []
     versions = stack.versions
+    named = {name: f'{name} {version}' for name, version in versions.items()}
 
     def add(what: str, mend: str, fatal: bool = True) -> None:
         found.append(Problem(what, mend, fatal))
@@ -143,8 +138,7 @@ def find_problems(stack: Stack) -> List[Problem]:
     built = dict(xtcocotools=REQUIRED['xtcocotools'], mmcv=MEND_MMCV_OPS)
     for name in stack.half:
         mend = f'pip install --ignore-installed --no-deps {name}'
-        add(f'{name} {versions[name]} is installed in part only',
-            built.get(name, mend))
+        add(f'{named[name]} is installed in part only', built.get(name, mend))
     for name, fork in FORKS.items():
         if name in versions and fork in versions:
             add(f'{name} and {fork} are both installed, in one folder',
@@ -153,15 +147,13 @@ def find_problems(stack: Stack) -> List[Problem]:
     # released in pairs: torch 2.x with torchvision 0.(x+15)
     torch, vision = stack.release('torch'), stack.release('torchvision')
     if torch and vision and torch[0] == 2 and vision != (0, torch[1] + 15):
-        add(
-            f'torchvision {versions["torchvision"]} does not belong to '
-            f'torch {versions["torch"]}',
+        add(f'{named["torchvision"]} does not belong to {named["torch"]}',
             f"pip install 'torchvision==0.{torch[1] + 15}.*'")
 
     numpy = stack.release('numpy')
     if torch and numpy and torch < (2, 3) and numpy >= (2, 0):
         add(
-            f'torch {versions["torch"]} is built for numpy 1, numpy is '
+            f'{named["torch"]} is built for numpy 1, numpy is '
             f'{versions["numpy"]}',
             "pip install 'numpy<2' 'opencv-python<4.12'")
 
@@ -170,9 +162,8 @@ def find_problems(stack: Stack) -> List[Problem]:
         add('OpenCV is not installed', 'pip install opencv-python')
     for name in opencv:
         if numpy and numpy < (2, 0) and stack.release(name) >= (4, 12):
-            add(
-                f'{name} {versions[name]} needs numpy 2, numpy is '
-                f'{versions["numpy"]}', f"pip install '{name}<4.12'")
+            add(f'{named[name]} needs numpy 2, numpy is {versions["numpy"]}',
+                f"pip install '{name}<4.12'")
 
     if not stack.has_pkg_resources:
         add(
@@ -188,9 +179,8 @@ def find_problems(stack: Stack) -> List[Problem]:
     elif mmcv is None:
         add('mmcv is not installed', MEND_MMCV)
     elif not (2, 0) <= mmcv < limit:
-        provider = stack.provider('mmcv')
         add(
-            f'{provider} {versions[provider]} is outside >=2.0, '
+            f'{named[stack.provider("mmcv")]} is outside >=2.0, '
             f'<{limit[0]}.{limit[1]}, which {mmdet or "mmdet"} wants',
             MEND_MMCV)
     elif not stack.has_mmcv_ops:

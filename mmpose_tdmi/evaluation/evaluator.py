@@ -15,8 +15,6 @@ from .functional import (MISSING_SCORE, POSEVAL_JOINTS, AnnotatedSequence,
 
 #: What can be computed; the last two need track ids.
 METRIC_NAMES = ('ap', 'mota', 'hota')
-#: The columns of tables, as poseval has them.
-COLUMNS = ('Head', 'Shou', 'Elb', 'Wri', 'Hip', 'Knee', 'Ankl', 'Total')
 
 
 @dataclass
@@ -170,6 +168,7 @@ class PoseTrackEvaluator:
 
 def format_scores(scores: PoseTrackScores) -> str:
     """What was evaluated, a table of the figures, and the notes."""
+    header = ('', 'Head', 'Shou', 'Elb', 'Wri', 'Hip', 'Knee', 'Ankl', 'Total')
     table = []
     for name, by_joint in scores.figures().items():
         groups = group_means(np.array([by_joint[j] for j in POSEVAL_JOINTS]))
@@ -178,7 +177,7 @@ def format_scores(scores: PoseTrackScores) -> str:
         f'{len(scores.videos)} videos, {scores.num_frames} scored frames; '
         f'presence rule: {scores.presence}; person boxes: '
         f'{scores.box_source}',
-        tabulate(table, ('', *COLUMNS), tablefmt='github', floatfmt='.1f'),
+        tabulate(table, header, tablefmt='github', floatfmt='.1f'),
         *(f'note: {note}' for note in scores.notes)
     ])
 

@@ -33,14 +33,13 @@ class PoseTrackMetric(PredictionMetric):
     Args:
         ann_file: Merged PoseTrack18-format json; by default the evaluated
             dataset's.
-        score_mode: ``'keypoint_bbox'``, a joint's score is its heatmap
+        score_mode: What ranks the joints: ``'keypoint_bbox'``, the heatmap
             maximum times the score of the person box, as in the tables of
             TDMI and its predecessors; ``'keypoint'``, the maximum alone, as
-            in MMPose's metric. It only changes the ranking of predictions.
-        box_source: Where the person boxes come from, e.g. ``'gt'`` or the
-            detection file: results compare only at the same boxes. By
-            default ``box_source`` of the dataset's metainfo, or
-            ``'not stated'``.
+            in MMPose's metric.
+        box_source: Where the person boxes come from, e.g. ``'gt'``: results
+            compare only at the same boxes. By default ``box_source`` of the
+            dataset's metainfo, or ``'not stated'``.
         out_dir: Folder for the predictions as official json files,
             ``<video>.json``. Not written by default.
         format_only: Write the files and evaluate nothing, for test splits
@@ -50,11 +49,9 @@ class PoseTrackMetric(PredictionMetric):
         metrics: ``'ap'``, ``'mota'``, ``'hota'``. The last two need samples
             with a track: ``track_ids`` (M, ) in ``pred_instances`` or
             ``gt_instances``, or ``track_id`` in the sample itself.
-        presence: Which frames and joints count, ``'poseval'`` (PoseTrack17
-            and 18) or ``'posetrack21'``; see
+        presence, unlabelled: Which frames and joints count: ``'poseval'`` or
+            ``'posetrack21'``, and ``'skip'`` or ``'score'``; see
             :func:`~mmpose_tdmi.evaluation.scored_frames`.
-        unlabelled: ``'skip'`` or ``'score'`` frames that are marked as not
-            labelled but have persons.
         hota_as_released: Count frames without predictions as PoseTrack21's
             released evaluator does.
         dummy_for_empty: Give each frame without detections a right ankle at
@@ -64,6 +61,7 @@ class PoseTrackMetric(PredictionMetric):
             (PoseTrack18 and 21) or ``'posetrack17'``.
     """
     default_prefix: Optional[str] = 'posetrack'
+    _load = staticmethod(load_annotations)
 
     def __init__(self,
                  ann_file: Optional[str] = None,
@@ -91,9 +89,6 @@ class PoseTrackMetric(PredictionMetric):
         self.out_format = out_format
         self.dummy_for_empty = dummy_for_empty
 
-    def _videos(self) -> Tuple[str, Collection[str]]:
-        return self._annotations(load_annotations)
-
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """Score what :meth:`process` kept, in percent.
 
@@ -102,8 +97,8 @@ class PoseTrackMetric(PredictionMetric):
         ``'hota'`` ``HOTA``, ``DetA``, ``AssA`` and ``LocA``; ``format_only``
         nothing.
         """
-        path, videos = self._annotations(load_annotations)
-        ids = {i: 0 for v in videos.values() for i in v.frame_ids.tolist()}
+        path, videos = self._annotations()
+        ids = [i for v in videos.values() for i in v.frame_ids.tolist()]
         by_image = self._by_image(results, ids, path)
         names = self._keypoint_names()
         columns = joint_columns(names, 'dataset metainfo')
@@ -148,23 +143,26 @@ class PoseTrackMetric(PredictionMetric):
                    names: List[str]) -> Tuple[PredictedSequence, np.ndarray]:
         """A video's predictions with all K keypoints, and the box scores."""
         frames = [by_image.get(i, []) for i in video.frame_ids.tolist()]
-        if self.dummy_for_empty:
-            tracked = all((result['track_ids'] != NO_TRACK).all()
-                          for frame in frames for result in frame)
-            dummy = dict(
-                keypoints=np.zeros((1, len(names), 2)),
-                present=np.array([[n == 'right_ankle' for n in names]]),
-                scores=np.full((1, len(names)), -100.),
-                bbox_scores=np.full(1, -100.),
-                track_ids=np.full(1, 0 if tracked else NO_TRACK))
-            frames = [
-                frame if any(len(r['scores']) for r in frame) else [dummy]
-                for frame in frames
-            ]
         counts = [sum(len(r['scores']) for r in frame) for frame in frames]
         persons = self._stack([r for frame in frames for r in frame],
                               len(names))
         persons['frame_index'] = np.repeat(np.arange(len(frames)), counts)
+        persons['present'] = np.ones(persons['scores'].shape, dtype=bool)
+        if self.dummy_for_empty:
+            empty = np.flatnonzero(np.equal(counts, 0))
+            tracked = (persons['track_ids'] != NO_TRACK).all()
+            dummy = dict(
+                frame_index=empty,
+                keypoints=0,
+                present=[name == 'right_ankle' for name in names],
+                scores=-100,
+                bbox_scores=-100,
+                track_ids=0 if tracked else NO_TRACK)
+            places = np.searchsorted(persons['frame_index'], empty)
+            persons = {
+                key: np.insert(value, places, dummy[key], axis=0)
+                for key, value in persons.items()
+            }
         box_scores, source = persons.pop('bbox_scores'), self._box_source()
         return PredictedSequence(
             video.name,
@@ -185,18 +183,17 @@ class HiEveMetric(PredictionMetric):
     Args:
         ann_file: Converted file; by default the evaluated dataset's.
         alphas: Thresholds in head sizes; by default those of HiEve's tables.
-        score_mode: As :class:`PoseTrackMetric`'s; also what the files hold.
+        score_mode, box_source, format_only, collect_device, collect_dir: As
+            :class:`PoseTrackMetric`'s; the files hold the same scores.
         score_empty_frames: Whether predictions in labelled frames without a
             person are false positives.
-        box_source: As :class:`PoseTrackMetric`'s.
         out_dir: Folder for the files of a submission, ``<video>.json``. Not
             written by default.
-        format_only: As :class:`PoseTrackMetric`'s.
         prefix: Prefix of the results' names; must contain ``unofficial``.
-        collect_device, collect_dir: As :class:`PoseTrackMetric`'s.
     """
     default_prefix: Optional[str] = 'hieve_unofficial'
-    with_boxes = True
+    FIELDS = dict(PredictionMetric.FIELDS, bboxes=(4, ))
+    _load = staticmethod(load_hieve_annotations)
 
     def __init__(self,
                  ann_file: Optional[str] = None,
@@ -217,14 +214,13 @@ class HiEveMetric(PredictionMetric):
         self.alphas = tuple(alphas)
         self.score_empty_frames = score_empty_frames
 
-    def _videos(self) -> Tuple[str, Collection[str]]:
-        path, annotations = self._annotations(load_hieve_annotations)
-        return path, annotations.frames_by_video()
+    def _videos(self, annotations: HiEveAnnotations) -> Collection[str]:
+        return annotations.frames_by_video()
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """Score what :meth:`process` kept: ``AP@<alpha>`` and ``AP@avg`` in
         percent, nothing with ``format_only``."""
-        path, annotations = self._annotations(load_hieve_annotations)
+        path, annotations = self._annotations()
         names = annotations.keypoint_names
         if names != self._keypoint_names():
             raise ValueError(f'{path}: the joints are {names}, those of the '

@@ -5,7 +5,6 @@ which poseval does not read. M predicted persons of a data sample (1 for a
 top-down model) or of a video, K keypoints of the dataset's layout.
 """
 import warnings
-from abc import abstractmethod
 from pathlib import Path
 from typing import (Any, Callable, Collection, Dict, List, Optional, Sequence,
                     Tuple, Union)
@@ -26,8 +25,10 @@ class PredictionMetric(BaseMetric):
     #: What a joint's score is: its heatmap maximum times the box's score, or
     #: the maximum alone.
     SCORE_MODES = ('keypoint_bbox', 'keypoint')
-    #: Whether the persons' boxes are kept, too.
-    with_boxes = False
+    #: What else is kept of a person, and its shape.
+    FIELDS: Dict[str, Tuple[int, ...]] = dict(bbox_scores=(), track_ids=())
+    #: Reads the annotation file.
+    _load: Callable[[str], Any]
 
     def __init__(self, ann_file: Optional[str], score_mode: str,
                  box_source: Optional[str], out_dir: Optional[str],
@@ -58,10 +59,11 @@ class PredictionMetric(BaseMetric):
         or ``track_id`` in the sample itself.
         """
         if not self._may_write:
-            path, videos = self._videos()
-            check_outputs(
-                [Path(self.out_dir, f'{video}.json') for video in videos],
-                [path])
+            path, annotations = self._annotations()
+            check_outputs([
+                Path(self.out_dir, f'{video}.json')
+                for video in self._videos(annotations)
+            ], [path])
             self._may_write = True
         self.results += map(self._read, data_samples)
 
@@ -75,12 +77,9 @@ class PredictionMetric(BaseMetric):
             raise ValueError(
                 f'{where}: keypoints {keypoints.shape} and their scores '
                 f'{scores.shape} do not fit, expected (M, K, 2), (M, K)')
-        shapes: Dict[str, Tuple[int, ...]] = dict(
-            bbox_scores=(len(scores), ), track_ids=(len(scores), ))
-        if self.with_boxes:
-            shapes['bboxes'] = (len(scores), 4)
         fields = {}
-        for key, shape in shapes.items():
+        for key, shape in self.FIELDS.items():
+            shape = (len(scores), *shape)
             holder = next((name for name in ('pred_instances', 'gt_instances')
                            if key in sample.get(name, {})), None)
             if holder is not None:
@@ -88,14 +87,14 @@ class PredictionMetric(BaseMetric):
                 if fields[key].shape != shape:
                     raise ValueError(f'{where}: {holder}.{key} has shape '
                                      f'{fields[key].shape}, expected {shape}')
-            elif key != 'track_ids':
+            elif key == 'track_ids':
+                track_id = sample.get('track_id')
+                fields[key] = np.full(
+                    shape, NO_TRACK if track_id is None else track_id)
+            else:
                 raise ValueError(f'{where}: the sample has no {key}, neither '
                                  'in pred_instances nor in gt_instances')
-        track_id = sample.get('track_id')
-        tracks = fields.pop('track_ids', None)
-        if tracks is None:
-            tracks = np.full(
-                len(scores), NO_TRACK if track_id is None else track_id)
+        tracks = fields.pop('track_ids').astype(np.int64)
         if self.score_mode == 'keypoint_bbox':
             scores = scores * fields['bbox_scores'][:, None]
         fields.update(keypoints=keypoints[..., :2], scores=scores)
@@ -106,15 +105,14 @@ class PredictionMetric(BaseMetric):
                                  'has diverged')
         return dict(
             fields,
-            track_ids=tracks.astype(np.int64),
+            track_ids=tracks,
             id=int(sample['id']),
             img_id=int(sample['img_id']))
 
-    @abstractmethod
-    def _videos(self) -> Tuple[str, Collection[str]]:
-        """The annotation file, and the names of its videos."""
+    def _videos(self, annotations: Any) -> Collection[str]:
+        return annotations
 
-    def _annotations(self, load: Callable[[str], Any]) -> Tuple[str, Any]:
+    def _annotations(self) -> Tuple[str, Any]:
         """The annotation file, and what it holds, read when first needed."""
         path = self.ann_file
         if path is None:
@@ -126,7 +124,7 @@ class PredictionMetric(BaseMetric):
                                  f' and the dataset {name!r} did not name its '
                                  'own')
         if self._loaded[0] != path:
-            self._loaded = (path, load(path))
+            self._loaded = (path, self._load(path))
         return path, self._loaded[1]
 
     @staticmethod
@@ -153,24 +151,16 @@ class PredictionMetric(BaseMetric):
     def _stack(self, results: Sequence[dict],
                num_keypoints: int) -> Dict[str, np.ndarray]:
         """The persons of several results; without any, arrays of none."""
-        shapes: Dict[str, Tuple[int, ...]] = dict(
+        shapes = dict(
+            self.FIELDS,
             keypoints=(num_keypoints, 2),
-            scores=(num_keypoints, ),
-            bbox_scores=(),
-            track_ids=())
-        if self.with_boxes:
-            shapes['bboxes'] = (4, )
-        persons = {}
-        for key, shape in shapes.items():
-            parts = [np.zeros((0, *shape)), *(r[key] for r in results)]
-            persons[key] = np.concatenate(parts)
+            scores=(num_keypoints, ))
+        persons = {
+            key:
+            np.concatenate([np.zeros((0, *shape)), *(r[key] for r in results)])
+            for key, shape in shapes.items()
+        }
         persons['track_ids'] = persons['track_ids'].astype(np.int64)
-        # all joints of a person but of one that is made up
-        persons['present'] = np.concatenate([
-            np.ones((0, num_keypoints), dtype=bool),
-            *(r.get('present', np.ones(r['scores'].shape, bool))
-              for r in results)
-        ])
         return persons
 
     def _box_source(self) -> str:
@@ -213,7 +203,6 @@ def write_predictions(folder: Union[str, Path], predicted: PredictedSequence,
         raise ValueError(f'out_format must be one of {OUT_FORMATS}, got '
                          f'{out_format!r}')
     check_file_name(predicted.name, 'the video name')
-    # persons are numbered within their frame
     numbers = np.arange(predicted.num_persons) - np.searchsorted(
         predicted.frame_index, predicted.frame_index)
     tracks = predicted.track_ids

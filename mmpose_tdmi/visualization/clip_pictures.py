@@ -103,18 +103,15 @@ def overlaid(frame: np.ndarray,
              height: int = 192) -> np.ndarray:
     """A map (h, w), the brighter the higher, over a whole frame (H, W, 3)."""
     heat = np.asarray(heat, np.float32)
-    if heat.ndim != 2 or not np.isfinite(heat).all():
-        raise ValueError('expected a finite map (h, w), got shape '
-                         f'{heat.shape} with '
-                         f'{np.count_nonzero(~np.isfinite(heat))} values '
+    if not np.isfinite(heat).all():
+        raise ValueError(f'expected a finite map (h, w), got {heat.shape} with'
+                         f' {np.count_nonzero(~np.isfinite(heat))} values '
                          'that are not finite')
-    spread = heat.max() - heat.min()
-    level = (heat - heat.min()) / spread if spread > 0 else 0 * heat
     picture = resized(frame, height)
     level = cv2.resize(
-        level, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    colours = cv2.applyColorMap((255 * level.clip(0, 1)).astype(np.uint8),
-                                cv2.COLORMAP_INFERNO)
+        cv2.normalize(heat, None, 0, 255, cv2.NORM_MINMAX),
+        picture.shape[1::-1])
+    colours = cv2.applyColorMap(level.astype(np.uint8), cv2.COLORMAP_INFERNO)
     grey = cv2.cvtColor(
         cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     return cv2.addWeighted(grey, 0.4, colours, 0.6, 0)

@@ -44,15 +44,10 @@ class PoseDrawer:
     Args:
         dataset_meta: A model's or dataset's, with skeleton and colours.
         kpt_thr: Keypoints with a lower score, and their limbs, are not drawn.
-        line_width: In pixels; by default what suits the frame's height.
     """
 
-    def __init__(self,
-                 dataset_meta: dict,
-                 kpt_thr: float = 0.3,
-                 line_width: Optional[int] = None) -> None:
+    def __init__(self, dataset_meta: dict, kpt_thr: float = 0.3) -> None:
         self.kpt_thr = kpt_thr
-        self.line_width = line_width
         self._visualizer = FramePoseVisualizer()
         self._visualizer.set_dataset_meta(dataset_meta)
 
@@ -79,8 +74,8 @@ class PoseDrawer:
         # OpenCV swaps channels far faster than numpy's strides are copied
         image = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
         if len(keypoints):
-            self._visualizer.line_width = self.width_on(image)
-            self._visualizer.radius = self.width_on(image) + 1
+            self._visualizer.line_width = _line_width(image)
+            self._visualizer.radius = _line_width(image) + 1
             sample = PoseDataSample()
             sample.pred_instances = InstanceData(
                 keypoints=np.asarray(keypoints), keypoints_visible=scores)
@@ -91,13 +86,9 @@ class PoseDrawer:
                 image = self._draw_boxes(image, np.asarray(boxes), ids)
         return cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
 
-    def width_on(self, image: np.ndarray) -> int:
-        """Width of lines on a frame, pixels."""
-        return self.line_width or max(1, round(image.shape[0] / 360))
-
     def _draw_boxes(self, image: np.ndarray, boxes: np.ndarray,
                     ids: Optional[Sequence[int]]) -> np.ndarray:
-        width = self.width_on(image)
+        width = _line_width(image)
         self._visualizer.set_image(image)
         for i, box in enumerate(boxes):
             colour = id_colour(0 if ids is None else ids[i])
@@ -114,6 +105,10 @@ class PoseDrawer:
                     vertical_alignments='top',
                     bboxes=[dict(facecolor=colour)])
         return self._visualizer.get_image()
+
+
+def _line_width(image: np.ndarray) -> int:
+    return max(1, round(image.shape[0] / 360))
 
 
 def id_colour(person: int) -> Tuple[int, int, int]:
@@ -144,9 +139,7 @@ def motion_strength(motion: np.ndarray) -> np.ndarray:
         return strength
     distance = np.linalg.norm(
         seen - np.median(seen, axis=(1, 2), keepdims=True), axis=0)
-    low, high = distance.min(), distance.max()
-    if high > low:
-        strength[inner[1:]] = (distance - low) / (high - low)
+    strength[inner[1:]] = cv2.normalize(distance, None, 0, 1, cv2.NORM_MINMAX)
     return strength
 
 
@@ -177,7 +170,7 @@ class VideoDrawer:
     """Draws the poses of a video's frames, one after the other.
 
     Args:
-        dataset_meta, kpt_thr, line_width: As :class:`PoseDrawer`'s.
+        dataset_meta, kpt_thr: As :class:`PoseDrawer`'s.
         trail: For how many frames the way of a box's centre stays visible.
         heatmap: Whether to lay the keypoints' heatmaps over the persons.
         motion: Whether to lay the motion feature's strength over them.
@@ -188,14 +181,13 @@ class VideoDrawer:
                  kpt_thr: float = 0.3,
                  trail: int = 30,
                  heatmap: bool = False,
-                 motion: bool = False,
-                 line_width: Optional[int] = None) -> None:
+                 motion: bool = False) -> None:
         if trail < 0:
             raise ValueError(f'trail must be at least 0, got {trail}')
         self.trail = trail
         self.heatmap = heatmap
         self.motion = motion
-        self._poses = PoseDrawer(dataset_meta, kpt_thr, line_width)
+        self._poses = PoseDrawer(dataset_meta, kpt_thr)
         self._trails: Dict[int, Deque[Tuple[int, float, float]]] = {}
 
     def draw(self, poses: FramePoses, image: np.ndarray) -> np.ndarray:
@@ -233,7 +225,7 @@ class VideoDrawer:
                 del self._trails[person]
 
     def _draw_trails(self, image: np.ndarray, index: int) -> None:
-        width = self._poses.width_on(image)
+        width = _line_width(image)
         for person, points in self._trails.items():
             colour = id_colour(person)[::-1]
             trail = list(points)

@@ -16,6 +16,7 @@ loss uses; the backends group its terms.
 Shapes: n samples, p and q features, B clips, C channels, H x W cells.
 """
 import json
+import re
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
@@ -208,17 +209,17 @@ class DependenceHook(Hook):
         return cells[::-(-len(cells) // self.max_cells)]
 
 
-#: Beginning of a name in the log, its group, and whether the name goes on
-#: without that beginning; the first that fits counts.
-PREFIXES = (('loss_mi_', 'mi_loss', True),
-            ('loss_probe_', 'mi_probe_loss', True),
-            ('mi_', 'mi_estimate', True), ('loss', 'loss', False),
-            ('acc', 'accuracy', False))  # yapf: disable
-#: Groups and the whole names in them.
-GROUPS = dict(
-    progress=('epoch', 'iter'),
-    optimisation=('lr', 'base_lr', 'momentum', 'grad_norm', 'mi_alpha'),
-    resources=('memory', 'time', 'data_time'))
+#: Names in the log, and what they become; the first that fits counts.
+GROUPED = (
+    ('(epoch|iter)', r'progress/\1'),
+    ('(lr|base_lr|momentum|grad_norm|mi_alpha)', r'optimisation/\1'),
+    ('(memory|time|data_time)', r'resources/\1'),
+    ('loss_mi_([^/]*)', r'mi_loss/\1'),
+    ('loss_probe_([^/]*)', r'mi_probe_loss/\1'),
+    ('mi_([^/]*)', r'mi_estimate/\1'),
+    ('(loss[^/]*)', r'loss/\1'),
+    ('(acc[^/]*)', r'accuracy/\1'),
+)
 
 
 def grouped_name(name: str) -> str:
@@ -228,14 +229,10 @@ def grouped_name(name: str) -> str:
     TensorBoard and WandB show curves by the part before the first slash, of
     which the host's names have none.
     """
-    if '/' in name:
-        return name
-    for group, names in GROUPS.items():
-        if name in names:
-            return f'{group}/{name}'
-    for prefix, group, is_cut in PREFIXES:
-        if name.startswith(prefix):
-            return f'{group}/{name[len(prefix):] if is_cut else name}'
+    for pattern, grouped in GROUPED:
+        match = re.fullmatch(pattern, name)
+        if match:
+            return match.expand(grouped)
     return name
 
 

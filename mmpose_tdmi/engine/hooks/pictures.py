@@ -7,7 +7,7 @@ ever, and show clip, heatmaps and the paper's motion features (Section 3.2).
 """
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import mmcv
 import mmengine.fileio as fileio
@@ -15,9 +15,7 @@ import numpy as np
 import torch
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.evaluator import Evaluator
-from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from mmengine.visualization import Visualizer
 from mmpose.engine.hooks import PoseVisualizationHook
 from mmpose.evaluation.functional.nms import oks_iou
 from mmpose.registry import HOOKS
@@ -36,32 +34,9 @@ from mmpose_tdmi.visualization.clip_pictures import (MAPS, PosePainter,
 from .safeguards import check_integers, unwrapped
 
 
-def _check_maps(maps: Sequence[str]) -> Tuple[str, ...]:
-    unknown = sorted(set(maps) - set(MAPS))
-    if unknown:
-        raise ValueError(f'maps must be among {tuple(MAPS)}, got {unknown}')
-    return tuple(maps)
-
-
-def _folder(hook: Any, runner: Runner) -> Path:
-    return Path(runner.work_dir) / runner.timestamp / hook.out_dir
-
-
 def _sample_name(sample: PoseDataSample) -> str:
     path = Path(sample.metainfo['img_path'])
     return f'{path.parent.name}_{path.stem}_id{sample.metainfo["id"]}'
-
-
-def _picture(hook: Any, runner: Runner, evaluator: Evaluator, clip: Tensor,
-             sample: PoseDataSample, *truth: np.ndarray) -> np.ndarray:
-    path = sample.metainfo['img_path']
-    image = mmcv.imfrombytes(fileio.get(path, backend_args=hook.backend_args))
-    if image is None:
-        raise ValueError(f'{path} cannot be decoded as an image')
-    return prediction_picture(
-        image, clip, sample,
-        PosePainter(evaluator.dataset_meta, hook.height, hook.kpt_thr),
-        clip_maps(unwrapped(runner), clip, sample, hook.maps), *truth)
 
 
 @HOOKS.register_module()
@@ -103,10 +78,14 @@ class ClipVisualizationHook(PoseVisualizationHook):
         check_integers(1, interval=interval)
         check_integers(0, train_interval=train_interval)
         check_integers(16, height=height)
+        unknown = sorted(set(maps) - set(MAPS))
+        if unknown:
+            raise ValueError(f'maps must be among {tuple(MAPS)}, '
+                             f'got {unknown}')
         super().__init__(enable, interval, kpt_thr, show, wait_time, out_dir,
                          backend_args)
         self.train_interval = train_interval
-        self.maps = _check_maps(maps)
+        self.maps = tuple(maps)
         self.height = height
 
     def after_train_iter(self,
@@ -126,27 +105,48 @@ class ClipVisualizationHook(PoseVisualizationHook):
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                        outputs: Sequence[PoseDataSample]) -> None:
         if self.enable and batch_idx % self.interval == 0:
-            picture = _picture(self, runner, runner.val_evaluator,
-                               data_batch['inputs'][0], outputs[0])
+            picture = self._picture(runner, runner.val_evaluator,
+                                    data_batch['inputs'][0], outputs[0])
             self._give('val_img', picture, runner.iter + batch_idx)
 
     def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                         outputs: Sequence[PoseDataSample]) -> None:
-        if not self.enable:
-            return
-        for clip, sample in zip(data_batch['inputs'], outputs):
-            self._test_index += 1
-            if (self._test_index - 1) % self.interval:
-                continue
-            picture = _picture(self, runner, runner.test_evaluator, clip,
-                               sample)
+        for clip, sample in self._every(data_batch, outputs):
+            picture = self._picture(runner, runner.test_evaluator, clip,
+                                    sample)
             if self.out_dir is None:
                 self._give('test_img', picture, self._test_index)
                 continue
             name = _sample_name(sample)
-            write_picture(_folder(self, runner) / f'{name}.jpg', picture)
+            write_picture(self._folder(runner) / f'{name}.jpg', picture)
             if self.show:
                 self._give(name, picture, self._test_index)
+
+    def _folder(self, runner: Runner) -> Path:
+        return Path(runner.work_dir) / runner.timestamp / self.out_dir
+
+    def _every(
+        self, data_batch: dict, outputs: Sequence[PoseDataSample]
+    ) -> Iterator[Tuple[Tensor, PoseDataSample]]:
+        """The clips and samples that are looked at."""
+        if not self.enable:
+            return
+        for clip, sample in zip(data_batch['inputs'], outputs):
+            self._test_index += 1
+            if (self._test_index - 1) % self.interval == 0:
+                yield clip, sample
+
+    def _picture(self, runner: Runner, evaluator: Evaluator, clip: Tensor,
+                 sample: PoseDataSample, *truth: np.ndarray) -> np.ndarray:
+        path = sample.metainfo['img_path']
+        image = mmcv.imfrombytes(
+            fileio.get(path, backend_args=self.backend_args))
+        if image is None:
+            raise ValueError(f'{path} cannot be decoded as an image')
+        return prediction_picture(
+            image, clip, sample,
+            PosePainter(evaluator.dataset_meta, self.height, self.kpt_thr),
+            clip_maps(unwrapped(runner), clip, sample, self.maps), *truth)
 
     def _give(self, name: str, picture: np.ndarray, step: int) -> None:
         picture = np.ascontiguousarray(picture[..., ::-1])
@@ -198,7 +198,7 @@ def _has_joints(person: dict) -> bool:
 
 
 @HOOKS.register_module()
-class ClipBadCaseHook(Hook):
+class ClipBadCaseHook(ClipVisualizationHook):
     """Find and draw a test's worst persons.
 
     Every tested person is scored against its annotation; those of at most
@@ -241,7 +241,7 @@ class ClipBadCaseHook(Hook):
                  ann_file: Optional[str] = None,
                  maps: Sequence[str] = ('heatmap', 'useful', 'noisy'),
                  height: int = 192) -> None:
-        check_integers(1, interval=interval, max_cases=max_cases)
+        check_integers(1, max_cases=max_cases)
         if metric not in ('posetrack', 'oks', 'pck'):
             raise ValueError(
                 f"metric must be 'posetrack', 'oks' or 'pck', got {metric!r} "
@@ -250,42 +250,35 @@ class ClipBadCaseHook(Hook):
         if not 0 <= badcase_thr <= 1:
             raise ValueError('badcase_thr must be in [0, 1], got '
                              f'{badcase_thr!r}')
-        self.enable = enable
-        self.show = show
-        self.wait_time = wait_time
-        self.interval = interval
-        self.kpt_thr = kpt_thr
-        self.out_dir = out_dir
-        self.backend_args = backend_args
+        super().__init__(enable, interval, kpt_thr, False, wait_time, out_dir,
+                         backend_args, 0, maps, height)
+        self.show = show  # with it the host's hook takes the run's backends
         self.metric = metric
         self.badcase_thr = badcase_thr
         self.max_cases = max_cases
         self.ann_file = ann_file
-        self.maps = _check_maps(maps)
-        self.height = height
+
+    def after_val_iter(self, *args: Any, **kwargs: Any) -> None:
+        """Tests alone are looked at."""
 
     def before_test_epoch(self, runner: Runner) -> None:
         self._annotated: Optional[Dict[int, List[dict]]] = None
-        self._seen = self._scored = 0
+        self._test_index = self._scored = 0
         self._cases: List[dict] = []
         # the worst first; of equal ones the last
         self._worst: List[Tuple] = []
 
     def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                         outputs: Sequence[PoseDataSample]) -> None:
-        if not self.enable:
-            return
-        sigmas = np.asarray(runner.test_evaluator.dataset_meta['sigmas'])
-        for clip, sample in zip(data_batch['inputs'], outputs):
-            self._seen += 1
-            if (self._seen - 1) % self.interval:
-                continue
+        for clip, sample in self._every(data_batch, outputs):
             person = self._annotation(runner, sample)
             if person is None:
                 continue
             self._scored += 1
-            pose = np.asarray(sample.pred_instances.keypoints[0])
-            score = score_of(self.metric, pose, person, sigmas)
+            score = score_of(
+                self.metric,
+                np.asarray(sample.pred_instances.keypoints[0]), person,
+                np.asarray(runner.test_evaluator.dataset_meta['sigmas']))
             if score <= self.badcase_thr:
                 self._keep(score, clip, sample, person)
 
@@ -294,18 +287,17 @@ class ClipBadCaseHook(Hook):
                          metrics: Optional[Dict[str, float]] = None) -> None:
         if not self.enable:
             return
-        folder = _folder(self, runner)
-        for clip, sample, record, joints in self._worst:
-            picture = _picture(self, runner, runner.test_evaluator, clip,
-                               sample, joints)
-            path = folder / record['picture']
+        folder = self._folder(runner)
+        for place, (clip, sample, record, joints) in enumerate(self._worst):
+            picture = self._picture(runner, runner.test_evaluator, clip,
+                                    sample, joints)
+            path = folder / f'{record["score"]:.3f}_{_sample_name(sample)}.jpg'
+            record['picture'] = path.name
             write_picture(path, picture)
             if self.show:
-                Visualizer.get_current_instance().show(
-                    np.ascontiguousarray(picture[..., ::-1]),
-                    win_name=path.stem,
-                    wait_time=self.wait_time)
-        parts = all_gather_object((self._seen, self._scored, self._cases))
+                self._give(path.stem, picture, place)
+        parts = all_gather_object(
+            (self._test_index, self._scored, self._cases))
         if not is_main_process():
             return
         cases = sorted((case for part in parts for case in part[2]),
@@ -348,11 +340,10 @@ class ClipBadCaseHook(Hook):
         return persons[int(best)] if iou >= 0.5 else None
 
     def _ann_file(self, runner: Runner) -> str:
-        if self.ann_file is not None:
-            return self.ann_file
-        for metric in runner.test_evaluator.metrics:
-            if getattr(metric, 'ann_file', None):
-                return str(metric.ann_file)
+        metrics = runner.test_evaluator.metrics
+        for holder in (self, *metrics):
+            if getattr(holder, 'ann_file', None):
+                return str(holder.ann_file)
         raise ValueError(
             'ClipBadCaseHook needs annotations of the detected persons: the '
             "evaluator names no ann_file, give the hook's ann_file")
@@ -366,11 +357,9 @@ class ClipBadCaseHook(Hook):
             annotation=person.get('id'),
             track=person.get('track_id'),
             bbox=np.round(sample.pred_instances.bboxes[0], 1).tolist(),
-            picture=f'{score:.3f}_{_sample_name(sample)}.jpg')
+            picture=None)
         self._cases.append(record)
         entry = (clip, sample, record, _joints_of(person))
         self._worst = sorted([entry, *self._worst],
                              key=lambda entry: entry[2]['score'])
-        for _, _, dropped, _ in self._worst[self.max_cases:]:
-            dropped['picture'] = None
         del self._worst[self.max_cases:]

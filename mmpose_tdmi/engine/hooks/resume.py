@@ -10,7 +10,6 @@ several processes draw what one would for the same global batch.
 import json
 import os
 import random
-from bisect import bisect
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator, List, Optional, Sequence
@@ -154,23 +153,18 @@ class ExactResumeHook(Hook):
     - The generators of Python, numpy and torch are seeded before each
       iteration from seed, process and iteration, and for each sample from
       seed, epoch and place in the epoch, whatever the number of workers.
-    - The sampler's seed is stored, so the order stays even if the config
-      fixes no seed.
+    - The sampler's seed is stored, also where the config fixes none.
     - A checkpoint from within an epoch (``by_epoch=False`` of the checkpoint
       hook) resumes at the next batch; those before it are not loaded.
-    - With ``accumulative_counts``, gradients that wait to be applied are
-      stored.
-    - If the run was stopped between a checkpoint and the end of the
-      evaluation that follows, the evaluation is done first.
-    - A work folder may have moved: if what its ``last_checkpoint`` names is
-      gone, the file of that name beside it is resumed from.
+    - Gradients that wait to be applied (``accumulative_counts``) are stored.
+    - An evaluation that was cut off is done first.
+    - Where what a work folder's ``last_checkpoint`` names is gone, as the
+      folder was moved, the file of that name beside it is resumed from.
+    - Checkpoints are looked at before they are loaded: an error says what a
+      file is that is none.
 
-    Checkpoints that are to be loaded are looked at first: an error says what
-    a file is that is none.
-
-    Trainings by iteration (``IterBasedTrainLoop``) keep the host's way: the
-    batches before are loaded once more and thrown away. With workers that
-    gives the same batches; the model's random numbers are this hook's.
+    Trainings by iteration (``IterBasedTrainLoop``) keep the host's way, which
+    loads the batches before once more; with workers they are the same ones.
     """
 
     priority = 'VERY_HIGH'
@@ -184,7 +178,8 @@ class ExactResumeHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Find the checkpoint of a folder that has moved; look at those that
         are to be loaded."""
-        if runner._resume and runner._load_from is None:
+        last = runner._load_from
+        if runner._resume and last is None:
             last = find_latest_checkpoint(runner.work_dir)
             beside = Path(runner.work_dir, os.path.basename(last or ''))
             if last and not os.path.exists(last) and beside.is_file():
@@ -192,8 +187,6 @@ class ExactResumeHook(Hook):
                     f'{last}, the last checkpoint, is not there any more: the '
                     f'one beside last_checkpoint is taken, {beside}')
                 last = runner._load_from = str(beside)
-        else:
-            last = runner._load_from
         files = [
             last, *(module.init_cfg.get('checkpoint')
                     for module in unwrapped(runner).modules()
@@ -223,11 +216,10 @@ class ExactResumeHook(Hook):
     def before_train(self, runner: Runner) -> None:
         loop, info = runner.train_loop, runner.message_hub.runtime_info
         resumed = loop.iter > 0
-        if resumed and self._gradients is not None:
-            for name, parameter in unwrapped(runner).named_parameters():
-                if name in self._gradients:
-                    parameter.grad = self._gradients[name].to(parameter)
-        self._gradients = None
+        gradients, self._gradients = self._gradients or {}, None
+        for name, parameter in unwrapped(runner).named_parameters():
+            if resumed and name in gradients:
+                parameter.grad = gradients[name].to(parameter)
         if not isinstance(loop, EpochBasedTrainLoop):
             runner.logger.info('ExactResumeHook: a training by iteration '
                                'resumes as MMEngine does it')
@@ -312,9 +304,8 @@ def _is_evaluation_due(runner: Runner) -> bool:
     loop = runner.train_loop
     if runner.val_loop is None or loop.epoch < loop.val_begin:
         return False
-    place = bisect(loop.dynamic_milestones, loop.epoch + 1) - 1
-    interval = loop.dynamic_intervals[place]
-    if loop.epoch % interval and loop.epoch != loop.max_epochs:
+    loop._decide_current_val_interval()
+    if loop.epoch % loop.val_interval and loop.epoch != loop.max_epochs:
         return False
     path = Path(runner.work_dir) / EVALUATED
     if not path.is_file():

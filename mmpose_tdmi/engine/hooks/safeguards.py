@@ -251,19 +251,16 @@ class NonFiniteGuardHook(Hook):
                       output: Any) -> None:
         if not isinstance(output, dict) or not module.training:
             return
-        terms = {k: _total(v) for k, v in output.items() if 'loss' in k}
-        if not terms or torch.stack([v.float() for v in terms.values()
-                                     ]).sum().isfinite():
+        total, terms = module.parse_losses(output)
+        if torch.as_tensor(total).isfinite():
             return
-        values = {k: float(v) for k, v in terms.items()}
+        values = {k: float(terms[k]) for k in output if 'loss' in k}
         # where only their sum overflows, all are bad
         bad = {k: v for k, v in values.items()
                if not math.isfinite(v)} or values  # yapf: disable
         good = {k: v for k, v in values.items() if k not in bad}
-        lines = [f'the loss is not finite: {_shown(bad)}']
-        if good:
-            lines.append(f'the other terms: {_shown(good)}')
-        self._stop(lines)
+        others = f'\nthe other terms: {_shown(good)}' if good else ''
+        self._stop(f'the loss is not finite: {_shown(bad)}{others}')
 
     @torch.no_grad()
     def _check_gradients(self, optimizer: torch.optim.Optimizer, args: tuple,
@@ -280,13 +277,12 @@ class NonFiniteGuardHook(Hook):
             if p.grad is not None and not p.grad.isfinite().all()
         ]
         if bad:  # else the norm alone overflows
-            self._stop([
+            self._stop(
                 f'the gradient of {len(bad)} parameters is not finite, though '
                 f'the loss is: {", ".join(bad[:MAX_NAMES])}'
-                f'{" ..." if len(bad) > MAX_NAMES else ""}'
-            ])
+                f'{" ..." if len(bad) > MAX_NAMES else ""}')
 
-    def _stop(self, lines: List[str]) -> None:
+    def _stop(self, what: str) -> None:
         runner = self._runner
         rates = {k: v[0] for k, v in runner.optim_wrapper.get_lr().items()}
         last = runner.message_hub.runtime_info.get('last_ckpt')
@@ -296,19 +292,11 @@ class NonFiniteGuardHook(Hook):
             samples[MAX_SAMPLES:] = [f'  and {more} more']
         raise NonFiniteError('\n'.join([
             f'epoch {runner.epoch + 1}, iteration {runner.iter + 1} of '
-            f'{runner.max_iters}: {lines[0]}', *lines[1:],
-            f'learning rate: {_shown(rates)}',
+            f'{runner.max_iters}: {what}', f'learning rate: {_shown(rates)}',
             'the weights are those before this iteration; last checkpoint: '
             f'{last or "none yet"}', 'samples of the batch in this process:',
             *samples
         ]))
-
-
-def _total(value: Any) -> Tensor:
-    """A loss as the host takes it: the mean, summed over a list."""
-    if isinstance(value, Tensor):
-        return value.detach().mean()
-    return sum(v.detach().mean() for v in value)
 
 
 def _shown(values: Dict[str, float]) -> str:

@@ -1,22 +1,20 @@
 """PoseTrack's average precision, after the official toolkit (poseval).
 
 First who is matched to whom, from which AP, MOTA and HOTA are all computed,
-then the AP. The algorithm and corner cases are the toolkit's, facts of the
-metric and not choices of this package:
+then the AP. Algorithm and corner cases are the toolkit's:
 
-* A predicted person is matched to the annotated one of which it hits the
-  largest share of joints, and each annotated person keeps the one prediction
-  that hits it most. Ties go to the lowest index, scores play no part, and a
-  prediction that loses is matched to nobody even where another person is free.
-* A joint of a matched prediction counts as hit or not by its own distance; a
-  matched person that lacks the joint makes it a false positive.
-* All frames are pooled, ranked by the score of the joint. A joint's AP is the
-  area under the monotone envelope of precision over recall, at all points.
-* A joint without any ground truth is NaN if it was predicted anywhere and 0
-  otherwise: the NaN is left out of the total, the 0 counts. PoseTrack21's
-  evaluator has 0 in both cases.
-* Equal scores are ranked in reversed order of appearance. The original's
-  sort is not stable, so that there ties depend on the machine; here it is.
+* A prediction is matched to the annotated person of which it hits the largest
+  share of joints, and each person keeps the prediction that hits it most. Ties
+  go to the lowest index, scores play no part, and a prediction that loses is
+  matched to nobody even where another person is free.
+* A joint of a matched prediction is a hit or not by its own distance; where
+  the person lacks the joint it is a false positive.
+* All frames are pooled and ranked by the joint's score. The AP is the area
+  under the monotone envelope of precision over recall, at all points.
+* A joint without ground truth is NaN, left out of the total, if it was
+  predicted anywhere and 0, which counts, otherwise; PoseTrack21 has 0 in both.
+* Equal scores are ranked in reversed order of appearance; the original's sort
+  is not stable.
 
 F frames, N annotated and M predicted persons of a video (N_f and M_f in frame
 f), Q = sum of M_f N_f pairs, J = 15 joints in the order of ``POSEVAL_JOINTS``.
@@ -93,11 +91,9 @@ def match_persons(annotated: AnnotatedSequence,
     # persons without joints hit nothing, whatever they are divided by
     share = within.sum(axis=1) / np.maximum(annotated.present.sum(axis=1),
                                             1)[pair_gt]
-    best = _first_best(share, num_gt)
-    best = best[share[best] > 0]
-    # of the predictions that chose a person the best, then the first, wins
-    best = best[np.lexsort((pair_pred[best], -share[best], pair_gt[best]))]
-    best = best[np.unique(pair_gt[best], return_index=True)[1]]
+    # each prediction chooses a person, then each person a prediction
+    best = _first_best(share, pair_pred, np.flatnonzero(share > 0))
+    best = _first_best(share, pair_gt, best)
     hits = np.zeros(predicted.present.shape, dtype=bool)
     pred_to_gt = np.full(predicted.num_persons, -1)
     gt_to_pred = np.full(annotated.num_persons, -1)
@@ -108,16 +104,11 @@ def match_persons(annotated: AnnotatedSequence,
                           gt_to_pred, gt_starts, pred_starts)
 
 
-def _first_best(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The index of the first largest value of each run of ``counts``."""
-    counts = counts[counts > 0]
-    if not len(counts):
-        return np.zeros(0, dtype=np.int64)
-    run, _ = runs(counts)
-    starts = np.cumsum(counts) - counts
-    largest = np.flatnonzero(
-        values == np.maximum.reduceat(values, starts)[run])
-    return largest[np.unique(run[largest], return_index=True)[1]]
+def _first_best(share: np.ndarray, groups: np.ndarray,
+                rows: np.ndarray) -> np.ndarray:
+    """Of some rows, the first with the largest share in each group."""
+    rows = rows[np.lexsort((-share[rows], groups[rows]))]
+    return rows[np.unique(groups[rows], return_index=True)[1]]
 
 
 @dataclass

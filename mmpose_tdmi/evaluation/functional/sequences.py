@@ -4,7 +4,7 @@ F frames of a video, P persons in all of them, J = 15 scored joints, K
 keypoints of some layout, C corners of a polygon.
 """
 from dataclasses import dataclass, replace
-from typing import Any, Dict, List, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
 import shapely
@@ -60,7 +60,6 @@ def mean_of_known(values: np.ndarray) -> float:
 
 
 Sequence_ = TypeVar('Sequence_', bound='PoseSequence')
-Selection = Union[slice, np.ndarray]
 
 #: Fields with an entry for every frame, and for the whole video; all others
 #: have a row for every person.
@@ -118,7 +117,7 @@ class PoseSequence:
         """A copy with other values of some fields."""
         return replace(self, **changes)
 
-    def _select(self: Sequence_, frames: Selection, persons: Selection,
+    def _select(self: Sequence_, frames: Any, persons: Any,
                 **changes: Any) -> Sequence_:
         selected = {}
         for name, value in vars(self).items():

@@ -3,19 +3,16 @@
 **MOTA and MOTP, after poseval.** In every frame, points of a joint within
 half a head size are paired, keeping earlier pairs that are still in reach and
 otherwise with the smallest total distance (CLEAR MOT, Bernardin and
-Stiefelhagen, 2008), counts pooled over all videos. Facts of the toolkit that
-decide numbers, reproduced:
+Stiefelhagen, 2008), counts pooled over all videos, totals the means over the
+joints that are not NaN. Facts of the toolkit that decide numbers:
 
-* The last scored frame of each video does not count. A video with only one
-  makes the toolkit fail; here it adds nothing.
-* In a frame in which nobody is predicted (or left after ignore regions), or
-  nobody annotated, every joint has one object, one miss and one false
-  positive, however many persons there are.
-* Totals are means over the joints that are not NaN.
+* The last scored frame of a video does not count; a video with only one, of
+  which the toolkit fails, adds nothing.
+* In a frame without predicted or without annotated persons every joint has
+  one object, one miss and one false positive, however many persons there are.
 
-MOTP departs from the toolkit on purpose: poseval's sum of distances includes
-those of all candidate pairs, so that the figure comes out too low. Here it is
-``100 (1 - mean distance in head sizes)`` of the pairs made, 0 without any.
+MOTP departs from the toolkit, whose sum of distances includes all candidate
+pairs: here it is ``100 (1 - mean distance in head sizes)`` of the pairs made.
 
 **HOTA, with DetA, AssA and LocA, after PoseTrack21** (Doering et al., CVPR
 2022; HOTA: Luiten et al., IJCV 2021). Points at the distance of d head sizes
@@ -23,8 +20,8 @@ are similar by ``max(0, 1 - d / 0.5001)``, are paired in every frame so that
 the total similarity is largest, and count as found at each of 19 thresholds
 alpha = 0.05 ... 0.95 that they reach. AssA is computed per video and averaged
 with the videos' TP as weights. Reported are the means over alpha. The total
-is not the mean of the joints: its TP, FN and FP are summed over joints, its
-AssA (LocA) of a video is the mean of the joints' AssA (LocA).
+sums TP, FN and FP over joints; its AssA (LocA) of a video is the mean of the
+joints' AssA (LocA).
 
 In a video that has predictions, the released evaluator adds, for a frame
 without any, the *whole video's* annotated joints to the FN (and likewise for
@@ -34,6 +31,7 @@ for numbers that compare; ``False`` counts the frame's own joints.
 N annotated and M predicted persons of a video (N_f and M_f in frame f), J
 joints, A thresholds, G and T annotated and predicted tracks, E pairs made.
 """
+import copy
 from dataclasses import dataclass
 from typing import Dict, List, Tuple
 
@@ -126,15 +124,17 @@ class MotCounter(VideoCounter):
     """MOTA and MOTP."""
 
     def __init__(self) -> None:
-        num_joints = len(POSEVAL_JOINTS)
-        self._objects, self._hypotheses, self._pairs, self._switches = (
-            np.zeros((4, num_joints), dtype=np.int64))
-        self._distance = np.zeros(num_joints)
-        self._num_frames = self._lone_frames = 0
-        self._single_frame_videos: List[str] = []
+        counts = np.zeros((5, len(POSEVAL_JOINTS)), dtype=np.int64)
+        self._total = MotResult(
+            *counts,
+            distance_sum=np.zeros(len(POSEVAL_JOINTS)),
+            num_frames=0,
+            lone_frames=0,
+            single_frame_videos=[])
 
     def _add(self, annotated: AnnotatedSequence, predicted: PredictedSequence,
              matching: PersonMatching) -> None:
+        total = self._total
         gt_tracks = contiguous_tracks(annotated, 'annotated')
         pred_tracks = contiguous_tracks(predicted, 'predicted')
         num_tracks = int(gt_tracks.max(initial=-1)) + 1
@@ -142,40 +142,36 @@ class MotCounter(VideoCounter):
         last = np.full((num_tracks, annotated.present.shape[1]), -1)
         for frame in range(annotated.num_frames - 1):
             pred, gt, distances = matching.frame(frame)
-            self._num_frames += 1
+            gt_track, pred_track = gt_tracks[gt], pred_tracks[pred]
+            objects = hypotheses = 1
             if not distances.shape[0] or not distances.shape[1]:
-                self._lone_frames += 1
-                self._objects += 1
-                self._hypotheses += 1
-                continue
-            self._objects += annotated.present[gt].sum(axis=0)
-            self._hypotheses += predicted.present[pred].sum(axis=0)
-            self._pair(distances, gt_tracks[gt], pred_tracks[pred], last)
+                total.lone_frames += 1
+            else:
+                objects = annotated.present[gt].sum(axis=0)
+                hypotheses = predicted.present[pred].sum(axis=0)
+            total.num_frames += 1
+            total.num_objects += objects
+            total.num_misses += objects
+            total.num_false_positives += hypotheses
+            within = distances <= HIT_THRESHOLD
+            for j in _contested(within):
+                within[..., j] = _clear_mot(distances[..., j], within[..., j],
+                                            last[gt_track, j], pred_track)
+            pred, gt, joint = np.nonzero(within)
+            before, now = last[gt_track[gt], joint], pred_track[pred]
+            switched = (before >= 0) & (before != now)
+            np.add.at(total.num_detections, joint, 1)
+            np.subtract.at(total.num_misses, joint, 1)
+            np.subtract.at(total.num_false_positives, joint, 1)
+            np.add.at(total.num_switches, joint, switched)
+            np.add.at(total.distance_sum, joint, distances[within])
+            last[gt_track[gt], joint] = now
         if annotated.num_frames == 1:
-            self._single_frame_videos.append(annotated.name)
+            total.single_frame_videos.append(annotated.name)
 
     def result(self) -> MotResult:
         """The counts over all videos added."""
-        return MotResult(self._objects.copy(), self._pairs.copy(),
-                         self._objects - self._pairs,
-                         self._hypotheses - self._pairs, self._switches.copy(),
-                         self._distance.copy(), self._num_frames,
-                         self._lone_frames, list(self._single_frame_videos))
-
-    def _pair(self, distances: np.ndarray, gt_tracks: np.ndarray,
-              pred_tracks: np.ndarray, last: np.ndarray) -> None:
-        """Pair the joints of a frame (M_f, N_f, J) and update ``last``."""
-        within = distances <= HIT_THRESHOLD
-        for j in _contested(within):
-            within[..., j] = _clear_mot(distances[..., j], within[..., j],
-                                        last[gt_tracks, j], pred_tracks)
-        pred, gt, joint = np.nonzero(within)
-        before = last[gt_tracks[gt], joint]
-        now = pred_tracks[pred]
-        np.add.at(self._pairs, joint, 1)
-        np.add.at(self._switches, joint, (before >= 0) & (before != now))
-        np.add.at(self._distance, joint, distances[pred, gt, joint])
-        last[gt_tracks[gt], joint] = now
+        return copy.deepcopy(self._total)
 
 
 def _clear_mot(distances: np.ndarray, within: np.ndarray, last: np.ndarray,
@@ -239,8 +235,8 @@ class HotaCounter(VideoCounter):
 
     def __init__(self, as_released: bool = True) -> None:
         self._as_released = as_released
-        self._tp, self._fn, self._fp, self._ass_a, self._loc_a = np.zeros(
-            (5, len(ALPHAS), len(POSEVAL_JOINTS) + 1))
+        # TP, FN and FP, and AssA and LocA times TP
+        self._sums = np.zeros((5, len(ALPHAS), len(POSEVAL_JOINTS) + 1))
         self._num_frames = self._lone_frames = 0
 
     def _add(self, annotated: AnnotatedSequence, predicted: PredictedSequence,
@@ -255,25 +251,20 @@ class HotaCounter(VideoCounter):
             pred_tracks)
         fn, fp = self._unpaired(annotated, predicted, matching)
         # what is not paired at all is more than what is not paired at alpha
-        tp, fn, fp = (
-            np.append(values, values.sum(axis=1, keepdims=True), axis=1)
-            for values in (tp, fn - tp, fp - tp))
-        ass_a, loc_a = (
-            np.append(values, values.mean(axis=1, keepdims=True), axis=1)
-            for values in (ass_a, loc_a))
-        self._tp += tp
-        self._fn += fn
-        self._fp += fp
-        self._ass_a += ass_a * tp
-        self._loc_a += loc_a * tp
+        counts = np.stack([tp, fn - tp, fp - tp])
+        counts = np.append(counts, counts.sum(axis=-1, keepdims=True), axis=-1)
+        shares = np.stack([ass_a, loc_a])
+        shares = np.append(
+            shares, shares.mean(axis=-1, keepdims=True), axis=-1)
+        self._sums += [*counts, *shares * counts[0]]
 
     def result(self) -> HotaResult:
         """HOTA over all videos added."""
-        return HotaResult(
-            self._tp.copy(), self._fn.copy(), self._fp.copy(),
-            self._ass_a / np.maximum(1, self._tp),
-            np.maximum(1e-10, self._loc_a) / np.maximum(1e-10, self._tp),
-            self._num_frames, self._lone_frames, self._as_released)
+        tp, fn, fp, ass_a, loc_a = self._sums.copy()
+        return HotaResult(tp, fn, fp, ass_a / np.maximum(1, tp),
+                          np.maximum(1e-10, loc_a) / np.maximum(1e-10, tp),
+                          self._num_frames, self._lone_frames,
+                          self._as_released)
 
     def _unpaired(self, annotated: AnnotatedSequence,
                   predicted: PredictedSequence,
