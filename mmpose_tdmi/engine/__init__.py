@@ -1,10 +1,12 @@
 """What the plugin adds to the host's training loop."""
-from .hooks import (AtomicCheckpointHook, DependenceHook, ExactResumeHook,
-                    NonFiniteError, NonFiniteGuardHook)
+from .hooks import (AtomicCheckpointHook, ExactResumeHook, NonFiniteError,
+                    NonFiniteGuardHook)
 from .hooks.safeguards import AtomicLocalBackend
 from .optim_wrappers import CpuAmpOptimWrapper
+from .vis_backends import GroupedTensorboardVisBackend, GroupedWandbVisBackend
 
 __all__ = [
     'AtomicCheckpointHook', 'AtomicLocalBackend', 'CpuAmpOptimWrapper',
-    'DependenceHook', 'ExactResumeHook', 'NonFiniteError', 'NonFiniteGuardHook'
+    'ExactResumeHook', 'GroupedTensorboardVisBackend', 'GroupedWandbVisBackend',
+    'NonFiniteError', 'NonFiniteGuardHook'
 ]

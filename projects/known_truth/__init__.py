@@ -1,11 +1,13 @@
 """Systems compared on generated clips, whose truth is known.
 
-Importing it registers the datasets and backbone of stored features.
+Importing it registers the datasets and backbone of stored features, and the
+hook that measures dependence.
 """
+from .dependence import DependenceHook
 from .stored_features import (FeatureStore, LoadStoredFeatures,
                               StoredFeatureBackbone, StoredFeatureDataset)
 
 __all__ = [
-    'FeatureStore', 'LoadStoredFeatures', 'StoredFeatureBackbone',
-    'StoredFeatureDataset'
+    'DependenceHook', 'FeatureStore', 'LoadStoredFeatures',
+    'StoredFeatureBackbone', 'StoredFeatureDataset'
 ]

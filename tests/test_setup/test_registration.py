@@ -36,7 +36,7 @@ EXPECTED = {
     ],
     'HOOKS': [
         'AtomicCheckpointHook', 'ClipBadCaseHook', 'ClipVisualizationHook',
-        'DependenceHook', 'ExactResumeHook', 'NonFiniteGuardHook'
+        'ExactResumeHook', 'NonFiniteGuardHook'
     ],
     'VISUALIZERS': ['FramePoseVisualizer'],
     'VISBACKENDS': ['GroupedTensorboardVisBackend', 'GroupedWandbVisBackend'],

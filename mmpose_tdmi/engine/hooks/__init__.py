@@ -1,5 +1,4 @@
 """Hooks of the training loop."""
-from .dependence import DependenceHook
 from .pictures import ClipBadCaseHook, ClipVisualizationHook
 from .resume import ExactResumeHook
 from .safeguards import (AtomicCheckpointHook, NonFiniteError,
@@ -7,5 +6,5 @@ from .safeguards import (AtomicCheckpointHook, NonFiniteError,
 
 __all__ = [
     'AtomicCheckpointHook', 'ClipBadCaseHook', 'ClipVisualizationHook',
-    'DependenceHook', 'ExactResumeHook', 'NonFiniteError', 'NonFiniteGuardHook'
+    'ExactResumeHook', 'NonFiniteError', 'NonFiniteGuardHook'
 ]

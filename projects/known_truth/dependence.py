@@ -2,7 +2,7 @@
 
 It is to make the useful and the noisy motion feature, Mu and Mn, independent.
 The hook measures on held-out clips whether it does, by two estimates that no
-loss uses; the backends group its terms.
+loss uses.
 
 - **HSIC** (Gretton et al., "Measuring Statistical Dependence with
   Hilbert-Schmidt Norms", ALT 2005), with Gaussian kernels whose width is the
@@ -16,21 +16,19 @@ loss uses; the backends group its terms.
 Shapes: n samples, p and q features, B clips, C channels, H x W cells.
 """
 import json
-import re
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Tuple
 
 import torch
 import torch.nn.functional as F
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from mmengine.visualization import TensorboardVisBackend, WandbVisBackend
-from mmpose.registry import DATASETS, HOOKS, VISBACKENDS
+from mmpose.registry import DATASETS, HOOKS
 from torch import Tensor
 
+from mmpose_tdmi.engine.hooks.safeguards import check_integers, unwrapped
 from mmpose_tdmi.utils.files import write_json
-from .safeguards import check_integers, unwrapped
 
 #: Below it a product of two variances is that of constant samples.
 ROUNDING = 1e-24
@@ -207,64 +205,3 @@ class DependenceHook(Hook):
         cells = F.adaptive_avg_pool2d(maps, size).permute(0, 2, 3, 1)
         cells = cells.flatten(0, 2)
         return cells[::-(-len(cells) // self.max_cells)]
-
-
-#: Names in the log, and what they become; the first that fits counts.
-GROUPED = (
-    ('(epoch|iter)', r'progress/\1'),
-    ('(lr|base_lr|momentum|grad_norm|mi_alpha)', r'optimisation/\1'),
-    ('(memory|time|data_time)', r'resources/\1'),
-    ('loss_mi_([^/]*)', r'mi_loss/\1'),
-    ('loss_probe_([^/]*)', r'mi_probe_loss/\1'),
-    ('mi_([^/]*)', r'mi_estimate/\1'),
-    ('(loss[^/]*)', r'loss/\1'),
-    ('(acc[^/]*)', r'accuracy/\1'),
-)
-
-
-def grouped_name(name: str) -> str:
-    """A scalar's name with its group: ``'mi_loss/noise'`` of
-    ``'loss_mi_noise'``; one with a group, or of none, stays as it is.
-
-    TensorBoard and WandB show curves by the part before the first slash, of
-    which the host's names have none.
-    """
-    for pattern, grouped in GROUPED:
-        match = re.fullmatch(pattern, name)
-        if match:
-            return match.expand(grouped)
-    return name
-
-
-@VISBACKENDS.register_module()
-class GroupedTensorboardVisBackend(TensorboardVisBackend):
-    """The host's TensorBoard backend, scalars in groups.
-
-    ``vis_backends = [dict(type='LocalVisBackend'),
-    dict(type='GroupedTensorboardVisBackend')]`` and the same list in
-    ``visualizer``. Pictures of :class:`ClipVisualizationHook` go there, too;
-    ``scalars.json`` keeps the names of the log. Arguments are the host's.
-    """
-
-    def add_scalar(self, name: str, value, step: int = 0, **kwargs) -> None:
-        super().add_scalar(grouped_name(name), value, step, **kwargs)
-
-
-@VISBACKENDS.register_module()
-class GroupedWandbVisBackend(WandbVisBackend):
-    """The host's WandB backend, scalars in groups.
-
-    ``init_kwargs=dict(project=..., mode='offline')`` works without an
-    account; ``wandb sync`` uploads later. Arguments are the host's.
-    """
-
-    def add_scalar(self, name: str, value, step: int = 0, **kwargs) -> None:
-        super().add_scalar(grouped_name(name), value, step, **kwargs)
-
-    def add_scalars(self,
-                    scalar_dict: dict,
-                    step: int = 0,
-                    file_path: Optional[str] = None,
-                    **kwargs) -> None:
-        scalars = {grouped_name(k): value for k, value in scalar_dict.items()}
-        super().add_scalars(scalars, step, file_path, **kwargs)

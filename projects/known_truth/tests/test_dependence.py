@@ -11,9 +11,8 @@ from mmengine.runner import Runner
 from mmpose.registry import DATASETS, HOOKS, MODELS
 from mmpose.testing import get_packed_inputs
 
-from mmpose_tdmi.engine import DependenceHook
-from mmpose_tdmi.engine.hooks.dependence import (linear_cka, normalised_hsic,
-                                                 unbiased_hsic)
+from projects.known_truth.dependence import (DependenceHook, linear_cka,
+                                             normalised_hsic, unbiased_hsic)
 
 
 def samples(n=200, p=4):
