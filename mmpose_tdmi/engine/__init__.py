@@ -7,6 +7,6 @@ from .vis_backends import GroupedTensorboardVisBackend, GroupedWandbVisBackend
 
 __all__ = [
     'AtomicCheckpointHook', 'AtomicLocalBackend', 'CpuAmpOptimWrapper',
-    'ExactResumeHook', 'GroupedTensorboardVisBackend', 'GroupedWandbVisBackend',
-    'NonFiniteError', 'NonFiniteGuardHook'
+    'ExactResumeHook', 'GroupedTensorboardVisBackend',
+    'GroupedWandbVisBackend', 'NonFiniteError', 'NonFiniteGuardHook'
 ]
