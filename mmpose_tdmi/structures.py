@@ -4,15 +4,12 @@
    with H x W pixels or feature cells.
 2. Time ascends along T: frame 0 is the earliest.
 3. ``offsets`` are frame offsets from the key frame, strictly ascending,
-   with the 0 of the key frame among them: ``(-2, -1, 0, 1, 2)`` is the
-   paper's window (delta = 2). The key frame's place in the clip is
-   :attr:`FrameWindow.key`, and that property is the only place where it is
-   computed. A window given by ``delta`` has it in the middle; explicit
-   offsets may put it elsewhere, e.g. ``(-3, -2, -1, 0)`` for causal use.
+   with the key frame's 0 among them: ``(-2, -1, 0, 1, 2)`` is the paper's
+   window (delta = 2), ``(-3, -2, -1, 0)`` one for causal use. The key frame's
+   place in the clip is :attr:`FrameWindow.key`, and computed nowhere else.
 4. Models see time *folded into the batch*, ``(B * T, C, H, W)`` with
    ``index = b * T + t``, so that stock estimators and backbones work
-   unchanged. :func:`fold_time` and :func:`unfold_time` are the two ways
-   across.
+   unchanged: :func:`fold_time`, :func:`unfold_time`.
 5. In a data sample ``img_path`` is the key frame's path, a string; what
    concerns the clip is kept under :data:`CLIP_META_KEYS`.
 """
@@ -35,8 +32,7 @@ CLIP_META_KEYS = ('frame_paths', 'frame_indices', 'frame_offsets',
 
 @dataclass(frozen=True)
 class FrameWindow:
-    """The frames of a clip, as offsets from its key frame: integers, strictly
-    ascending, 0 included."""
+    """The frames of a clip, as offsets from its key frame."""
     offsets: Tuple[int, ...]
 
     def __post_init__(self) -> None:

@@ -15,14 +15,12 @@ from .sequence_dataset import BaseSequenceDataset
 
 @DATASETS.register_module()
 class PoseTrack17SequenceDataset(BaseSequenceDataset):
-    """PoseTrack17, a person and the frames around it per sample.
+    """PoseTrack17, the first release of PoseTrack18's benchmark.
 
-    "PoseTrack: A Benchmark for Human Pose Estimation and Tracking", CVPR
-    2018, in its first release. Annotations are in the converted COCO-style
-    form, one file per split, in the 17-keypoint layout of PoseTrack18; the
-    release has no person boxes, they are derived from the joints. The
-    original names of frames are irregular: their numbers come from the
-    file's ``videos``, or without that table from a name's last digits.
+    Annotations are in the converted COCO-style form, one file per split, in
+    the 17-keypoint layout of PoseTrack18; the release has no person boxes,
+    they are derived from the joints. Names of frames are irregular: their
+    numbers come from the file's ``videos``, or else from a name's last digits.
     """
 
     METAINFO: dict = keypoint_definition('posetrack17')
@@ -30,11 +28,11 @@ class PoseTrack17SequenceDataset(BaseSequenceDataset):
 
 @DATASETS.register_module()
 class PoseTrack18SequenceDataset(BaseSequenceDataset):
-    """PoseTrack18, a person and the frames around it per sample.
+    """PoseTrack18: "PoseTrack: A Benchmark for Human Pose Estimation and
+    Tracking", CVPR 2018.
 
-    "PoseTrack: A Benchmark for Human Pose Estimation and Tracking", CVPR
-    2018. Annotations are in the merged COCO-style form, one file per split,
-    with or without image sizes; the keypoints are the 17 of
+    Annotations are in the merged COCO-style form, one file per split, with or
+    without image sizes; the 17 keypoints are those of
     :class:`mmpose.datasets.PoseTrack18Dataset`. Frames are
     ``images/<split>/<video>/%06d.jpg``, 0-based.
     """
@@ -52,15 +50,13 @@ class PoseTrack18SequenceDataset(BaseSequenceDataset):
 
 @DATASETS.register_module()
 class PoseTrack21SequenceDataset(PoseTrack18SequenceDataset):
-    """PoseTrack21, a person and the frames around it per sample.
+    """PoseTrack21: "PoseTrack21: A Dataset for Person Search, Multi-Object
+    Tracking and Multi-Person Pose Tracking", CVPR 2022.
 
-    "PoseTrack21: A Dataset for Person Search, Multi-Object Tracking and
-    Multi-Person Pose Tracking", CVPR 2022. Images, their names and the
-    keypoints are PoseTrack18's; many small people are annotated in addition.
-
-    Frames in which persons have boxes and nobody joints
-    (``has_labeled_person`` without ``is_labeled``), and persons that have
-    only a box, give no sample from ground truth.
+    Images, their names and the keypoints are PoseTrack18's; many small people
+    are annotated in addition. Persons that have only a box, as all do in some
+    frames (``has_labeled_person`` without ``is_labeled``), give no sample from
+    ground truth.
 
     Args:
         min_person_size: Leave out persons whose ground-truth box within the
@@ -92,13 +88,13 @@ class PoseTrack21SequenceDataset(PoseTrack18SequenceDataset):
 
 @DATASETS.register_module()
 class HiEveSequenceDataset(BaseSequenceDataset):
-    """HiEve, a person and the frames around it per sample.
+    """HiEve: "A Large-Scale Benchmark for Human-Centric Video Analysis in
+    Complex Events".
 
-    "HiEve: A Large-Scale Benchmark for Human-Centric Video Analysis in
-    Complex Events". Annotations are in the converted COCO-style form with
-    HiEve's 14 keypoints; frames are ``images/<split>/<video>/%06d.jpg``,
-    0-based. The labels of the test videos are not public: their file lists
-    the frames, and samples come from the boxes in ``bbox_file``.
+    Annotations are in the converted COCO-style form with HiEve's 14
+    keypoints; frames are ``images/<split>/<video>/%06d.jpg``, 0-based. The
+    test videos' labels are not public: their file lists the frames, and
+    samples come from the boxes in ``bbox_file``.
     """
 
     METAINFO: dict = keypoint_definition('hieve')

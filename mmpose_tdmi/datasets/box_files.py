@@ -18,9 +18,10 @@ must mean the same image: ids that were numbered anew, or names of another
 split, are found here and not in a bad score.
 """
 import os.path as osp
+from collections import defaultdict
 from pathlib import PurePosixPath
-from typing import (Annotated, Any, Dict, Hashable, Iterable, Iterator, List,
-                    Mapping, NamedTuple, Optional, Tuple, Union)
+from typing import (Annotated, Any, Dict, Hashable, Iterator, List, Mapping,
+                    NamedTuple, Optional, Sequence, Set, Tuple, Union)
 
 from mmengine import fileio
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -30,9 +31,6 @@ from .coco_json import (Coordinate, Id, PoseVideo, Side, Text, check,
 
 #: The category of persons in COCO and in PoseTrack.
 PERSON = 1
-_FORMS = ('a COCO-style list of boxes, a PoseTrack-style dict with "images" '
-          'and "annotations", or a dict of the frames\' file names, each with '
-          'its list of boxes')
 
 
 class _Box(Struct, kw_only=True):
@@ -91,8 +89,7 @@ class _AnnotationFile(Struct):
 
 
 class RawBox(NamedTuple):
-    """A box as its file has it, its own values checked."""
-    record: dict  # what the file says of it, with bbox and score
+    record: dict  # what the file says of it, checked: bbox, score, ...
     is_person: bool
     image_id: Any  # None if the file has no ids
     file_name: Optional[str]
@@ -107,11 +104,8 @@ class RawBox(NamedTuple):
 
 
 def read_box_file(path: str) -> List[RawBox]:
-    """Read the boxes of a file or folder in any of the forms.
-
-    Of a folder, the files whose name ends in ``.json`` and does not start
-    with a dot are read, in alphabetical order.
-    """
+    """Read the boxes of a file or of a folder's ``*.json``, in alphabetical
+    order and without hidden ones."""
     if not fileio.exists(path):
         raise FileNotFoundError(f'bbox_file {path} does not exist')
     if not fileio.isdir(path):
@@ -127,26 +121,27 @@ def read_box_file(path: str) -> List[RawBox]:
 
 def _read_boxes(path: str) -> Iterator[RawBox]:
     content = read_json(path)
+    is_dict = isinstance(content, dict)
+    keys = set(content) if is_dict else set()
+    tables = keys & {'images', 'annotations', 'annolist'}
     if isinstance(content, list):
         for number, box in enumerate(check(content, List[_CocoBox], path)):
             yield RawBox(content[number], box.category_id == PERSON,
                          box.image_id, box.file_name, None, path,
                          f'entry {number}')
-        return
-    found = f'a {type(content).__name__}'
-    if isinstance(content, dict):
-        found = f'a dict with {list(content)[:5]}'
-    tables = {'images', 'annotations', 'annolist'
-              }.intersection(content if isinstance(content, dict) else ())
-    if tables >= {'images', 'annotations'}:
+    elif tables >= {'images', 'annotations'}:
         yield from _read_posetrack(content, path)
-    elif isinstance(content, dict) and not tables and all(
+    elif is_dict and not tables and all(
             isinstance(boxes, list) for boxes in content.values()):
         yield from _read_frames(content, path)
     else:
-        raise ValueError(f'{path}: expected a list of detections or another '
-                         f'form of box file, got {found}. The forms are '
-                         f'{_FORMS}')
+        raise ValueError(
+            f'{path}: expected a list of detections or another form of box '
+            f'file, got a {type(content).__name__}'
+            f'{f" with {list(content)[:5]}" if is_dict else ""}. The forms '
+            'are a COCO-style list of boxes, a PoseTrack-style dict with '
+            '"images" and "annotations", or a dict of the frames\' file '
+            'names, each with its list of boxes')
 
 
 def _read_posetrack(content: dict, path: str) -> Iterator[RawBox]:
@@ -188,14 +183,13 @@ def _essentials(record: dict) -> dict:
 
 
 class AnnotationRecords(NamedTuple):
-    """The records of an annotation file, those of images by id."""
-    images: dict
+    images: dict  # by id
     annotations: List[dict]
     videos: List[dict]
 
 
 def read_annotation_records(ann_file: str) -> AnnotationRecords:
-    """Read what boxes need of a COCO-style annotation file."""
+    """Read and check what boxes need of a COCO-style annotation file."""
     content = read_json(ann_file)
     file = check(content, _AnnotationFile, ann_file)
     places = unique_ids([image.id for image in file.images], ann_file,
@@ -208,9 +202,8 @@ def read_annotation_records(ann_file: str) -> AnnotationRecords:
 
 def known_size(image: dict) -> Optional[Tuple[int, int]]:
     """An image record's width and height in pixels, if it tells."""
-    if 'width' in image and 'height' in image:
-        return image['width'], image['height']
-    return None
+    has_size = 'width' in image and 'height' in image
+    return (image['width'], image['height']) if has_size else None
 
 
 class FrameIndex:
@@ -223,43 +216,34 @@ class FrameIndex:
     what ``videos`` call it.
 
     Args:
-        images: The annotation's image records by id; a record without
-            ``file_name`` is found by id alone.
-        videos: The annotation's records of videos: ``id``, ``name``, and
-            ``file_names``, the frames that exist.
+        images: The annotation's image records by id; one without ``file_name``
+            is found by id alone.
+        videos: Its records of videos, with the frames that exist.
     """
 
-    #: What :meth:`find` gives for a frame that exists in a video of the
-    #: annotation, which has no record of the image.
+    #: Stands for a frame that ``videos`` have and ``images`` do not.
     NOT_LISTED = object()
 
     def __init__(
         self, images: Mapping[Hashable,
-                              dict], videos: Iterable[dict] = ()) -> None:
+                              dict], videos: Sequence[dict] = ()) -> None:
         self._images = images
-        self._listed: Dict[str, List[_Frame]] = {}
-        self._existing: Dict[str, List[_Frame]] = {}
-        names = {}
-        for video in videos:
-            names[video['id']] = video['name']
-            for name in video['file_names']:
-                frame = _Frame(_path(name), video['name'], None)
-                self._existing.setdefault(frame.path.name, []).append(frame)
-        for image_id, image in images.items():
-            if 'file_name' in image:
-                frame = _Frame(
-                    _path(image['file_name']), names.get(image.get('vid_id')),
-                    image_id)
-                self._listed.setdefault(frame.path.name, []).append(frame)
+        titles = {video['id']: video['name'] for video in videos}
+        frames = [(image['file_name'], titles.get(image.get('vid_id')), id_)
+                  for id_, image in images.items() if 'file_name' in image]
+        frames += [(name, video['name'], self.NOT_LISTED) for video in videos
+                   for name in video['file_names']]
+        self._frames: Dict[str, List[_Frame]] = defaultdict(list)
+        for name, title, image_id in frames:
+            path = _path(name)
+            known = {path.parent.name, title} - {None}
+            self._frames[path.name].append(_Frame(path, known, image_id))
         self._cache: Dict[tuple, Any] = {}
 
     def find(self, box: RawBox) -> Any:
-        """The id of a box's image.
-
-        None if neither the images nor the videos have the frame, or
-        :attr:`NOT_LISTED`; a ValueError if the box's id and file name are of
-        two images, or its file name of several.
-        """
+        """The id of a box's image, :attr:`NOT_LISTED`, or None for an unknown
+        frame; a ValueError if the box's id and file name are of two images, or
+        its file name of several."""
         key = (box.image_id, box.file_name, box.video)
         if key not in self._cache:
             self._cache[key] = self._find(box)
@@ -271,20 +255,18 @@ class FrameIndex:
             return None if image is None else box.image_id
         path = _path(box.file_name)
         if image is None:
-            same = _matching(self._listed, path, box.video)
-            if same and box.image_id is not None:
+            found = self._matching(path, box.video)
+            ids = [id_ for id_ in found if id_ is not self.NOT_LISTED]
+            if ids and box.image_id is not None:
                 raise ValueError(
                     f'{box.where}: image_id {box.image_id!r} is not in the '
                     f'annotation file, but its file name {box.file_name!r} '
-                    f'is: there it has the id {same[0].image_id!r}')
-            if len(same) > 1:
+                    f'is: there it has the id {ids[0]!r}')
+            if len(ids) > 1:
                 raise ValueError(
-                    f'{box.where}: {len(same)} images have the file name '
-                    f'{box.file_name!r}: ids {[f.image_id for f in same[:3]]}')
-            if same:
-                return same[0].image_id
-            exists = _matching(self._existing, path, box.video)
-            return self.NOT_LISTED if exists else None
+                    f'{box.where}: {len(ids)} images have the file name '
+                    f'{box.file_name!r}: ids {ids[:3]}')
+            return next(iter(ids or found), None)
         if 'file_name' in image and not _agree(path, _path(
                 image['file_name'])):
             raise ValueError(
@@ -293,31 +275,25 @@ class FrameIndex:
                 f'has {image["file_name"]!r} by this id')
         return box.image_id
 
+    def _matching(self, path: PurePosixPath,
+                  video: Optional[str]) -> List[Any]:
+        """The ids of a name's frames; of a bare one's, in the named video."""
+        is_bare = len(path.parts) < 2
+        return [
+            f.image_id for f in self._frames.get(path.name, ())
+            if (video in f.videos if is_bare else _agree(path, f.path))
+        ]
+
 
 class _Frame(NamedTuple):
-    """A frame's path, the name of its video, and its id if it has one."""
     path: PurePosixPath
-    video: Optional[str]
+    videos: Set[str]
     image_id: Any
 
 
 def _path(name: str) -> PurePosixPath:
     """A file's name, which may come from Windows."""
     return PurePosixPath(name.replace('\\', '/'))
-
-
-def _matching(frames: Mapping[str, List[_Frame]], path: PurePosixPath,
-              video: Optional[str]) -> List[_Frame]:
-    """The frames of a name; of a bare name, those of the named video."""
-    found = frames.get(path.name, ())
-    if len(path.parts) > 1:
-        return [frame for frame in found if _agree(path, frame.path)]
-    if video is None:
-        return []
-    return [
-        frame for frame in found
-        if video in (frame.path.parent.name, frame.video)
-    ]
 
 
 def _agree(one: PurePosixPath, other: PurePosixPath) -> bool:

@@ -4,8 +4,8 @@ Two families of files: COCO-style ones (PoseTrack18 and 21, everything that
 the converters write) and ``annolist`` ones, MATLAB structures in which every
 scalar is a list of one (PoseTrack17, HiEve). Their schemas are typed, so that
 reading a file checks it: a mistake is a ValueError that names the file, the
-field, what was found and what was expected. Files come from outside: their
-size is bounded, numbers are finite, nesting without end is an error.
+field, what was found and what was expected. Files come from outside: numbers
+are finite, and :mod:`~mmpose_tdmi.utils.files` bounds size and nesting.
 
 V joints of an official layout, R persons of a file.
 """
@@ -17,6 +17,7 @@ import re
 import warnings
 from array import array
 from itertools import chain
+from pathlib import Path
 from typing import (Annotated, Any, Callable, Collection, Dict, Iterator, List,
                     NamedTuple, Optional, Sequence, Tuple, Union)
 
@@ -28,39 +29,36 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from mmpose_tdmi.utils.files import PathLike, check_json_size
 
 #: No image is larger: a coordinate or side beyond it is taken for a mistake.
-MAX_COORDINATE = 1e6
+MAX_COORDINATE = 10**6
 #: Integers beyond this are not exact in every reader of json.
 MAX_ID = 2**53
 
+_ID, _COUNT = Meta(gt=-MAX_ID, lt=MAX_ID), Meta(ge=0, lt=MAX_ID)
+_POSITIVE, _WHOLE = Meta(ge=1, lt=MAX_ID), Meta(multiple_of=1)
+_PIXELS = Meta(ge=-MAX_COORDINATE, le=MAX_COORDINATE)
+_SIDE = Meta(gt=0, le=MAX_COORDINATE)
+
 Text = Annotated[str, Meta(min_length=1)]
-Id = Union[Annotated[int, Meta(gt=-MAX_ID, lt=MAX_ID)], str]
-#: Integers, also those that are written as 3.0.
-Whole = Union[Annotated[int, Meta(gt=-MAX_ID, lt=MAX_ID)],
-              Annotated[float,
-                        Meta(multiple_of=1, gt=-MAX_ID, lt=MAX_ID)]]
-#: As Whole, from 0.
-Count = Union[Annotated[int, Meta(ge=0, lt=MAX_ID)],
-              Annotated[float, Meta(multiple_of=1, ge=0, lt=MAX_ID)]]
-#: As Whole, from 1.
-Positive = Union[Annotated[int, Meta(ge=1, lt=MAX_ID)],
-                 Annotated[float, Meta(multiple_of=1, ge=1, lt=MAX_ID)]]
+Integer = Annotated[int, _ID]
+Id = Union[Integer, str]
+#: Integers, also those that are written as 3.0; from 0; from 1.
+Whole = Union[Integer, Annotated[float, _ID, _WHOLE]]
+Count = Union[Annotated[int, _COUNT], Annotated[float, _COUNT, _WHOLE]]
+Positive = Union[Annotated[int, _POSITIVE], Annotated[float, _POSITIVE,
+                                                      _WHOLE]]
 #: Whether something is so, by 1 and 0 or true and false.
 Flag = Union[bool, Annotated[int, Meta(ge=0, le=1)]]
 _LARGEST = float(np.finfo(float).max)
 Finite = Union[Annotated[int, Meta(ge=-2**63, le=2**63 - 1)],
                Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST)]]
-Coordinate = Union[Annotated[
-    int, Meta(ge=-int(MAX_COORDINATE), le=int(MAX_COORDINATE))],
-                   Annotated[float,
-                             Meta(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]]
+Coordinate = Union[Annotated[int, _PIXELS], Annotated[float, _PIXELS]]
 #: A side of an image.
-Side = Union[Annotated[int, Meta(gt=0, le=int(MAX_COORDINATE))],
-             Annotated[float, Meta(gt=0, le=MAX_COORDINATE)]]
+Side = Union[Annotated[int, _SIDE], Annotated[float, _SIDE]]
 
 
 class Image(Struct):
-    """A frame. Fields that are not here are for their users to check."""
-    id: Annotated[int, Meta(gt=-MAX_ID, lt=MAX_ID)]
+    """Fields that are not here, also of persons, are for users to check."""
+    id: Integer
     file_name: Text
     is_labeled: Union[bool, int] = True
 
@@ -70,9 +68,8 @@ class Image(Struct):
 
 
 class Annotation(Struct):
-    """A person; the numbers are for their users to check."""
-    image_id: Annotated[int, Meta(gt=-MAX_ID, lt=MAX_ID)]
-    id: Annotated[int, Meta(gt=-MAX_ID, lt=MAX_ID)]
+    image_id: Integer
+    id: Integer
 
 
 class Category(Struct):
@@ -89,7 +86,6 @@ class CocoFile(Struct):
 
 
 class PoseImage(Image):
-    """A frame as the metrics need it."""
     vid_id: Optional[Id] = None
     # a single region may stand without its list
     ignore_regions_x: Optional[List[Union[List[Finite], Finite]]] = None
@@ -97,8 +93,7 @@ class PoseImage(Image):
 
 
 class Pose(Struct):
-    """A person as the metrics need it."""
-    image_id: Annotated[int, Meta(gt=-MAX_ID, lt=MAX_ID)]
+    image_id: Integer
     track_id: Optional[Whole] = None
     keypoints: Optional[List[Finite]] = None
     scores: Optional[List[Finite]] = None
@@ -137,7 +132,6 @@ class AnnoRect(Struct):
 
     @property
     def points(self) -> Optional[List[AnnoPoint]]:
-        """Its points, None without a list of them."""
         found = self.annopoints
         if isinstance(found, list):
             found = found[0] if found else None
@@ -145,13 +139,10 @@ class AnnoRect(Struct):
 
     def corners(self, place: str) -> List[float]:
         """x1, y1, x2, y2; a ValueError where one is missing."""
-        corners = []
         for field in ('x1', 'y1', 'x2', 'y2'):
-            corner = getattr(self, field)
-            if corner is UNSET:
+            if getattr(self, field) is UNSET:
                 raise ValueError(f'{place}.{field} is missing')
-            corners.append(corner[0])
-        return corners
+        return [*self.x1, *self.y1, *self.x2, *self.y2]
 
 
 class AnnoName(Struct):
@@ -177,15 +168,12 @@ class AnnoFrame(Struct):
 
     @property
     def labelled(self) -> bool:
-        """Whether it is; a frame that does not tell is."""
-        told = self.is_labeled
-        if isinstance(told, list):
-            told = told[0] if told else None
-        return told is None or bool(told)
+        # a frame that does not tell is
+        return self.is_labeled in (None, [], True, [True])
 
     @property
     def regions(self) -> Iterator[Tuple[List[float], List[float]]]:
-        """The x and the y of each ignore region's corners."""
+        """x and y of each ignore region's corners."""
         found = self.ignore_regions or []
         for region in [found] if isinstance(found, AnnoRegion) else found:
             yield ([corner.x[0] for corner in region.point],
@@ -206,21 +194,22 @@ class PoseFile(Struct):
     info: Any = None
 
 
+class _Record(Struct):
+    pass
+
+
 class _AnyPoseFile(Struct):
-    annolist: Union[List[AnnoFrame], UnsetType] = UNSET
-    images: Union[List[PoseImage], UnsetType] = UNSET
-    annotations: Union[List[Pose], UnsetType] = UNSET
-    categories: Union[List[Category], UnsetType] = UNSET
-    videos: Optional[List[PoseVideo]] = None
-    info: Any = None
+    annolist: Union[List[_Record], UnsetType] = UNSET
+
+
+_ERRORS = (ValueError, RecursionError, msgspec.MsgspecError)
 
 
 def read_json(path: PathLike, schema: Any = Any, strict: bool = False) -> Any:
-    """Read a json file.
+    """Read a json file, UTF-8, by the backend that its prefix tells.
 
     Args:
-        path: The file, UTF-8, with or without a byte order mark; its backend
-            is told by its prefix.
+        path: The file.
         schema: What it must hold, and in which form to return it.
         strict: Take json by the letter: also refuse a key that an object has
             twice (one value would get lost), NaN and infinity.
@@ -230,10 +219,7 @@ def read_json(path: PathLike, schema: Any = Any, strict: bool = False) -> Any:
         raise FileNotFoundError(f'the file {path} does not exist')
     with fileio.get_local_path(path) as local:
         check_json_size(local)
-        with open(local, 'rb') as file:
-            data = file.read()
-    if data.startswith(codecs.BOM_UTF8):
-        data = data[len(codecs.BOM_UTF8):]
+        data = Path(local).read_bytes().removeprefix(codecs.BOM_UTF8)
     # there is no garbage among a file's millions of values, and looking for
     # it takes longer than reading the file
     enabled = gc.isenabled()
@@ -244,14 +230,13 @@ def read_json(path: PathLike, schema: Any = Any, strict: bool = False) -> Any:
                 data.decode('utf-8'),
                 object_pairs_hook=_check_keys,
                 parse_constant=_refuse_constant)
-            content = msgspec.json.decode(data)
-        else:
-            try:
-                return msgspec.json.decode(data, type=schema)
-            except (ValueError, RecursionError, msgspec.MsgspecError):
-                # slower, but it knows NaN, and says more of what is no json
-                content = json.loads(data.decode('utf-8'))
-    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
+        try:
+            return msgspec.json.decode(data, type=schema)
+        except _ERRORS:
+            # slower, but json knows NaN, and says more of what is no json
+            content = msgspec.json.decode(data) if strict else json.loads(
+                data.decode('utf-8'))
+    except _ERRORS as error:
         what = ('nested too deeply'
                 if isinstance(error, RecursionError) else error)
         raise ValueError(f'{path}: not valid json: {what}') from error
@@ -263,14 +248,8 @@ def read_json(path: PathLike, schema: Any = Any, strict: bool = False) -> Any:
 
 def read_poses(path: PathLike) -> Union[AnnolistFile, PoseFile]:
     """Read a file of poses of either family, seen from its content."""
-    file = read_json(path, _AnyPoseFile)
-    if file.annolist is not UNSET:
-        return AnnolistFile(file.annolist, file.info)
-    for field in ('images', 'annotations', 'categories'):
-        if getattr(file, field) is UNSET:
-            raise ValueError(f'{path}: {field} is missing')
-    return PoseFile(file.images, file.annotations, file.categories,
-                    file.videos, file.info)
+    is_annolist = read_json(path, _AnyPoseFile).annolist is not UNSET
+    return read_json(path, AnnolistFile if is_annolist else PoseFile)
 
 
 def _check_keys(pairs: List[Tuple[str, Any]]) -> None:
@@ -285,14 +264,14 @@ def _refuse_constant(text: str) -> None:
 
 
 def check(content: Any, schema: Any, file: str, place: str = '') -> Any:
-    """What the schema says of json's content; a ValueError at anything else
-    tells its file and its place there."""
+    """Json's content as the schema has it; a ValueError at anything else."""
     try:
         return msgspec.convert(content, schema)
     except UnicodeEncodeError as error:
         raise ValueError(f'{file}: a text is no Unicode: {error}') from None
     except msgspec.ValidationError as error:
-        message, path = _MESSAGE.fullmatch(str(error)).groups(default='')
+        message, path = re.fullmatch(r'(.*?)(?: - at `\$(.*)`)?', str(error),
+                                     re.DOTALL).groups(default='')
     for field, index in re.findall(r'\.(\w+)|\[(\d+)\]', path):
         content = content[field] if field else content[int(index)]
     place = (place + path).lstrip('.')
@@ -302,14 +281,12 @@ def check(content: Any, schema: Any, file: str, place: str = '') -> Any:
         what = 'missing' if 'missing' in message else 'not expected'
         raise ValueError(f'{file}: {place} is {what}')
     expected = message.partition('Expected ')[2].partition(', got')[0]
-    expected = re.sub('`(.*?)`', lambda found: _kinds(found.group(1)),
-                      expected)
+    expected = re.sub('`(.*?)`', _kinds, expected)
     if isinstance(content, float) and not math.isfinite(content):
         expected = 'a finite number'
     raise mistake(f'{file}: {place or "the content"}', content, expected)
 
 
-_MESSAGE = re.compile(r'(.*?)(?: - at `\$(.*)`)?', re.DOTALL)
 _KINDS = {
     'array': 'a list',
     'object': 'an object',
@@ -320,8 +297,8 @@ _KINDS = {
 }
 
 
-def _kinds(names: str) -> str:
-    kinds = names.replace('int | float', 'float').split(' | ')
+def _kinds(names: re.Match) -> str:
+    kinds = names[1].replace('int | float', 'float').split(' | ')
     return ' or '.join(_KINDS.get(kind, kind) for kind in kinds)
 
 
@@ -333,11 +310,10 @@ def mistake(place: str, value: Any, expected: str) -> ValueError:
 
 def shown(value: Any) -> str:
     """A value as it is shown in a message, never long."""
-    if isinstance(value, (dict, list)):
-        kind = 'object' if isinstance(value, dict) else 'list'
-        if not value:
-            return f'an empty {kind}'
-        return f'{"an" if kind == "object" else "a"} {kind} of {len(value)}'
+    if isinstance(value, dict):
+        return f'an object of {len(value)}' if value else 'an empty object'
+    if isinstance(value, list):
+        return f'a list of {len(value)}' if value else 'an empty list'
     # a number of thousands of digits cannot be printed at all
     if isinstance(value, int) and abs(value) >= 10**30:
         return f'a number of {value.bit_length()} bits'
@@ -352,8 +328,8 @@ def is_integer(value: Any) -> bool:
 
 def number_rows(rows: Sequence[Optional[List[float]]], width: int,
                 place: Callable[[int], str]) -> np.ndarray:
-    """n lists of numbers as an array, (n, width); one of another length is
-    told by its ``place(index)``."""
+    """n lists of numbers, (n, width); one of another length is called
+    ``place(index)``."""
     for index, row in enumerate(rows):
         if row is None or len(row) != width:
             found = UNSET if row is None else list(row)
@@ -365,8 +341,8 @@ def number_rows(rows: Sequence[Optional[List[float]]], width: int,
 def unique_ids(ids: Sequence[Any], file: str, what: str) -> Dict[Any, int]:
     """The place of each of a table's ids; a ValueError if one is repeated."""
     places = {id_: index for index, id_ in enumerate(ids)}
-    if len(places) != len(ids):
-        repeated = [i for n, i in enumerate(ids) if places[i] != n]
+    repeated = [id_ for index, id_ in enumerate(ids) if places[id_] != index]
+    if repeated:
         raise ValueError(f'{file}: {what} must be unique, but '
                          f'{repeated[:3]} occur more than once')
     return places
@@ -377,13 +353,12 @@ class AnnotationFile(NamedTuple):
     path: str
     #: Image records by id, in the file's order.
     images: Dict[int, dict]
-    #: Annotations by image id, each image's in the file's order; images
-    #: without any are absent. Finite ``keypoints`` are an ``array`` of doubles
-    #: instead of a list, which takes a quarter of the memory.
+    #: Annotations by image id, if any, in the file's order. Finite
+    #: ``keypoints`` are an ``array`` of doubles instead of a list, which takes
+    #: a quarter of the memory.
     persons: Dict[int, List[dict]]
     categories: List[dict]
-    #: The table of the frames that exist, see :class:`.VideoTable`; None where
-    #: the file has none.
+    #: The frames that exist, if told: see :class:`.VideoTable`.
     videos: Optional[List[dict]]
 
 
@@ -391,12 +366,9 @@ def load_annotation_file(path: str,
                          keypoint_names: Sequence[str]) -> AnnotationFile:
     """Read the annotation file of a dataset.
 
-    The host's reader indexes by id: it silently keeps the last of two records
-    with one id, and drops persons of images that the file does not list.
-
-    Refused are a table that is missing or not of records, an id that is
-    missing, no integer or repeated, a person of an image that is not listed,
-    and a category whose keypoints are others than ``keypoint_names``.
+    Refused are, besides what :class:`CocoFile` does not allow, a repeated id
+    and a person of an image that is not listed, which the host's reader drops
+    silently, and a category with others than the ``keypoint_names``.
     """
     content = read_json(path)
     file: CocoFile = check(content, CocoFile, path)
@@ -405,7 +377,6 @@ def load_annotation_file(path: str,
             raise ValueError(
                 f'{path}: categories[{index}].keypoints is '
                 f'{category.keypoints}, expected {list(keypoint_names)}')
-    images = content['images']
     places = unique_ids([i.id for i in file.images], path, 'ids of images')
     unique_ids([p.id for p in file.annotations], path, 'ids of annotations')
     check_image_ids(file.annotations, places, path)
@@ -421,8 +392,7 @@ def load_annotation_file(path: str,
             except OverflowError:  # an integer past any double: left as it is
                 pass
         persons.setdefault(person['image_id'], []).append(person)
-    return AnnotationFile(path, {image['id']: image
-                                 for image in images}, persons,
+    return AnnotationFile(path, dict(zip(places, content['images'])), persons,
                           content.get('categories', []), content.get('videos'))
 
 
@@ -440,11 +410,9 @@ def check_image_ids(persons: Sequence[Any], known: Collection[Any],
 class Annolist(NamedTuple):
     """The R persons of an annolist file's frames, V joints each."""
     rects: List[AnnoRect]
-    #: Where each is in the file.
-    places: List[str]
-    #: The frame of each, (R, ), ascending.
-    frame_index: np.ndarray
-    #: x, y, ``is_visible`` and ``score`` of each joint, (R, V, 4), in pixels;
+    places: List[str]  # in the file
+    frame_index: np.ndarray  # (R, ), ascending
+    #: x, y in pixels, ``is_visible`` and ``score`` of each joint, (R, V, 4);
     #: NaN where the file does not tell, all of them without a point.
     joints: np.ndarray
 
@@ -453,17 +421,13 @@ def collect_annolist(frames: Sequence[AnnoFrame],
                      file: str,
                      num_joints: int,
                      strict: bool = False) -> Annolist:
-    """Put the points of persons where they belong.
+    """Put the points of the persons in a file's frames where they belong.
 
-    Args:
-        frames: The frames.
-        file: Their file, for messages.
-        num_joints: V.
-        strict: As the converters need it: all persons; refused are points
-            that share an id, coordinates that are no pixels, and an
-            ``is_visible`` that is neither 0 nor 1. Else as poseval has it:
-            persons with a list of points, be it empty; of points that share
-            an id the first counts, with a warning.
+    With ``strict``, as the converters need it, of all persons; refused are
+    then points that share an id, coordinates that are no pixels, and an
+    ``is_visible`` that is neither 0 nor 1. Else as poseval has it: of persons
+    with a list of points, be it empty; of points that share an id the first
+    counts, with a warning.
     """
     index, places, rects, lists = [], [], [], []
     for i, frame in enumerate(frames):

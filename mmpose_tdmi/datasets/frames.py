@@ -1,17 +1,15 @@
 """Which frames exist of a video, and which of them make up a clip.
 
-The frames that exist decide. A window's offset is counted in the video's own
-frame numbers, in units of the video's frame step (1 for an ordinary video, 5
-for one of which every fifth frame was extracted; numbers may jitter about it,
-as times do). Where the number asked for does not exist, because the video
-starts or ends there or has a gap, a padding policy names an existing frame in
-its place.
+A window's offset is counted in the video's own frame numbers, in units of the
+video's frame step. Where the number asked for does not exist, because the
+video starts or ends there or has a gap, a padding policy names an existing
+frame in its place.
 
 Frames are known from the annotation's own table (:class:`VideoTable`), so that
 they may have any names and no folder is listed while training, or from a
 listing, where names tell video and number (:class:`FrameCatalogue`).
 
-Shape letters: T frames of a clip, N frames of a video.
+T frames of a clip, N frames of a video.
 """
 import logging
 import os.path as osp
@@ -33,10 +31,8 @@ from .coco_json import AnnotationFile, check, is_integer
 
 
 def last_number(path: str) -> Tuple[str, int]:
-    """Read a frame's number from its name, the last run of digits.
-
-    Before it comes the path with ``*`` for it, which identifies the video.
-    """
+    """The path with ``*`` for the last run of digits in the name, which
+    identifies a frame's video, and these digits, the frame's number."""
     folder, name = osp.split(path)
     stem, suffix = osp.splitext(name)
     match = re.fullmatch(r'(.*?)([0-9]+)([^0-9]*)', stem)
@@ -53,11 +49,8 @@ PaddingPolicy = Callable[[np.ndarray, int, int], int]
 
 
 def clamp(numbers: np.ndarray, key: int, target: int) -> int:
-    """The existing frame nearest to ``target``.
-
-    Past an end of the video that is its first or last frame. In a gap, of two
-    equally near frames the one on the key frame's side is taken.
-    """
+    """The existing frame nearest to ``target``; of two, the one on the key
+    frame's side."""
     distance = np.abs(numbers - target)
     nearest = numbers[distance == distance.min()]
     return int(nearest[np.argmin(np.abs(nearest - key))])
@@ -68,13 +61,9 @@ def key_frame(numbers: np.ndarray, key: int, target: int) -> int:
 
 
 def released(numbers: np.ndarray, key: int, target: int) -> int:
-    """What the authors' code does, for any offset.
-
-    A missing past frame becomes the key frame. A missing future frame becomes
-    the last existing frame before it, not before the key frame: for their
-    five frames, a missing t+2 becomes t+1 if that exists, else the key frame,
-    and a missing t+1 the key frame.
-    """
+    """What the authors' code does, for any offset: a missing past frame
+    becomes the key frame, a missing future one the last existing frame before
+    it, which is the key frame if there is none between."""
     if target < key:
         return int(key)
     return int(numbers[np.searchsorted(numbers, target) - 1])
@@ -100,10 +89,9 @@ class VideoFrames:
     """The frames that exist of one video.
 
     Args:
-        video (str): What the video is called in messages.
-        numbers (np.ndarray): Their numbers in the video's own numbering,
-            strictly ascending, any start, gaps allowed, (N, ).
-        paths (Sequence[str]): Their files, N.
+        video: What the video is called in messages.
+        numbers: The frames' own numbers, strictly ascending, (N, ).
+        paths: Their files, N.
 
     Raises:
         ValueError: On no frame, numbers that do not ascend, or no N paths.
@@ -135,7 +123,12 @@ class VideoFrames:
     def _grid(self) -> Tuple[int, np.ndarray]:
         rises = np.diff(self.numbers)
         step = int(np.gcd.reduce(rises)) or 1
-        if _is_step(step, rises):
+        is_step = rises == step
+        count = np.count_nonzero(is_step)
+        others = np.unique(rises[~is_step], return_counts=True)[1]
+        in_a_row = is_step[:-2] & is_step[1:-1] & is_step[2:]
+        if 2 * count >= others.max(initial=0) or (10 * count >= len(rises)
+                                                  and in_a_row.any()):
             return step, self.numbers
         # the differences between one and one and a half of which are most
         ordered = np.sort(rises)
@@ -151,30 +144,25 @@ class VideoFrames:
     def step(self) -> int:
         """The frame step: how far apart frames that follow each other are.
 
-        The greatest common divisor of the numbers' differences, if it is
-        itself a difference, at least half as frequent as the most frequent
-        one, or makes up a tenth of them and somewhere four frames in a row
-        have it. All numbers are then on its grid. That is so for a video of
-        whatever rate that lost up to three in five of its frames, and for one
-        that is dense here and sparse there.
+        1 for an ordinary video and for a single frame, 5 where every fifth
+        frame was extracted. It is the greatest common divisor of the numbers'
+        differences, if it is itself a difference, at least half as frequent as
+        the most frequent one, or a tenth of all and four frames in a row have
+        it: a video may lose three in five of its frames, or be dense here and
+        sparse there.
 
         Otherwise numbers are off any grid, by jitter, as times are, or by one
         odd number. The step is then the mean of the largest group of
         differences within a factor of 1.5, of the smaller ones if there are
         several. Where more frames are lost than that, it can be too large.
-
-        1 for a video of a single frame.
         """
         return self._grid[0]
 
     @property
     def grid(self) -> np.ndarray:
         """The numbers moved to multiples of :attr:`step` from the first, (N,
-        ): what windows are counted in. Those on the grid stay what they are.
-
-        Each difference counts as the nearest number of steps, at least one:
-        one and a half or more is a gap, less is the next frame.
-        """
+        ): what windows are counted in. A difference of one and a half steps or
+        more is a gap, less is the next frame."""
         return self._grid[1]
 
     @property
@@ -206,13 +194,9 @@ class VideoFrames:
 
     def clip(self, key: int, window: FrameWindow,
              policy: PaddingPolicy) -> Tuple[List[int], List[bool]]:
-        """Resolve a window, T offsets in frame steps, around a key frame.
-
-        Returns:
-            tuple[list[int], list[bool]]: The places of the clip's frames in
-            :attr:`numbers` and :attr:`paths`, T, and where the frame asked
-            for did not exist, T.
-        """
+        """Resolve a window around a key frame: the places of the clip's
+        frames in :attr:`numbers` and :attr:`paths`, T, and where the frame
+        asked for did not exist, T."""
         targets, grid = self.targets(key, window)
         key = targets[window.key]
         exists = np.isin(targets, grid).tolist()
@@ -224,18 +208,6 @@ class VideoFrames:
         return places, [not found for found in exists]
 
 
-def _is_step(step: int, rises: np.ndarray) -> bool:
-    """Whether a common divisor of differences is the frames' own step."""
-    is_step = rises == step
-    count = np.count_nonzero(is_step)
-    others = np.unique(rises[~is_step], return_counts=True)[1]
-    if 2 * count >= others.max(initial=0):
-        return True
-    in_a_row = is_step[:-2] & is_step[1:-1] & is_step[2:]
-    return bool(10 * count >= len(rises) and in_a_row.any())
-
-
-#: How many of a set's windows are looked at for whether most are padded.
 _NUM_WINDOWS = 100
 
 
@@ -243,39 +215,38 @@ class PaddedWindows:
     """Looks at a set's first 100 windows, and warns if most are padded."""
 
     def __init__(self) -> None:
-        self._num_windows = self._num_padded = 0
-        # frames that windows lack: all, and those between existing frames
-        self._num_missing = self._num_in_gaps = 0
+        # by window, frames that lack: all, and those between existing frames
+        self._lacking: List[Tuple[int, int]] = []
         self._example: List[int] = []
 
     def add(self, targets: Sequence[int], numbers: np.ndarray) -> None:
-        """Look at the window that asks for the frames ``targets``, T, where
-        ``numbers``, (N, ), exist."""
-        if self._num_windows == _NUM_WINDOWS:
+        """Look at a window of the frames ``targets``, T, of which ``numbers``,
+        (N, ), exist."""
+        if len(self._lacking) == _NUM_WINDOWS:
             return
         missing = np.setdiff1d(targets, numbers)
         in_gaps = (missing > numbers[0]) & (missing < numbers[-1])
-        self._num_windows += 1
-        self._num_padded += len(missing) > 0
-        self._num_missing += len(missing)
-        self._num_in_gaps += np.count_nonzero(in_gaps)
+        self._lacking.append((len(missing), np.count_nonzero(in_gaps)))
         if in_gaps.any() and not self._example:
             self._example = numbers[:5].tolist()
 
     def judge(self, name: str) -> None:
         """Warn, calling the set ``name``, if more than half are padded; of
         fewer than ten, only if frames lack in gaps: short clips have ends."""
-        if 2 * self._num_padded <= self._num_windows or (
-                self._num_windows < 10 and not self._num_in_gaps):
+        num_windows = len(self._lacking)
+        num_padded = sum(missing > 0 for missing, _ in self._lacking)
+        num_missing, num_in_gaps = map(sum, zip((0, 0), *self._lacking))
+        if 2 * num_padded <= num_windows or (num_windows < 10
+                                             and not num_in_gaps):
             return
         like = f', which are like {self._example}' if self._example else ''
         print_log(
-            f'{name}: {self._num_padded} of {self._num_windows} windows '
-            'looked at are padded: a model that sees several frames is shown '
-            f'others in place of {self._num_missing} that do not exist: '
-            f'{self._num_missing - self._num_in_gaps} before the first or '
-            f'after the last frame of their video, {self._num_in_gaps} in '
-            f'gaps of the frame numbers{like}',
+            f'{name}: {num_padded} of {num_windows} windows looked at are '
+            'padded: a model that sees several frames is shown others in '
+            f'place of {num_missing} that do not exist: '
+            f'{num_missing - num_in_gaps} before the first or after the last '
+            f'frame of their video, {num_in_gaps} in gaps of the frame '
+            f'numbers{like}',
             logger='current',
             level=logging.WARNING)
 
@@ -291,11 +262,11 @@ class VideoTable:
     """Looks up a frame's video in the annotation's own table.
 
     Args:
-        ann_file (str): The annotation file, for messages.
-        videos (Sequence[dict]): Its ``videos``: ``file_names``, N, relative
-            to the data root as the images' are, and ``frame_ids``, the
-            frames' true numbers, N integers that ascend strictly.
-        path_of (Callable): ``path_of(file_name)`` -> the frame's path.
+        ann_file: The annotation file, for messages.
+        videos: Its ``videos``: ``file_names``, N, relative to the data root as
+            the images' are, and ``frame_ids``, the frames' true numbers, N
+            integers that ascend strictly.
+        path_of: ``path_of(file_name)`` -> the frame's path.
 
     Raises:
         ValueError: If a record is not of that form, or a frame belongs to two
@@ -305,8 +276,8 @@ class VideoTable:
     def __init__(self, ann_file: str, videos: Sequence[dict],
                  path_of: Callable[[str], str]) -> None:
         self.ann_file = ann_file
-        self._videos: List[VideoFrames] = []
-        self._places: Dict[str, Tuple[int, int]] = {}
+        self._num_videos = len(videos)
+        self._frames: Dict[str, Tuple[VideoFrames, int]] = {}
         records = check(list(videos), List[_TableVideo], ann_file, 'videos')
         for index, record in enumerate(records):
             where = f'{ann_file}: videos[{index}]'
@@ -319,35 +290,29 @@ class VideoTable:
             except (ValueError, OverflowError) as error:
                 raise ValueError(f'{where}: {error}') from error
             for path, number in zip(frames.paths, record.frame_ids):
-                if path in self._places:
-                    other = self._videos[self._places[path][0]]
+                if path in self._frames:
                     raise ValueError(f'{where}: frame {path} is also one of '
-                                     f'{other.video}')
-                self._places[path] = index, number
-            self._videos.append(frames)
+                                     f'{self._frames[path][0].video}')
+                self._frames[path] = frames, number
 
     def locate(self, path: str) -> Tuple[VideoFrames, int]:
         """The video that a frame belongs to, and the frame's number in it."""
-        if path not in self._places:
+        if path not in self._frames:
             raise FileNotFoundError(
                 f'the key frame {path} does not exist: it is not among the '
-                f'{len(self._places)} frames of the {len(self._videos)} '
+                f'{len(self._frames)} frames of the {self._num_videos} '
                 f'videos that {self.ann_file} lists')
-        index, number = self._places[path]
-        return self._videos[index], number
+        return self._frames[path]
 
     def video(self, path: str) -> str:
         """What the video that a frame belongs to is called."""
         return self.locate(path)[0].video
 
     def check_listed(self, paths: Iterable[str], what: str) -> None:
-        """Refuse key frames, called ``what``, that are not in the table.
-
-        A key frame that does not exist is better missed before a training
-        than in it.
-        """
+        """Refuse key frames, called ``what``, that are not in the table: it is
+        better to miss one before a training than in it."""
         paths = list(dict.fromkeys(paths))
-        missing = [path for path in paths if path not in self._places]
+        missing = [path for path in paths if path not in self._frames]
         if missing:
             raise ValueError(
                 f'{self.ann_file}: {len(missing)} of {len(paths)} {what} are '
@@ -357,17 +322,14 @@ class VideoTable:
 class FrameCatalogue:
     """Looks up a frame's video among listed files, whose names tell it.
 
-    A folder is listed when a frame in it is first asked about, once.
-
     Args:
-        parse (Callable): ``parse(path)`` -> video and number; raises
-            ValueError on a name that is no frame's. All frames of a video
-            must lie in one folder.
-        paths (Iterable[str], optional): The frames that exist. Defaults to
-            None: those in the folders.
-        promised (Mapping[str, int], optional): How many frames a video is
-            said to have. The first video of which fewer are found is logged.
-        backend_args (dict, optional): The file backend for the listing.
+        parse: ``parse(path)`` -> video and number; raises ValueError on a name
+            that is no frame's. All frames of a video must lie in one folder.
+        paths: The frames that exist; by default those in the folders, each of
+            which is listed when a frame in it is first asked about.
+        promised: How many frames a video is said to have. The first video of
+            which fewer are found is logged.
+        backend_args: The file backend for the listing.
     """
 
     def __init__(self,
@@ -466,10 +428,8 @@ def frame_lookup(source: str,
                  path_of: Callable[[str], str],
                  parse: Callable[[str], Tuple[str, int]],
                  backend_args: Optional[dict] = None) -> FrameLookup:
-    """Make the lookup that a ``frame_source`` stands for.
-
-    Arguments are as those of :class:`VideoTable` and :class:`FrameCatalogue`.
-    """
+    """Make the lookup that a ``frame_source`` stands for; arguments are those
+    of :class:`VideoTable` and :class:`FrameCatalogue`."""
     if source != 'disk' and content.videos is not None:
         return VideoTable(content.path, content.videos, path_of)
     paths, promised = [], {}

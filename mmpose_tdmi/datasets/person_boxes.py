@@ -2,7 +2,7 @@
 
 Whether boxes and frames belong together is told by the annotated persons.
 
-Shape letters: G annotated persons and D boxes of a frame.
+G annotated persons and D boxes of a frame.
 """
 import logging
 from collections import Counter
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import (Annotated, Callable, Dict, Hashable, Iterable, List,
                     Mapping, Optional, Sequence, Tuple)
 
-import numpy as np
 import torch
 from mmengine.logging import print_log
 from msgspec import Meta, Struct
 from scipy.optimize import linear_sum_assignment
-from torchvision.ops import box_iou, nms
+from torch import Tensor
+from torchvision.ops import box_convert, box_iou, nms
 
 from .box_files import (FrameIndex, ImageFields, RawBox, VideoFields,
                         read_box_file)
@@ -23,11 +23,9 @@ from .coco_json import Coordinate, Id, check
 
 #: The overlaps (IoU) at which recall is measured.
 RECALL_IOUS = (0.5, 0.75)
-#: A recall at IoU 0.5 below this is taken for a mistake: person detectors
-#: find most of the annotated persons of these benchmarks, whereas boxes of
-#: other frames, of another split or in another scale miss most.
+#: A recall at IoU 0.5 below this is taken for a mistake: detectors find most
+#: of these benchmarks' persons, boxes of other frames or scales miss most.
 SUSPICIOUS_RECALL = 0.5
-_NO_AREA, _OUTSIDE = 'without area', 'outside the image'
 
 
 def load_person_boxes(bbox_file: str,
@@ -41,38 +39,34 @@ def load_person_boxes(bbox_file: str,
                       ann_file: str = 'the annotation file') -> List[dict]:
     """Load the person boxes of a file or folder and check them.
 
-    The forms are those of
-    :func:`~mmpose_tdmi.datasets.box_files.read_box_file`. A box belongs to
-    the image of its id, of its file name, or of both, which then must agree.
-
-    Left out, with their numbers in the log, are boxes of other categories,
-    those below ``score_thr``, those that have no area or lie wholly outside
-    the image, those of frames that ``videos`` have and ``images`` do not, and
-    those that suppression takes away. If persons are annotated with boxes,
-    their recall is logged; below ``SUSPICIOUS_RECALL`` at IoU 0.5 that is a
-    warning: such boxes are probably not of these frames.
+    A box belongs to the image of its id, of its file name, or of both, which
+    then must agree. Left out, with their numbers in the log, are boxes of
+    other categories, those below ``score_thr``, those that have no area or lie
+    wholly outside the image, those of frames that ``videos`` have and
+    ``images`` do not, and those that suppression takes away. If persons are
+    annotated with boxes, their recall is logged; below 0.5 at IoU 0.5 that is
+    a warning: such boxes are probably not of these frames.
 
     Args:
-        bbox_file: The file or folder.
+        bbox_file: The file or folder, in a form of
+            :mod:`~mmpose_tdmi.datasets.box_files`.
         images: The annotation's image records by id.
         image_size: An image record's width and height, if they are known.
         score_thr: The lowest score kept.
         nms_thr: Suppress boxes that overlap a better one of the same image by
             more than this IoU, in [0, 1].
-        annotations: The annotated persons.
-        videos: The annotation's records of videos.
+        annotations, videos: The annotation's records of persons and videos.
         ann_file: What messages call the annotation file.
 
     Returns:
-        The boxes kept, ordered as in the file: ``image_id``, ``category_id``,
-        ``bbox`` as x, y, width, height, ``score``, ``track_id`` where the file
-        has it, what else an entry of a COCO-style file has, and ``entry``, the
-        box's number among all boxes.
+        The boxes kept, in the file's order: ``image_id``, ``category_id``,
+        ``bbox`` (x, y, width, height), ``score``, ``track_id`` if any, what
+        else an entry of a COCO-style file has, and ``entry``, the box's number
+        among all boxes.
 
     Raises:
         ValueError: If the file is malformed, or boxes are of images that the
-            annotation does not know, or by their id of another image than by
-            their file name.
+            annotation does not know, or by id and file name of different ones.
     """
     if nms_thr is not None and not 0 <= nms_thr <= 1:
         raise ValueError(f'nms_thr must be an IoU in [0, 1], got {nms_thr!r}')
@@ -89,26 +83,32 @@ def load_person_boxes(bbox_file: str,
             left_out['of other categories'] += 1
             continue
         image_id = index.find(raw)
+        box, score = raw.record['bbox'][:4], raw.record['score']
         if image_id is None:
             unknown.setdefault(
                 raw.file_name if raw.image_id is None else raw.image_id, raw)
-            continue
-        if image_id is FrameIndex.NOT_LISTED:
+        elif image_id is FrameIndex.NOT_LISTED:
             left_out['of frames that are not annotated'] += 1
-            continue
-        box, score = raw.record['bbox'][:4], raw.record['score']
-        if score_thr is not None and score < score_thr:
+        elif score_thr is not None and score < score_thr:
             left_out[f'with a score below {score_thr}'] += 1
         elif box[2] <= 0 or box[3] <= 0:
-            left_out[_NO_AREA] += 1
+            left_out['without area'] += 1
         elif _is_outside(box, image_size(images[image_id])):
-            left_out[_OUTSIDE] += 1
+            left_out['outside the image'] += 1
         else:
             own = dict(image_id=image_id, entry=entry)
             kept.append({'category_id': 1, **raw.record, **own})
     if unknown:
-        message = _unknown_message(bbox_file, unknown, images, ann_file)
-        raise ValueError(message)
+        first = next(iter(unknown.values()))
+        what, known = 'image ids', list(images)
+        if first.image_id is None:
+            named = (i.get('file_name') for i in images.values())
+            what, known = 'frame names', list(filter(None, named))
+        place = first.place if first.path == bbox_file else first.where
+        raise ValueError(
+            f'{bbox_file}: {len(unknown)} {what} are not in {ann_file}: '
+            f'{list(unknown)[:3]} (first at {place}); expected such as '
+            f'{known[:3]}')
     if nms_thr is not None:
         before = len(kept)
         kept = suppress(kept, nms_thr)
@@ -116,7 +116,7 @@ def load_person_boxes(bbox_file: str,
     counts = ', '.join(f'{n} {what}' for what, n in left_out.items() if n)
     text = (f'{bbox_file}: {len(kept)} of {len(raw_boxes)} boxes are used; '
             f'left out: {counts or "none"}')
-    _log(text, is_warning=left_out[_NO_AREA] + left_out[_OUTSIDE] > 0)
+    _log(text, left_out['without area'] + left_out['outside the image'] > 0)
     persons = person_boxes_by_image(annotations, ann_file)
     if persons:
         statistics = box_statistics(kept, list(images), persons)
@@ -124,7 +124,7 @@ def load_person_boxes(bbox_file: str,
         if statistics.is_suspicious:
             text += (f'. Below {SUSPICIOUS_RECALL:g} at IoU 0.5: do these '
                      'boxes belong to these frames?')
-        _log(text, is_warning=statistics.is_suspicious)
+        _log(text, statistics.is_suspicious)
     return kept
 
 
@@ -134,48 +134,18 @@ def _log(text: str, is_warning: bool) -> None:
 
 
 def _is_outside(box: Sequence[float], size: Optional[Tuple[int, int]]) -> bool:
-    if size is None:
-        return False
     x, y, width, height = box
-    return (x + width <= 0 or y + height <= 0 or x >= size[0] or y >= size[1])
-
-
-def _unknown_message(bbox_file: str, unknown: Dict[Hashable, RawBox],
-                     images: Mapping, ann_file: str) -> str:
-    first = next(iter(unknown.values()))
-    if first.image_id is None:
-        what = 'frame names'
-        known = [i['file_name'] for i in images.values() if 'file_name' in i]
-    else:
-        what, known = 'image ids', list(images)
-    place = first.place if first.path == bbox_file else first.where
-    return (f'{bbox_file}: {len(unknown)} {what} are not in {ann_file}: '
-            f'{list(unknown)[:3]} (first at {place}); expected such as '
-            f'{known[:3]}')
-
-
-def box_source(bbox_file: Optional[str],
-               score_thr: Optional[float] = None,
-               nms_thr: Optional[float] = None) -> str:
-    """Which boxes a dataset takes: ``'gt'``, or the file and the choice."""
-    if not bbox_file:
-        return 'gt'
-    choice = '' if score_thr is None else f', score >= {score_thr}'
-    if nms_thr is not None:
-        choice += f', NMS at IoU {nms_thr}'
-    return f'{bbox_file}{choice}'
+    return size is not None and (x + width <= 0 or y + height <= 0
+                                 or x >= size[0] or y >= size[1])
 
 
 def suppress(boxes: List[dict], iou_thr: float) -> List[dict]:
-    """Leave out boxes that overlap a better one of the same image by more.
-
-    Boxes have ``image_id``, ``bbox`` (x, y, width, height) and ``score``;
-    those that stay are in the order given.
-    """
+    """Leave out boxes that overlap a better one of the same image by more;
+    they have ``image_id``, ``bbox`` (x, y, width, height) and ``score``."""
     places: Dict[Hashable, List[int]] = {}
     for place, box in enumerate(boxes):
         places.setdefault(box['image_id'], []).append(place)
-    corners = torch.from_numpy(_corners(box['bbox'][:4] for box in boxes))
+    corners = _corners(box['bbox'][:4] for box in boxes)
     scores = torch.tensor([box['score'] for box in boxes], dtype=torch.float64)
     kept: List[int] = []
     for here in map(torch.tensor, places.values()):
@@ -185,32 +155,26 @@ def suppress(boxes: List[dict], iou_thr: float) -> List[dict]:
 
 @dataclass
 class BoxStatistics:
-    """What boxes are like beside the annotation they are to be used with.
-
-    ``recall`` is, by IoU, the largest share of the annotated persons that can
-    each be given a box of its own with at least this overlap, in [0, 1]; NaN
-    if there is no person.
-    """
+    """What boxes are like beside the annotation they are to be used with."""
     num_boxes: int
     num_frames: int  # of the annotation
     most_boxes: int  # in one frame
     empty_frames: int  # without a box
     missed_frames: int  # without a box, but with annotated persons
     num_persons: int  # annotated, with a box
+    #: By IoU, the largest share of the annotated persons that can each be
+    #: given a box of its own with at least this overlap; NaN without persons.
     recall: Dict[float, float]
 
     @property
     def boxes_per_frame(self) -> float:
-        """Mean number of boxes of an image; NaN without images."""
         return _ratio(self.num_boxes, self.num_frames)
 
     @property
     def is_suspicious(self) -> bool:
-        """Whether recall at IoU 0.5 is below SUSPICIOUS_RECALL."""
         return self.recall[0.5] < SUSPICIOUS_RECALL
 
     def table(self) -> str:
-        """What is counted and the count, line by line."""
         rows = [
             ('frames', f'{self.num_frames}'),
             ('boxes', f'{self.num_boxes}'),
@@ -224,7 +188,6 @@ class BoxStatistics:
         return '\n'.join(f'{name:36}{value:>12}' for name, value in rows)
 
     def sentence(self) -> str:
-        """The same in a line of a log."""
         recalls = ', '.join(f'{recall:.3f} at IoU {iou:g}'
                             for iou, recall in self.recall.items())
         return (f'recall of {self.num_persons} annotated persons {recalls}; '
@@ -235,12 +198,9 @@ class BoxStatistics:
 
 
 def box_statistics(boxes: Iterable[dict], image_ids: Sequence[Hashable],
-                   persons: Mapping[Hashable, np.ndarray]) -> BoxStatistics:
-    """Count boxes and measure the recall of annotated persons.
-
-    Boxes have ``image_id`` and ``bbox``, x, y, width, height; ``persons`` are
-    what :func:`person_boxes_by_image` gives.
-    """
+                   persons: Mapping[Hashable, Tensor]) -> BoxStatistics:
+    """Count boxes, which have ``image_id`` and ``bbox`` (x, y, width, height),
+    and measure the recall of :func:`person_boxes_by_image`'s persons."""
     by_image: Dict[Hashable, list] = {image_id: [] for image_id in image_ids}
     for box in boxes:
         by_image[box['image_id']].append(box['bbox'][:4])
@@ -248,15 +208,14 @@ def box_statistics(boxes: Iterable[dict], image_ids: Sequence[Hashable],
     found = dict.fromkeys(RECALL_IOUS, 0)
     for image_id, annotated in persons.items():
         if counts.get(image_id):
-            boxes_here = _corners(by_image[image_id])
-            overlaps = box_iou(
-                torch.from_numpy(annotated), torch.from_numpy(boxes_here))
+            overlaps = box_iou(annotated, _corners(by_image[image_id])).numpy()
             for iou in RECALL_IOUS:
-                pairs = overlaps.numpy() >= iou
+                pairs = overlaps >= iou
                 # the largest matching
                 chosen = linear_sum_assignment(pairs, maximize=True)
                 found[iou] += int(pairs[chosen].sum())
-    num_persons = sum(len(annotated) for annotated in persons.values())
+    num_persons = sum(map(len, persons.values()))
+    recall = {iou: _ratio(n, num_persons) for iou, n in found.items()}
     return BoxStatistics(
         num_boxes=sum(counts.values()),
         num_frames=len(counts),
@@ -264,8 +223,7 @@ def box_statistics(boxes: Iterable[dict], image_ids: Sequence[Hashable],
         empty_frames=sum(count == 0 for count in counts.values()),
         missed_frames=sum(not counts.get(image_id) for image_id in persons),
         num_persons=num_persons,
-        recall=dict(
-            zip(found, [_ratio(n, num_persons) for n in found.values()])))
+        recall=recall)
 
 
 class _PersonBox(Struct):
@@ -274,12 +232,9 @@ class _PersonBox(Struct):
 
 
 def person_boxes_by_image(annotations: Iterable[dict],
-                          ann_file: str) -> Dict[Hashable, np.ndarray]:
-    """The boxes of annotated persons.
-
-    Annotations without ``bbox``, those of crowds (``iscrowd``) and boxes
-    without area are left out; x1, y1, x2, y2 by image id, (G, 4), G > 0.
-    """
+                          ann_file: str) -> Dict[Hashable, Tensor]:
+    """The boxes of annotated persons, x1, y1, x2, y2 by image id, (G, 4), G >
+    0; without those of crowds (``iscrowd``) and those without area."""
     boxes: Dict[Hashable, list] = {}
     for annotation in annotations:
         if 'bbox' not in annotation or annotation.get('iscrowd'):
@@ -291,11 +246,10 @@ def person_boxes_by_image(annotations: Iterable[dict],
     return {image_id: _corners(found) for image_id, found in boxes.items()}
 
 
-def _corners(boxes: Iterable[Sequence[float]]) -> np.ndarray:
+def _corners(boxes: Iterable[Sequence[float]]) -> Tensor:
     """x, y, width, height as x1, y1, x2, y2, (D, 4), float64."""
-    corners = np.array(list(boxes), dtype=np.float64).reshape(-1, 4)
-    corners[:, 2:] += corners[:, :2]
-    return corners
+    boxes = torch.tensor(list(boxes), dtype=torch.float64).reshape(-1, 4)
+    return box_convert(boxes, 'xywh', 'xyxy')
 
 
 def _ratio(count: int, total: int) -> float:

@@ -1,6 +1,6 @@
 """Orders of samples in which a worker meets the same frames again.
 
-Shape letters: N samples, R ranks, W workers.
+N samples, W workers.
 """
 import math
 from itertools import zip_longest
@@ -17,26 +17,23 @@ from torch.utils.data import BatchSampler
 class FrameGroupSampler(DefaultSampler):
     """Draws groups of samples that follow each other in the dataset.
 
-    Those are the persons of a frame and of the next frames, as long as the
-    annotation file lists images in the order of time, as this package's
-    converters write it. With ``cache_frames`` of the loading transform, a
-    group's frames are decoded once. The price in training is that a batch
-    holds fewer different videos: batch size / group size groups.
+    Those are the persons of a frame and of the next frames, if the annotation
+    file lists images in the order of time, as this package's converters do.
+    With ``cache_frames`` of the loading transform, a group's frames are
+    decoded once. The price in training is that a batch holds fewer different
+    videos: batch size / group size groups.
 
-    Groups are cut anew in every epoch, at other places. Each rank gets a run
-    of groups, where the host's sampler deals single samples out in turn.
-    Without ``shuffle`` it is the dataset's order: for tests with several
-    processes, then with ``round_up=False``, since what the host takes for
-    repeated samples, the last of all ranks, are others here.
+    Groups are cut at other places in every epoch. Each rank gets a run of
+    groups, where the host's sampler deals single samples out in turn. Without
+    ``shuffle``, for tests with several processes, it is the dataset's order;
+    then with ``round_up=False``, since what the host takes for repeated
+    samples, the last of all ranks, are others here.
 
     Args:
-        dataset: N samples.
+        dataset, seed, round_up: As of the host's ``DefaultSampler``.
         group_size: With a batch size that it divides, no group is split
             between workers.
         shuffle: Whether groups are drawn at random.
-        seed: By default one that all ranks share.
-        round_up: Whether the first samples are repeated until R divides their
-            number.
     """
 
     def __init__(self,
@@ -80,11 +77,10 @@ class FrameGroupSampler(DefaultSampler):
 class WorkerRunBatchSampler(BatchSampler):
     """Orders batches so that each worker meets the frames that it knows.
 
-    PyTorch deals batches out to its W workers in turn. In the order of a test
-    each worker's next batch is then W batches further, and few of its frames
-    are among those that the worker has decoded. Here the batches, which are
-    those that the stock batch sampler makes, are dealt so that each worker
-    gets a run. For tests, whose metrics tell samples by their ids::
+    PyTorch deals batches out to its W workers in turn: a worker's next one is
+    W batches further, and it has decoded few of its frames. Here the stock
+    batch sampler's batches are dealt so that each worker gets a run. For
+    tests, whose metrics tell samples by their ids::
 
         test_dataloader = dict(
             num_workers=4,

@@ -3,11 +3,11 @@
 A sample is a person in a key frame, with the frames around it. The base adds
 to MMPose's COCO-style dataset what every video dataset needs: the window and
 which frames exist around a key frame, checks of annotations and box files,
-and three hooks for what differs between datasets. Samples have the host's
-keys and values; its own code for them, which copies annotations deeply, takes
-twice as long.
+and hooks for what differs between datasets. Samples have the host's keys and
+values; its own code for them, which copies annotations deeply, takes twice as
+long.
 
-Shape letters: T frames of a clip, K keypoints.
+T frames of a clip, K keypoints.
 """
 import logging
 import math
@@ -28,15 +28,14 @@ from mmpose_tdmi.utils.files import check_inner_path
 from .coco_json import AnnotationFile, is_integer, load_annotation_file
 from .frames import (DEFAULT_PADDING, FRAME_SOURCES, FrameLookup, frame_lookup,
                      last_number, padding_policy, warn_of_padding)
-from .person_boxes import box_source, load_person_boxes
+from .person_boxes import load_person_boxes
 
-_NUMBER_TYPES = frozenset((int, float))
 _LARGEST = float(np.finfo(np.float32).max)
 
 
 def name_sample(info: Mapping[str, Any]) -> str:
-    """Name a sample, or its metainfo, such that its owner can find it: by the
-    key frame's path, and the clip's frames, annotation and track if told."""
+    """Name a sample, or its metainfo, by the key frame's path, and the clip's
+    frames, annotation and track if told."""
     parts = [str(info.get('img_path'))]
     if info.get('frame_indices') is not None:
         parts.append(f'frames {" ".join(map(str, info["frame_indices"]))}')
@@ -46,18 +45,9 @@ def name_sample(info: Mapping[str, Any]) -> str:
     return ', '.join(parts)
 
 
-def add_note(error: BaseException, text: str) -> None:
-    """Add a line to an error's message."""
-    if hasattr(error, 'add_note'):
-        error.add_note(text)
-    elif len(error.args) == 1 and isinstance(error.args[0], str):
-        # Python before 3.11 knows no notes
-        error.args = (f'{error.args[0]}\n{text}', )
-
-
 class WindowDraw:
-    """Gives the window of each sample: ``window``, or one drawn from a
-    ``random_range``, see :class:`BaseSequenceDataset`."""
+    """Gives each sample's window: ``window``, or one drawn by numpy's global
+    generator from a ``random_range``, see :class:`BaseSequenceDataset`."""
 
     def __init__(self,
                  window: FrameWindow,
@@ -80,7 +70,6 @@ class WindowDraw:
                 'after the key frame without repetition')
 
     def __call__(self) -> FrameWindow:
-        """The next sample's window, by numpy's global generator."""
         if self.random_range is None:
             return self.window
         low, high = self.random_range
@@ -104,47 +93,39 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
     same video, which is read for it.
 
     Ground-truth persons without labelled joints, or whose box has no area
-    within the image, give no sample; how many that are is logged. For boxes
-    from ``bbox_file`` see :func:`~mmpose_tdmi.datasets.load_person_boxes`.
-    Which boxes they are is stated in the metainfo under ``box_source``, where
-    the metrics look for it: ``'gt'``, or the file and how its boxes were
-    chosen. A person whose annotation or box has a ``track_id`` keeps it.
+    within the image, give no sample; how many that are is logged. Boxes of
+    ``bbox_file`` are read by :func:`~mmpose_tdmi.datasets.load_person_boxes`.
+    The metainfo's ``box_source`` tells the metrics which boxes are used. A
+    ``track_id`` of an annotation or box is the sample's, too.
 
     Args:
         ann_file: Annotation file, COCO style.
-        delta: The window is ``-delta ... delta``, T = 2 * delta + 1 frames.
-            Either this or ``offsets`` must be given.
-        offsets: The window's frame offsets, ascending, with the key frame's 0.
+        delta, offsets: The window, as ``-delta ... delta``, T = 2 * delta + 1,
+            or as ascending frame offsets with the key frame's 0.
         padding: What replaces a frame that does not exist: ``'clamp'``,
             ``'key_frame'`` or ``'released'``.
-        random_range: Draw the supporting frames anew each time a sample is
-            taken, without repetition: those before the key frame from offsets
-            ``random_range[0] ... -1``, those after it from ``1 ...
-            random_range[1]``, as many of each as the window has. For training
-            only.
+        random_range: For training: draw the supporting frames anew each time
+            a sample is taken, as many as the window has, without repetition:
+            those before the key frame from offsets ``random_range[0] ... -1``,
+            those after it from ``1 ... random_range[1]``.
         frame_source: Which frames of a video exist, and their numbers:
-            ``'auto'``, those of the annotation file's ``videos`` if it has
-            that table, else ``'disk'``; ``'disk'``, the files in the key
-            frame's folder (each folder is listed once), whose names tell
-            their numbers; ``'annotation'``, ``videos`` if there, else the
-            images of the annotation file.
+            ``'disk'``, the files in the key frame's folder, whose names tell
+            their numbers; ``'annotation'``, the annotation file's ``videos``
+            if it has that table, else its images; ``'auto'``, ``videos``,
+            else ``'disk'``.
         bbox_score_thr: Leave out boxes of ``bbox_file`` with a lower score.
-        bbox_nms_thr: Of the boxes of ``bbox_file`` that overlap by more than
-            this IoU keep the one with the highest score, image by image. The
-            paper suppresses none.
-        backend_args: The file backend with which folders are listed and image
-            sizes read.
+        bbox_nms_thr: Of those that overlap by more than this IoU keep the one
+            with the highest score, image by image. The paper suppresses none.
+        backend_args: The file backend for folders and image sizes.
         allow_outside_paths: Whether the annotation file may name frames
             outside of the folder of the images (``data_prefix``), by absolute
             paths or by ``..``.
-        **kwargs: Those of MMPose's ``BaseCocoStyleDataset``: ``bbox_file``,
-            ``data_root``, ``data_prefix``, ``test_mode``, ``pipeline`` ...
+        **kwargs: Those of MMPose's ``BaseCocoStyleDataset``.
 
     Raises:
         ValueError: On invalid arguments; if the annotation or box file is
-            damaged, the message naming file, record and field; if its
-            keypoints are others than the dataset's, ids repeat or are
-            unknown, or a key frame is not in ``videos``; if there is no
+            damaged, its keypoints are others than the dataset's, ids repeat or
+            are unknown, or a key frame is not in ``videos``; if there is no
             sample.
         FileNotFoundError: If the annotation or box file does not exist; when
             a sample is drawn whose folder or key frame does not exist.
@@ -178,42 +159,36 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         self.frames: FrameLookup
         self._video_sizes: Dict[str, Tuple[int, int]] = {}
         super().__init__(ann_file, **kwargs)
-        self._metainfo['box_source'] = box_source(self.bbox_file,
-                                                  bbox_score_thr, bbox_nms_thr)
+        source = self.bbox_file or 'gt'
+        if self.bbox_file and bbox_score_thr is not None:
+            source += f', score >= {bbox_score_thr}'
+        if self.bbox_file and bbox_nms_thr is not None:
+            source += f', NMS at IoU {bbox_nms_thr}'
+        self._metainfo['box_source'] = source
 
     # Hooks for datasets
 
     def parse_frame_path(self, path: str) -> Tuple[str, int]:
-        """Which frame of which video a file is, where only its name tells.
-
-        Returns:
-            What identifies the video, here the path with ``*`` for the number,
-            and the frame's number in the video, here the last run of digits in
-            the file's stem; a ValueError without one.
-        """
+        """What identifies a frame's video, and the frame's number in it, where
+        only the file's name tells: here the path with ``*`` for the number,
+        and the last run of digits in the stem; a ValueError without one."""
         return last_number(path)
 
     def parse_data_info(self, raw_data_info: dict) -> Optional[dict]:
-        """Turn an annotation into a sample.
+        """Turn an annotation into a sample, which keeps it; None for one
+        without box or keypoints, or of an unlabelled image.
 
-        Args:
-            raw_data_info: ``raw_ann_info``, the annotation, which the sample
-                keeps, and ``raw_img_info``, its image's record with
-                ``img_path``.
-
-        Returns:
-            The sample, or None for an annotation that gives none: without box
-            or keypoints, or of an unlabelled image. Its ``bbox`` (1, 4), x1,
-            y1, x2, y2 in image pixels, is clipped to the image; ``keypoints``
-            are (1, K, 2), ``keypoints_visible`` (1, K) in [0, 1].
+        ``raw_ann_info`` is the annotation, ``raw_img_info`` its image's record
+        with ``img_path``. The sample's ``bbox`` (1, 4), x1, y1, x2, y2 in
+        image pixels, is clipped to the image; ``keypoints`` are (1, K, 2),
+        ``keypoints_visible`` (1, K) in [0, 1].
         """
         ann, img = raw_data_info['raw_ann_info'], raw_data_info['raw_img_info']
-        if not img.get('is_labeled', True):
+        if not (img.get('is_labeled', True) and 'bbox' in ann
+                and 'keypoints' in ann):
             return None
         # the host's box ends at the last pixel's centre, not at its edge
         right, bottom = (side - 1 for side in self.image_size(img))
-        if 'bbox' not in ann or 'keypoints' not in ann:
-            return None
         where = f'{self.ann_file}: annotation {ann["id"]}'
         x, y, width, height = _numbers(where, ann['bbox'], 'bbox', 4,
                                        'expected')
@@ -223,8 +198,7 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         ann['keypoints'] = _numbers(
             where, ann['keypoints'], 'keypoints', 3 * count,
             f'the {count} keypoints of the dataset need')
-        joints = np.array(
-            ann['keypoints'], dtype=np.float32).reshape(1, count, 3)
+        joints = np.array(ann['keypoints'], np.float32).reshape(1, count, 3)
         if 'category_id' not in ann:
             raise ValueError(f'{where} has no category_id')
         for field in ('category_id', 'track_id', 'num_keypoints'):
@@ -260,7 +234,7 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
 
     def reason_to_leave_out(self, sample: dict) -> Optional[str]:
         """Why a ground-truth sample is of no use, as the log says it behind
-        "persons"; None if it is."""
+        "persons", or None."""
         if self._is_valid_instance(sample):
             return None
         if sample['iscrowd']:
@@ -275,15 +249,19 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
     # A sample's clip
 
     def prepare_data(self, idx: int) -> Any:
-        """Run the pipeline on a sample; errors tell which one it is."""
+        """As the host; errors tell which sample it is."""
         try:
             return super().prepare_data(idx)
         except Exception as error:
             # the host's record: what is wrong may be the clip's lookup
             sample = super().get_data_info(idx)
-            add_note(
-                error, f'while preparing sample {idx} of {self.ann_file}: '
-                f'{name_sample(sample)}')
+            note = (f'while preparing sample {idx} of {self.ann_file}: '
+                    f'{name_sample(sample)}')
+            if hasattr(error, 'add_note'):
+                error.add_note(note)
+            elif len(error.args) == 1 and isinstance(error.args[0], str):
+                # Python before 3.11 knows no notes
+                error.args = (f'{error.args[0]}\n{note}', )
             raise
 
     def get_data_info(self, idx: int) -> dict:
@@ -310,9 +288,7 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
         self.frames = frame_lookup(self.frame_source, content,
                                    self._image_path, self.parse_frame_path,
                                    self.backend_args)
-        persons = (
-            self._detected_persons
-            if self.bbox_file else self._annotated_persons)
+        persons = self._detected if self.bbox_file else self._annotated
         samples = list(persons(content))
         if self.data_mode != 'topdown':
             samples = self._get_bottomup_data_infos(samples,
@@ -352,24 +328,21 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
                        f'height, and its file {path}')
             if not fileio.exists(path, backend_args=self.backend_args):
                 raise ValueError(f'{problem} does not exist')
-            image = mmcv.imfrombytes(
-                fileio.get(path, backend_args=self.backend_args))
+            image = mmcv.imread(path, backend_args=self.backend_args)
             if image is None:
                 raise ValueError(f'{problem} cannot be decoded')
             self._video_sizes[video] = image.shape[1], image.shape[0]
         return self._video_sizes[video]
 
-    def _images(self, content: AnnotationFile) -> List[dict]:
+    def _images(self, content: AnnotationFile) -> Iterator[dict]:
         """The images' records that ``sample_interval`` leaves."""
-        images = []
         for id_, img in content.images.items():
             if id_ % self.sample_interval == 0:
                 img['img_id'] = id_
                 img['img_path'] = self._image_path(img['file_name'])
-                images.append(img)
-        return images
+                yield img
 
-    def _annotated_persons(self, content: AnnotationFile) -> Iterator[dict]:
+    def _annotated(self, content: AnnotationFile) -> Iterator[dict]:
         """Samples of ground truth; the file's annotations are taken out."""
         labelled = (self._image_path(img['file_name'])
                     for id_, img in content.images.items()
@@ -402,7 +375,7 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
                 f'{self.ann_file}: {count} of {total} persons are left out: '
                 f'persons {reason}', 'current', logging.WARNING)
 
-    def _detected_persons(self, content: AnnotationFile) -> Iterator[dict]:
+    def _detected(self, content: AnnotationFile) -> Iterator[dict]:
         """Samples of a detector's boxes, with dummy keypoints."""
         boxes = load_person_boxes(
             self.bbox_file,
@@ -424,9 +397,8 @@ class BaseSequenceDataset(BaseCocoStyleDataset):
                 img_id=box['image_id'],
                 img_path=path,
                 img_shape=size[::-1],
-                bbox=np.array([[x, y, x + width, y + height]],
-                              dtype=np.float32),
-                bbox_score=np.array([box['score']], dtype=np.float32),
+                bbox=np.array([[x, y, x + width, y + height]], np.float32),
+                bbox_score=np.array([box['score']], np.float32),
                 keypoints=np.zeros((1, count, 2), dtype=np.float32),
                 keypoints_visible=np.ones((1, count), dtype=np.float32),
                 id=box['entry'])
@@ -450,10 +422,9 @@ def _numbers(where: str, values: Any, field: str, count: int,
         raise ValueError(f'{where}: {field} has {found}; {needed} {count}')
     # a person has some sixty numbers and a file a million persons: plain
     # Python is several times faster here than an array for each
-    if not _NUMBER_TYPES.issuperset(map(type, values)):
+    if not {int, float}.issuperset(map(type, values)):
         raise ValueError(f'{where}: {field} must be numbers, got {values}')
-    # what is finite must stay so in the samples' precision; only a sum tells
-    # of every NaN
+    # also in the samples' precision; only a sum tells of every NaN
     if not (-_LARGEST <= min(values) <= max(values) <= _LARGEST
             and math.isfinite(sum(values))):
         raise ValueError(f'{where}: {field} must be finite, got {values}')

@@ -322,6 +322,7 @@ def test_a_frame_that_is_not_listed(videos):
     ('frame_ids', [2, 2], 'ascend strictly'),
     ('frame_ids', [2, 10**30], 'videos.0.: '),
     ('file_names', ['a.jpg', 'v/0.jpg'], r'\[1\]: frame .* also one of one'),
+    ('file_names', ['a.jpg', 'a.jpg'], r'\[0\]: frame .* also one of one'),
 ])
 def test_damaged_tables(videos, field, value, message):
     videos[0][field] = value

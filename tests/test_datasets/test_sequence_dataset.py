@@ -490,10 +490,10 @@ def test_no_size_of_an_image(five_frames, value):
 def test_sizes_that_are_not_told_are_read_once_per_video(
         posetrack, monkeypatch):
     read = []
-    decode = sequence_dataset.mmcv.imfrombytes
+    imread = sequence_dataset.mmcv.imread
     monkeypatch.setattr(
-        sequence_dataset.mmcv, 'imfrombytes', lambda content:
-        (read.append(content), decode(content))[1])
+        sequence_dataset.mmcv, 'imread', lambda path, **kwargs:
+        (read.append(path), imread(path, **kwargs))[1])
     for video, width in ((1, 64), (2, 30)):
         posetrack.size = (width, 48)
         posetrack.add_video(video, range(3))

@@ -4,31 +4,26 @@
 layout of the annotation files, which models are trained in: MMPose's own
 definition, under each dataset's name. ``posetrack_eval`` is the 15 joints
 that are scored, ``hieve`` HiEve's 14; their files, which lie here, can also
-be given to ``metainfo=dict(from_file=...)``. All are part of the package and
-found wherever it is installed.
+be given to ``metainfo=dict(from_file=...)``.
 """
-from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict
 
 import mmpose
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
-#: What differs from MMPose's PoseTrack18, by data set.
-_PAPERS: Dict[str, Dict[str, str]] = dict(
-    posetrack17={},
-    posetrack18={},
-    posetrack21=dict(
-        author='Doering, Andreas and Chen, Di and Zhang, Shanshan and '
-        'Schiele, Bernt and Gall, Juergen',
-        title='PoseTrack21: A Dataset for Person Search, Multi-Object '
-        'Tracking and Multi-Person Pose Tracking',
-        container='Proceedings of the IEEE/CVF Conference on Computer Vision '
-        'and Pattern Recognition',
-        year='2022',
-        homepage='https://github.com/anDoer/PoseTrack21'))
+_POSETRACK21 = dict(
+    author='Doering, Andreas and Chen, Di and Zhang, Shanshan and '
+    'Schiele, Bernt and Gall, Juergen',
+    title='PoseTrack21: A Dataset for Person Search, Multi-Object '
+    'Tracking and Multi-Person Pose Tracking',
+    container='Proceedings of the IEEE/CVF Conference on Computer Vision '
+    'and Pattern Recognition',
+    year='2022',
+    homepage='https://github.com/anDoer/PoseTrack21')
 _OWN = ('hieve', 'posetrack_eval')
+_POSETRACK = ('posetrack17', 'posetrack18', 'posetrack21')
 
 
 def keypoint_definition(name: str) -> Dict[str, Any]:
@@ -38,19 +33,20 @@ def keypoint_definition(name: str) -> Dict[str, Any]:
     ``METAINFO`` has.
     """
     if name in _OWN:
-        return deepcopy(_read(Path(__file__).with_name(f'{name}.yaml')))
-    if name not in _PAPERS:
+        return _read(Path(__file__).with_name(f'{name}.yaml')).to_dict()
+    if name not in _POSETRACK:
         raise ValueError(f'no keypoint definition {name!r}; there are '
-                         f'{sorted([*_PAPERS, *_OWN])}')
-    info = deepcopy(_read(_host_file()))
+                         f'{sorted(_OWN + _POSETRACK)}')
+    info = _read(_host_file()).to_dict()
     info['dataset_name'] = name
-    info['paper_info'].update(_PAPERS[name])
+    if name == 'posetrack21':
+        info['paper_info'].update(_POSETRACK21)
     return info
 
 
 @lru_cache(maxsize=None)
-def _read(path: Path) -> Dict[str, Any]:
-    return Config.fromfile(str(path)).dataset_info.to_dict()
+def _read(path: Path) -> ConfigDict:
+    return Config.fromfile(str(path)).dataset_info
 
 
 def _host_file() -> Path:

@@ -4,14 +4,14 @@ Samples in the order of a test share frames. Keeping the last decoded ones
 turns one decode per person, frame and place in the window into about one per
 frame.
 
-Shape letters: T frames of a clip, H x W pixels of a file's image, s the
-reduction.
+T frames of a clip, H x W pixels of a file's image, s the reduction.
 """
 import mmap
 import re
 import struct
 from collections import OrderedDict
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
 import cv2
@@ -34,27 +34,22 @@ _REDUCED = {
 REDUCTIONS = (1, *_REDUCED)
 
 
+@dataclass(eq=False, repr=False)
 class FrameFiles:
-    """Gives the frames of image files, and keeps those used last.
+    """Gives the frames of image files, and keeps those used last; the first
+    three options are mmcv's."""
+    color_type: str = 'color'
+    imdecode_backend: str = 'cv2'
+    backend_args: Optional[dict] = None
+    keep: int = 0
+    num_decodes: int = field(default=0, init=False)
+    _kept: 'OrderedDict[Tuple[str, int], np.ndarray]' = field(
+        default_factory=OrderedDict, init=False)
 
-    ``color_type``, ``imdecode_backend`` and ``backend_args`` are mmcv's;
-    ``num_decodes`` counts the files decoded so far.
-    """
-
-    def __init__(self,
-                 color_type: str = 'color',
-                 imdecode_backend: str = 'cv2',
-                 backend_args: Optional[dict] = None,
-                 keep: int = 0) -> None:
-        if isinstance(keep, bool) or not isinstance(keep, int) or keep < 0:
+    def __post_init__(self) -> None:
+        if type(self.keep) is not int or self.keep < 0:
             raise ValueError('cache_frames must be a number of frames, 0 for '
-                             f'none, got {keep!r}')
-        self.color_type = color_type
-        self.imdecode_backend = imdecode_backend
-        self.backend_args = backend_args
-        self.keep = keep
-        self.num_decodes = 0
-        self._kept: 'OrderedDict[Tuple[str, int], np.ndarray]' = OrderedDict()
+                             f'none, got {self.keep!r}')
 
     def read(self,
              paths: Sequence[str],
@@ -65,9 +60,8 @@ class FrameFiles:
         JPEG files are decoded to ceil(H / s) x ceil(W / s) pixels, each about
         the mean of the s x s of its place. Other files, and those that another
         decoder than OpenCV's decodes, come whole, and kept frames as large as
-        they were kept. A path that comes several times is decoded once. Each
-        frame is an array of its own, for transforms that write in place; kept
-        frames are read-only instead, so that such a transform raises.
+        they were kept. Each frame is an array of its own, for transforms that
+        write in place; kept frames are read-only, so that such ones raise.
         """
         frames: Dict[str, np.ndarray] = {}
         for place, path in enumerate(paths):
@@ -137,8 +131,8 @@ class FrameFiles:
         return frame
 
     def _decode_deep(self, content: bytes) -> Optional[np.ndarray]:
-        """An image whose samples may have more than eight bits, which OpenCV
-        tells; decoders disagree about what is to become of those."""
+        """An image whose samples may have more than eight bits, of which
+        decoders other than OpenCV make different things."""
         if self.color_type == 'unchanged' or (
                 content.startswith(_EIGHT_BITS)
                 and not (content[12:16] == b'IHDR' and content[24] > 8)):
@@ -155,7 +149,6 @@ class FrameFiles:
 
 
 def _unshared(frames: Sequence[np.ndarray]) -> List[np.ndarray]:
-    """The frames, with an array of its own for each repeated one."""
     seen = set()
     arrays = []
     for frame in frames:
@@ -173,12 +166,12 @@ _EIGHT_BITS = (b'\xff\xd8', b'\x89PNG', b'RIFF', b'BM')
 
 
 def _is_truncated(content: bytes) -> bool:
-    """Whether a JPEG or PNG file ends before its image does.
+    """Whether a JPEG or PNG file ends before its image does, of which some
+    decoders show what there is, the rest in grey, with no error.
 
-    Some decoders show what there is of such a file, the rest in grey, with no
-    error. Bytes after the image's end are no harm: telephones append videos.
-    A JPEG's segments are stepped over, with what they contain, such as a
-    thumbnail; entropy-coded data ends at the next marker.
+    Bytes after the image's end are no harm: telephones append videos. A JPEG's
+    segments are stepped over, with what they contain, such as a thumbnail;
+    entropy-coded data ends at the next marker.
     """
     if not content.startswith(b'\xff\xd8'):
         return content.startswith(b'\x89PNG') and all(
@@ -208,11 +201,8 @@ def _png_chunks(content: Content) -> Iterator[Tuple[bytes, bytes]]:
 
 
 def has_several_pictures(content: Content) -> bool:
-    """Whether an image file is an animation (WebP, PNG, GIF) or a TIFF stack.
-
-    Smaller copies and masks in a TIFF file, and whatever follows a JPEG's end,
-    do not count. Only headers are looked at.
-    """
+    """Whether an image file is an animation (WebP, PNG, GIF) or a TIFF stack,
+    by its headers; smaller copies and masks in a TIFF file do not count."""
     start = content[:16]
     if start[:4] == b'RIFF':
         return start[8:] == b'WEBPVP8X' and content[20:21] > b'\x01' and bool(
@@ -272,47 +262,40 @@ def to_eight_bits(image: np.ndarray, where: str) -> np.ndarray:
 class LoadFrameSequence(LoadImageFromFile):
     """Load the frames of a clip, in the order of time.
 
-    A frame that occurs several times, as padding does, is decoded once; each
-    occurrence is an array of its own, for transforms that write in place.
-
+    A frame that occurs several times, as padding does, is decoded once.
     Without ``frame_offsets`` the clip is taken as consecutive frames around
     the middle one, and must have an odd number of them.
 
     Required Keys:
 
-        - img or frames (the frames themselves, arrays (H, W, 3) in BGR), or
-          frame_paths (image files, as the sequence datasets give them)
-        - frame_offsets, key_frame, frame_padded, img_path (optional)
+        - img or frames (arrays (H, W, 3), BGR), or frame_paths (image files)
+        - frame_offsets, frame_padded, img_path (optional)
 
     Added Keys:
 
         - img (list[np.ndarray], T arrays (H, W, 3), BGR)
         - img_shape, ori_shape ((H, W))
-        - img_path (the key frame's path; None for arrays that came without
-          one)
+        - img_path (the key frame's path; None for arrays without one)
         - frame_indices, frame_offsets, frame_padded, key_frame, where absent
 
     Args:
-        cache_frames (int): How many of the frames decoded last are kept, in
-            each worker process, for samples that share frames with them. For
-            tests, whose samples are in order: a window's frames and a few
-            more. In training, where they are not, it saves nothing without
-            :class:`~mmpose_tdmi.datasets.FrameGroupSampler`. A frame of
-            1920x1080 takes 6 MB. Frames are then read-only: transforms that
-            write in place go under ``ShareRandomParams``, which gives them
-            copies, or behind the crop. Defaults to 0, none.
-        **kwargs: ``to_float32``, ``color_type``, ``imdecode_backend``,
-            ``ignore_empty`` (a clip with an unreadable frame gives None,
-            which makes the dataset draw another sample) and
-            ``backend_args`` of :class:`mmcv.transforms.LoadImageFromFile`.
+        cache_frames: How many of the frames decoded last each worker process
+            keeps for samples that share them: for tests, whose samples are in
+            order, a window's frames and a few more; in training it saves
+            nothing without :class:`~mmpose_tdmi.datasets.FrameGroupSampler`.
+            A frame of 1920x1080 takes 6 MB. Frames are then read-only:
+            transforms that write in place go under ``ShareRandomParams``,
+            which gives them copies, or behind the crop.
+        **kwargs: Those of :class:`mmcv.transforms.LoadImageFromFile`. With
+            ``ignore_empty`` a clip with an unreadable frame gives None, which
+            makes the dataset draw another sample.
 
     Raises:
         FileNotFoundError: If a frame's file does not exist.
-        ValueError: If the clip is empty, has an even number of frames and no
-            offsets, if a frame cannot be decoded, ends early, has several
-            pictures or samples of unknown scale (:func:`to_eight_bits`) or
-            differs in size from the key frame, or if the clip's keys disagree
-            about T.
+        ValueError: If the clip is empty, or its keys disagree about T; if a
+            frame cannot be decoded, ends early, has several pictures or
+            samples of unknown scale (:func:`to_eight_bits`) or differs in size
+            from the key frame.
     """
 
     def __init__(self, cache_frames: int = 0, **kwargs) -> None:
@@ -321,14 +304,19 @@ class LoadFrameSequence(LoadImageFromFile):
                                 self.backend_args, cache_frames)
 
     def transform(self, results: dict) -> Optional[dict]:
-        """Load the clip; None if ``ignore_empty`` and a frame is broken."""
         key, window = self._describe(results)
         try:
             if key == 'frame_paths':
                 frames = self.files.read(results[key],
                                          repr(results.get('img_path')))
             else:
-                frames = _take_arrays(results, key)
+                for place, frame in enumerate(results[key]):
+                    if not isinstance(frame, np.ndarray) or frame.ndim != 3:
+                        raise ValueError(
+                            f'{_name(results, key, place)} must be an array '
+                            '(H, W, C), got '
+                            f'{getattr(frame, "shape", type(frame))}')
+                frames = _unshared(results[key])
         except (FileNotFoundError, ValueError):
             if self.ignore_empty:
                 return None
@@ -350,10 +338,8 @@ class LoadFrameSequence(LoadImageFromFile):
 
     @staticmethod
     def _describe(results: dict) -> Tuple[str, FrameWindow]:
-        """The key that holds the clip, and its window, T of which all agree.
-
-        Here clips come in that no dataset of this package has made.
-        """
+        """The key that holds the clip, and its window; here clips come in
+        that no dataset of this package has made."""
         key = next(
             (k for k in ('img', 'frames', 'frame_paths') if k in results),
             None)
@@ -368,10 +354,9 @@ class LoadFrameSequence(LoadImageFromFile):
         clip = f'(img_path {results.get("img_path")!r})'
         if not results[key]:
             raise ValueError(f'the clip is empty: {key} has no entries {clip}')
-        if results.get('frame_offsets') is None:
-            window = FrameWindow.centred(len(results[key]))
-        else:
-            window = FrameWindow(tuple(results['frame_offsets']))
+        offsets = results.get('frame_offsets')
+        window = FrameWindow.centred(len(
+            results[key])) if offsets is None else FrameWindow(offsets)
         for name in (key, 'frame_paths', 'frame_indices', 'frame_padded'):
             if name in results and len(results[name]) != window.num_frames:
                 raise ValueError(
@@ -390,23 +375,12 @@ class LoadFrameSequence(LoadImageFromFile):
         results['key_frame'] = window.key
         results.setdefault('frame_padded', [False] * window.num_frames)
         results.setdefault('frame_indices', list(range(window.num_frames)))
-        if results.get('frame_paths'):
-            results.setdefault('img_path', results['frame_paths'][window.key])
-        results.setdefault('img_path', None)
+        paths = results.get('frame_paths')
+        results.setdefault('img_path', paths[window.key] if paths else None)
         return results
 
 
-def _take_arrays(results: dict, key: str) -> List[np.ndarray]:
-    for place, frame in enumerate(results[key]):
-        if not isinstance(frame, np.ndarray) or frame.ndim != 3:
-            raise ValueError(
-                f'{_name(results, key, place)} must be an array (H, W, C), '
-                f'got {getattr(frame, "shape", type(frame))}')
-    return _unshared(results[key])
-
-
 def _name(results: dict, key: str, place: int) -> str:
-    """What a frame of the clip is called in messages."""
     if key == 'frame_paths':
         return f'frame {results[key][place]}'
     return f'frame {place} of the clip ({key}[{place}])'

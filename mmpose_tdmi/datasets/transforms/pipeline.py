@@ -1,6 +1,6 @@
 """Packing, shared random changes and corruption of clips.
 
-Shape letters: T frames of a clip, H x W pixels of the model's input.
+T frames of a clip, H x W pixels of the model's input.
 """
 import random
 from copy import deepcopy
@@ -18,16 +18,13 @@ from mmpose_tdmi.structures import CLIP_META_KEYS, FrameWindow
 
 @TRANSFORMS.register_module()
 class PackPoseSequenceInputs(PackPoseInputs):
-    """Pack a clip for the model.
-
-    The stock packing stacks the list of frames in ``img`` to ``inputs``
-    (T, 3, H, W); what this class adds are the clip's keys
-    (:data:`~mmpose_tdmi.structures.CLIP_META_KEYS`) and the person's
-    ``track_id``, if any, among the sample's ``metainfo``.
+    """Pack a clip for the model: the frames in ``img`` as ``inputs``,
+    (T, 3, H, W).
 
     Args:
-        meta_keys: The keys to keep as metainfo; by default the host's keys,
-            the clip's and ``track_id``.
+        meta_keys: The keys to keep as metainfo; by default the host's, the
+            clip's (:data:`~mmpose_tdmi.structures.CLIP_META_KEYS`) and the
+            person's ``track_id``, if any.
         pack_transformed: As in
             :class:`mmpose.datasets.transforms.PackPoseInputs`.
     """
@@ -65,19 +62,15 @@ class ShareRandomParams(TransformBroadcaster):
     signal that the method measures. MMPose's geometric transforms treat a
     list of frames as one image already; its photometric ones know single
     images only. mmcv's ``TransformBroadcaster(share_random_params=True)``
-    serves those that draw through ``cache_randomness`` and raises on others
-    (``Albumentation``). This subclass shares the draws of any transform:
-    each frame is treated by a copy of the transforms, private generators
-    included, from the same state of the global generators of numpy, Python
-    and torch. Afterwards all stand where one frame's treatment has left them.
-
-    Required and Modified Keys:
-
-        - img (list[np.ndarray], T)
+    raises on those that do not draw through ``cache_randomness``
+    (``Albumentation``). Here each frame is treated by a copy of the
+    transforms, private generators included, from the same state of the global
+    generators of numpy, Python and torch; afterwards all stand where one
+    frame's treatment has left them.
 
     Args:
-        transforms: The transforms, by config or built. They may change ``img``
-            and nothing else.
+        transforms: By config or built. They may change ``img``, T arrays, and
+            nothing else.
     """
 
     def __init__(self, transforms: List[Union[dict, Callable]]) -> None:
@@ -104,7 +97,7 @@ class ShareRandomParams(TransformBroadcaster):
             # some transforms write in place and need plain memory, which
             # e.g. a flipped or a cached frame is not
             frame = np.require(frame, requirements=('C', 'W'))
-            output: Optional[dict] = transforms({**results, 'img': frame})
+            output = transforms({**results, 'img': frame})
             if output is None:
                 raise ValueError(
                     f'a transform under ShareRandomParams gave None for '
@@ -124,11 +117,7 @@ class CorruptFrames(BaseTransform):
 
     Required Keys:
 
-        - img, frame_offsets, id (for ``'noise'`` and ``'shuffle'``)
-
-    Modified Keys:
-
-        - img
+        - img (modified), frame_offsets, id (``'noise'`` and ``'shuffle'``)
 
     Args:
         kind: ``'drop'``, frames are black; ``'noise'``, Gaussian noise is
@@ -173,7 +162,6 @@ class CorruptFrames(BaseTransform):
         self.seed = seed
 
     def transform(self, results: dict) -> dict:
-        """Corrupt a sample's clip, T arrays (H, W, 3)."""
         frames = results['img']
         key = FrameWindow(tuple(results['frame_offsets'])).key
         if self.kind in self.EITHER:

@@ -1,8 +1,8 @@
 """Frames decoded no larger than their crop needs.
 
 A JPEG file can be decoded to a half, a quarter or an eighth of its size in
-less time than whole. What a sample's crop needs is known when its augmentation
-is drawn; so the frames, which no geometric transform needs, are loaded last::
+less time than whole. What a crop needs is known when its augmentation is
+drawn; so the frames, which no geometric transform needs, are loaded last::
 
     dict(type='LocateFrameSequence'),
     dict(type='GetBBoxCenterScale', padding=1.25),
@@ -16,11 +16,11 @@ Random numbers, crops and labels are the same; pixels are, where the crop needs
 the whole file, and else are means over s x s pixels where the stock warp picks
 single ones. Transforms of pixels go after ``LoadTopdownCrops``.
 
-Shape letters: T frames of a clip, H x W pixels of the file's image, h x w of
-the model's input, s the reduction.
+T frames of a clip, H x W pixels of the file's image, h x w of the model's
+input, s the reduction.
 """
 import io
-from typing import List, Tuple
+from typing import Tuple
 
 import cv2
 import numpy as np
@@ -28,24 +28,18 @@ from mmcv.image import imflip
 from mmpose.datasets.transforms import TopdownAffine
 from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from .loading import REDUCTIONS, FrameFiles, LoadFrameSequence
-
-#: EXIF's tag, and its values with which width and height change places.
-_ORIENTATION = 0x0112
-_SIDEWAYS = (5, 6, 7, 8)
 
 
 @TRANSFORMS.register_module()
 class LocateFrameSequence(LoadFrameSequence):
-    """What :class:`LoadFrameSequence` gives, but for the frames.
+    """What :class:`LoadFrameSequence` gives, but for the frames, which
+    :class:`LoadTopdownCrops` is to load.
 
-    Only the head of the key frame's file is looked at, for its size.
-    :class:`LoadTopdownCrops` is to follow.
-
-    It takes and adds the same keys, but clips only as ``frame_paths``, and
-    ``img`` is an empty list. ``backend_args`` is the file backend.
+    Clips come as ``frame_paths`` only, and ``img`` is an empty list. Of the
+    key frame's file only the head is looked at, for its size.
     """
 
     def __init__(self, backend_args=None) -> None:
@@ -62,7 +56,8 @@ class LocateFrameSequence(LoadFrameSequence):
         try:
             with Image.open(io.BytesIO(content)) as image:
                 width, height = image.size
-                if image.getexif().get(_ORIENTATION) in _SIDEWAYS:
+                orientation = image.getexif().get(ExifTags.Base.Orientation)
+                if orientation in (5, 6, 7, 8):  # sideways
                     width, height = height, width
         except UnidentifiedImageError as error:
             raise ValueError(
@@ -77,21 +72,15 @@ class LoadTopdownCrops(TopdownAffine):
     A file is decoded to 1 / s of its size with the largest s, of 1, 2, 4 and
     8, that leaves a pixel for each of the input's: s <= (crop's width) / w.
 
-    Required Keys:
-
-        - those that :class:`LocateFrameSequence` adds, flip, flip_direction
-          (optional), and as :class:`mmpose.datasets.transforms.TopdownAffine`
-
-    Modified Keys:
-
-        - img (list[np.ndarray], T arrays (h, w, 3), BGR), and as the same
+    Keys are those that :class:`LocateFrameSequence` adds and those of
+    :class:`mmpose.datasets.transforms.TopdownAffine`; ``flip`` and
+    ``flip_direction`` are respected, ``img`` becomes T arrays (h, w, 3), BGR.
 
     Args:
         input_size: w and h.
         use_udp: As of the stock transform.
         max_reduction: The largest s: 1, which gives the stock pixels, 2, 4, 8.
-        cache_frames: As of :class:`LoadFrameSequence`.
-        backend_args: The file backend.
+        cache_frames, backend_args: As of :class:`LoadFrameSequence`.
     """
 
     def __init__(self,
@@ -127,34 +116,44 @@ class LoadTopdownCrops(TopdownAffine):
         frames = self.files.read(paths, repr(results.get('img_path')),
                                  reduction)
         results['img'] = []
+        height, width = results['img_shape']
+        # reduced by as much as asked for, or by less
+        sizes = {
+            s: (-(-height // s), -(-width // s))
+            for s in REDUCTIONS if s <= reduction
+        }
         for path, frame in zip(paths, frames):
-            s = _reduction_of(frame, reduction, path, results['img_shape'])
-            results['img'].append(self._crop(frame, matrix, s, results))
+            found = [s for s in sizes if frame.shape[:2] == sizes[s]]
+            if not found:
+                raise ValueError(
+                    f'frame {path} has {frame.shape[1]}x{frame.shape[0]} '
+                    f'pixels, decoded to 1 / {reduction}; the key frame has '
+                    f'{width}x{height} in full: all frames of a clip must be '
+                    'of one size')
+            results['img'].append(
+                self._crop(frame, matrix, found[-1], results))
         return results
 
     def reduction(self, scale: np.ndarray) -> int:
-        """s for a crop of this width and height, (2, ), pixels."""
+        """s for a crop's width and height, (2, ), pixels."""
         ratio = scale[0] / self.input_size[0]
         return max(s for s in REDUCTIONS
                    if s == 1 or s <= min(ratio, self.max_reduction))
 
     def _crop(self, frame: np.ndarray, matrix: np.ndarray, reduction: int,
               results: dict) -> np.ndarray:
-        directions: List[str] = []
         if results.get('flip'):
-            found = results['flip_direction']
-            directions = [found] if isinstance(found, str) else list(found)
-        for direction in directions:
-            frame = imflip(frame, direction=direction)
+            frame = imflip(frame, direction=results['flip_direction'])
         if reduction > 1:
             # a reduced pixel's centre lies between those of its s pixels
             offset = np.full(2, (reduction - 1) / 2)
-            # the last one stands for fewer, and is first in a flipped frame
-            surplus = np.array(frame.shape[1::-1]) * reduction - \
-                results['img_shape'][::-1]
-            for direction in directions:
+            if results.get('flip'):
+                # the last one, which stands for fewer, is now the first
+                surplus = np.array(frame.shape[1::-1]) * reduction - \
+                    results['img_shape'][::-1]
                 axes = dict(
-                    horizontal=[0], vertical=[1], diagonal=[0, 1])[direction]
+                    horizontal=[0], vertical=[1],
+                    diagonal=[0, 1])[results['flip_direction']]
                 offset[axes] -= surplus[axes]
             matrix = np.column_stack([
                 matrix[:, :2] * reduction,
@@ -168,16 +167,3 @@ class LoadTopdownCrops(TopdownAffine):
                 f'use_udp={self.use_udp}, '
                 f'max_reduction={self.max_reduction}, '
                 f'cache_frames={self.files.keep})')
-
-
-def _reduction_of(frame: np.ndarray, reduction: int, path: str,
-                  size: Tuple[int, int]) -> int:
-    """What a frame has been reduced by: as asked, or by less."""
-    height, width = size
-    for s in REDUCTIONS[REDUCTIONS.index(reduction)::-1]:
-        if frame.shape[:2] == (-(-height // s), -(-width // s)):
-            return s
-    raise ValueError(
-        f'frame {path} has {frame.shape[1]}x{frame.shape[0]} pixels, '
-        f'decoded to 1 / {reduction}; the key frame has {width}x{height} '
-        'in full: all frames of a clip must be of one size')
