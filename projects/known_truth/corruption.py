@@ -1,15 +1,20 @@
 """Test a trained model on corrupted clips.
 
-Shape shorthand: none.
+T frames of a clip, H x W their pixels.
 """
 import copy
 import json
 from pathlib import Path
-from typing import Dict, Mapping, Optional, Sequence
+from typing import Dict, List, Mapping, Optional, Sequence
 
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmpose.registry import TRANSFORMS
 
+from mmpose_tdmi.structures import FrameWindow
 from mmpose_tdmi.utils.files import write_json
 from projects import is_kept_by_git
 
@@ -127,3 +132,107 @@ def run_corruptions(config: Config,
                              f'{metric!r}')
         results[name] = round(float(figures[metric]), 2)
     return results
+
+
+@TRANSFORMS.register_module()
+class CorruptFrames(BaseTransform):
+    """Corrupt the supporting frames of a clip, or its key frame.
+
+    To be put right after :class:`LoadFrameSequence` of a test pipeline. The
+    same sample is always corrupted in the same way.
+
+    Required Keys:
+
+        - img (modified), frame_offsets, id (``'noise'`` and ``'shuffle'``)
+
+    Args:
+        kind: ``'drop'``, frames are black; ``'noise'``, Gaussian noise is
+            added; ``'blur'``, Gaussian blur. For supporting frames also:
+            ``'freeze'``, they show the key frame; ``'duplicate'``, each shows
+            what the one next to it away from the key frame shows (the
+            outermost stay); ``'shuffle'``, their order is random;
+            ``'reverse'``, the clip runs backwards around the key frame.
+        frames: ``'supporting'`` (all but the key frame) or ``'key'``.
+        severity: Noise: standard deviation in grey levels, by default 40;
+            blur: standard deviation in per cent of the image's height, by
+            default 2. The others have none.
+        seed: Seed of noise and order.
+    """
+
+    EITHER = ('drop', 'noise', 'blur')
+    SUPPORTING_ONLY = ('freeze', 'duplicate', 'shuffle', 'reverse')
+    SEVERITIES = dict(noise=40., blur=2.)
+
+    def __init__(self,
+                 kind: str,
+                 frames: str = 'supporting',
+                 severity: Optional[float] = None,
+                 seed: int = 0) -> None:
+        if frames not in ('supporting', 'key'):
+            raise ValueError("frames must be 'supporting' or 'key', got "
+                             f'{frames!r}')
+        allowed = self.EITHER + self.SUPPORTING_ONLY * (frames == 'supporting')
+        if kind not in allowed:
+            raise ValueError(f'kind must be one of {allowed} for {frames} '
+                             f'frames, got {kind!r}')
+        if severity is not None:
+            if kind not in self.SEVERITIES:
+                raise ValueError(f'kind {kind!r} has no severity, got '
+                                 f'{severity!r}')
+            if not 0 < severity < float('inf'):
+                raise ValueError(
+                    f'severity must be a positive number, got {severity!r}')
+        self.kind = kind
+        self.frames = frames
+        self.severity = severity or self.SEVERITIES.get(kind)
+        self.seed = seed
+
+    def transform(self, results: dict) -> dict:
+        frames = results['img']
+        key = FrameWindow(tuple(results['frame_offsets'])).key
+        if self.kind in self.EITHER:
+            results['img'] = [
+                self._changed(frame, t, results) if
+                (t == key) == (self.frames == 'key') else frame
+                for t, frame in enumerate(frames)
+            ]
+        else:
+            order = self._order(results, key)
+            results['img'] = [frames[t].copy() for t in order]
+        return results
+
+    def _order(self, results: dict, key: int) -> List[int]:
+        """Which frame each place shows."""
+        last = len(results['img']) - 1
+        supporting = [t for t in range(last + 1) if t != key]
+        if self.kind == 'freeze':
+            shown = [key] * last
+        elif self.kind == 'duplicate':
+            towards = np.where(np.array(supporting) < key, -1, 1)
+            shown = np.clip(supporting + towards, 0, last).tolist()
+        elif self.kind == 'reverse':
+            shown = supporting[::-1]
+        else:
+            shown = self._rng(results, 0).permutation(supporting).tolist()
+        return [*shown[:key], key, *shown[key:]]
+
+    def _changed(self, frame: np.ndarray, place: int,
+                 results: dict) -> np.ndarray:
+        if self.kind == 'drop':
+            return np.zeros_like(frame)
+        if self.kind == 'blur':
+            sigma = self.severity / 100 * frame.shape[0]
+            return cv2.GaussianBlur(frame, (0, 0), sigma)
+        noise = self._rng(results, place).normal(0, self.severity, frame.shape)
+        changed = np.clip(frame + noise, 0, 255)
+        if frame.dtype == np.uint8:
+            changed = np.rint(changed)
+        return changed.astype(frame.dtype)
+
+    def _rng(self, results: dict, place: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, int(results['id']), place])
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(kind={self.kind!r}, '
+                f'frames={self.frames!r}, severity={self.severity}, '
+                f'seed={self.seed})')
