@@ -1,4 +1,4 @@
-"""Which errors a model makes, and on which joints: docs/pose_errors.md.
+"""Which errors a model makes, and on which joints: docs/metrics.md.
 
 Each annotated joint has exactly one of :data:`OUTCOMES`, each predicted joint
 one of :data:`PREDICTIONS`, so that shares add up; the hits are those of
@@ -10,7 +10,7 @@ annotated and m predicted joints of all videos.
 import csv
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from msgspec import Struct
@@ -41,30 +41,25 @@ OUTCOMES = ('hit', 'person_missed', 'not_predicted', 'swap', 'near',
 #: Of a predicted joint. False positives: of a prediction that is matched to
 #: nobody; of a joint that the matched person lacks; beside the joint.
 PREDICTIONS = ('hit', 'no_person', 'not_annotated', 'misplaced')
-#: Up to so many head sizes a miss is near.
-NEAR_LIMIT = 1.
-#: What stands for a joint that is absent.
-ABSENT = -1
+NEAR_LIMIT = 1.  #: Up to so many head sizes a miss is near
+ABSENT = -1  #: What stands for a joint that is absent
 _OTHER = {'left': 'right', 'right': 'left'}
 #: By joint the joint of the other side, (J, ); its own for one without side.
 MIRROR = np.array([
     POSEVAL_JOINTS.index('_'.join(_OTHER.get(w, w) for w in name.split('_')))
     for name in POSEVAL_JOINTS
 ])
-#: Frames of a track that are further apart do not tell a speed.
-MAX_GAP = 10
+MAX_GAP = 10  #: Frames of a track further apart do not tell a speed
 #: What joints can be sliced by.
 SLICINGS = ('joint', 'visibility', 'size', 'speed', 'crowd')
-#: Edges between slices of head size, in pixels.
-SIZE_EDGES = (16., 32., 64., 128.)
-#: Edges between slices of speed, in head sizes per frame.
+SIZE_EDGES = (16., 32., 64., 128.)  #: Between slices of head size, pixels
+#: Between slices of speed, in head sizes per frame.
 SPEED_EDGES = (0.05, 0.15, 0.3, 0.6)
-#: Edges between slices of the crowd index: CrowdPose's easy, medium, hard.
+#: Between slices of the crowd index: CrowdPose's easy, medium, hard.
 CROWD_EDGES = (0.1, 0.8)
 #: The slice of predicted joints that belong to no annotated one.
 NO_JOINT = 'no annotated joint'
-#: The name of a row over all joints or slices.
-ALL = 'all'
+ALL = 'all'  #: The name of a row over all joints or slices
 
 
 def joint_outcomes(
@@ -354,17 +349,17 @@ class ErrorRow:
 
     @property
     def num_gt(self) -> int:
-        """int: Annotated joints."""
+        """Annotated joints."""
         return sum(self.outcomes.values())
 
     @property
     def num_pred(self) -> int:
-        """int: Predicted joints."""
+        """Predicted joints."""
         return sum(self.predictions.values())
 
     @property
     def is_shown(self) -> bool:
-        """bool: Whether people look at it: rows over all joints."""
+        """Whether people look at it: rows over all joints."""
         return self.joint == ALL or self.by == 'joint'
 
     def share(self, outcome: str) -> float:
@@ -385,31 +380,27 @@ def error_rows(errors: JointErrors, by: str) -> List[ErrorRow]:
               (slices.pred_index, errors.pred_joint, errors.pred_outcome), 1)
     gt[-1], pred[-1] = gt.sum(axis=0), pred.sum(axis=0)
     hits = errors.pred_outcome == PREDICTIONS.index('hit')
+    joints: Dict[str, Any] = {ALL: slice(None)}
+    joints.update((name, [j]) for j, name in enumerate(POSEVAL_JOINTS))
     rows: List[ErrorRow] = []
     for place, label in enumerate((*slices.labels, ALL)):
-        num_gt = gt[place].sum(axis=1)
+        num_gt, is_total = gt[place].sum(axis=1), label == ALL
+        in_slice = is_total | (slices.pred_index == place)
         ap = np.full(len(num_gt), np.nan)
-        in_slice = np.ones(len(hits), dtype=bool)
         # the official total also has joints that nobody has
-        with_ap = np.arange(len(num_gt))
-        if label != ALL:
-            in_slice = slices.pred_index == place
-            with_ap = np.flatnonzero(num_gt * slices.has_ap)
-        for joint in with_ap:
+        for joint in np.flatnonzero(is_total | (num_gt > 0) & slices.has_ap):
             here = in_slice & (errors.pred_joint == joint)
             ap[joint] = 100 * average_precision(
                 hits[here], errors.pred_score[here], int(num_gt[joint]))
-        wanted = [(name, [j], float(ap[j]))
-                  for j, name in enumerate(POSEVAL_JOINTS)
-                  if by != 'joint' or label == name]
-        if by != 'joint' or label == ALL:
-            wanted.insert(0, (ALL, list(range(len(ap))), mean_of_known(ap)))
-        for name, places, value in wanted:
-            outcomes = gt[place, places].sum(axis=0).tolist()
-            predictions = pred[place, places].sum(axis=0).tolist()
+        for name, columns in joints.items():
+            if by == 'joint' and name != label:
+                continue
+            outcomes = gt[place, columns].sum(axis=0).tolist()
+            predictions = pred[place, columns].sum(axis=0).tolist()
             rows.append(
                 ErrorRow(by, label, name, dict(zip(OUTCOMES, outcomes)),
-                         dict(zip(PREDICTIONS, predictions)), value))
+                         dict(zip(PREDICTIONS, predictions)),
+                         mean_of_known(ap[columns])))
     return rows
 
 

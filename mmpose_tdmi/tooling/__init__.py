@@ -1,5 +1,6 @@
 """How tools end on errors that are their user's to mend; the host's tools, and
-what these lack on machines without accelerators; released weights, converted.
+what these lack on machines without accelerators; released weights and data
+sets, converted.
 """
 import argparse
 import os
@@ -8,24 +9,33 @@ import runpy
 import sys
 import traceback
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import (Any, Callable, Dict, Iterator, List, Mapping, Optional,
+                    Sequence)
 
+import mmpose
 import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.registry import DefaultScope
 from mmpose.registry import MODELS
+from tabulate import tabulate
 from torch import Tensor
 
 from mmpose_tdmi.apis.models import find_config, require_file, require_weights
+from mmpose_tdmi.datasets.converters.common import (COUNTS, Conversion,
+                                                    DatasetFormat)
 from mmpose_tdmi.utils.checkpoints import load
 from mmpose_tdmi.utils.files import atomic_path, check_outputs
 
 #: Weights by name.
 Weights = Dict[str, Tensor]
-
+#: Videos per split and pose annotations in all, of the paper's Section 4.1.
+PAPER_FIGURES: Dict[str, Dict[str, Any]] = dict(
+    posetrack17=dict(videos=dict(train=250, val=50), persons=80144),
+    posetrack18=dict(videos=dict(train=593, val=170), persons=153615),
+    posetrack21=dict(videos=dict(train=593, val=170), persons=177164),
+    hieve=dict(videos=dict(train=19, test=13), persons=1099357))
 _CPU_AMP = 'optim_wrapper.type=CpuAmpOptimWrapper'
 
 
@@ -62,8 +72,7 @@ def run_host_tool(name: str) -> None:
     ``model_wrapper_cfg=dict(type='MMDistributedDataParallel',
     device_ids=None)``. ``name`` is relative to MMPose's tools folder.
     """
-    package = Path(find_spec('mmpose').origin).parent
-    tool = package / '.mim' / 'tools' / name
+    tool = Path(mmpose.__file__).parent / '.mim' / 'tools' / name
     if not tool.is_file():
         raise FileNotFoundError(
             f'mmpose was installed without its tools: expected {tool}')
@@ -81,15 +90,13 @@ def run_host_tool(name: str) -> None:
 def cpu_amp_arguments(arguments: Sequence[str]) -> List[str]:
     """A training's command line, so that ``--amp`` works on CPUs: by
     ``--cfg-options``, which the host's tool applies after its own wrapper."""
-    arguments = list(arguments)
-    if '--amp' not in arguments:
-        return arguments
-    notice = 'no accelerator: --amp is bfloat16 autocast on the CPU'
-    print(notice, file=sys.stderr)
-    if '--cfg-options' not in arguments:
-        return [*arguments, '--cfg-options', _CPU_AMP]
-    place = arguments.index('--cfg-options') + 1
-    return [*arguments[:place], _CPU_AMP, *arguments[place:]]
+    arguments, option = list(arguments), '--cfg-options'
+    if '--amp' in arguments:
+        notice = 'no accelerator: --amp is bfloat16 autocast on the CPU'
+        print(notice, file=sys.stderr)
+        arguments += [] if option in arguments else [option]
+        arguments.insert(arguments.index(option) + 1, _CPU_AMP)
+    return arguments
 
 
 def take(weights: Weights, names: Mapping[str, Optional[str]]) -> Weights:
@@ -161,3 +168,81 @@ def convert_released(doc: str, config: str,
         torch.save(dict(meta={}, state_dict=weights), temporary)
     print(f'{args.out}: {len(weights)} weights of '
           f'{sum(x.numel() for x in weights.values()) / 1e6:.1f} M values')
+
+
+def describe(counts: Dict[str, Dict[str, int]]) -> str:
+    """A table of what splits hold; ``persons`` are pose annotations."""
+    rows = [['split', *(name.replace('_', ' ') for name in COUNTS)]]
+    for split, found in counts.items():
+        rows.append([split, *(f'{found[name]:,}' for name in COUNTS)])
+    return tabulate(
+        rows, tablefmt='plain', stralign='right', disable_numparse=True)
+
+
+def compare_with_paper(dataset: str,
+                       counts: Dict[str, Dict[str, int]]) -> List[str]:
+    """Compare converted splits with the paper's figures, a line for each.
+
+    A split with fewer videos than the paper's is a part of the set, about
+    which the figures say nothing. Persons are compared where all splits are
+    whole and have labels.
+    """
+
+    def line(what: str, found: int, expected: int, said: str = '') -> str:
+        if not said:
+            said = f'differs by {found - expected:+,}'
+            said = said if found != expected else 'equal'
+        return f'{found:,} {what}, {expected:,} in the paper: {said}'
+
+    paper, partial = PAPER_FIGURES[dataset], 'partial set, not checked'
+    lines, persons, said = [], 0, ''
+    for split, expected in paper['videos'].items():
+        found = counts.get(split, dict(videos=0, persons=0))
+        persons += found['persons']
+        videos, reason = found['videos'], ''
+        if videos < expected:
+            reason = partial if videos else 'not converted, not checked'
+        if videos != expected:
+            said = partial
+        lines.append(f'{split}: {line("videos", videos, expected, reason)}')
+    has_test = 'test' in paper['videos']
+    if not said and has_test and not counts['test']['persons']:
+        said = ('not checked: the figure counts the test videos, whose '
+                'labels are not public')
+    return [*lines, line('pose annotations', persons, paper['persons'], said)]
+
+
+@short_errors()
+def convert_dataset(doc: str, form: DatasetFormat,
+                    convert: Callable[..., Conversion],
+                    **more: Dict[str, Any]) -> None:
+    """A converter's command line: convert the splits asked for and print what
+    they hold. ``more`` are options that ``convert`` takes beside the common
+    ones, as argparse declares them."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument(
+        'data_root', type=Path, help='the official folder, as unpacked')
+    parser.add_argument(
+        '--split',
+        nargs='+',
+        choices=form.splits,
+        default=list(PAPER_FIGURES[form.name]['videos']),
+        help='splits to convert (default: %(default)s)')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        help='folder of the results (default: DATA_ROOT/annotations)')
+    parser.add_argument(
+        '--workers', type=int, default=1, help='processes (default 1)')
+    for name, declared in more.items():
+        parser.add_argument(f'--{name}', **declared)
+    options = vars(parser.parse_args())
+    root, splits = options.pop('data_root'), options.pop('split')
+    counts = {}
+    for split in dict.fromkeys(splits):
+        result = convert(root, split, progress=True, **options)
+        counts[split] = result.counts
+        print(f'{result.path}: '
+              f'{"written" if result.written else "unchanged, kept"}')
+    print(describe(counts))
+    print('\n'.join(compare_with_paper(form.name, counts)))

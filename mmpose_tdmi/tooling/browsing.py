@@ -5,7 +5,7 @@ from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.datasets import CombinedDataset
 from mmpose.datasets.transforms import TopdownAffine
@@ -63,7 +63,7 @@ class DatasetBrowser:
         """A browser of the ``'train'``, ``'val'`` or ``'test'`` dataset."""
         config = Config.fromfile(str(path))
         if cfg_options is not None:
-            config.merge_from_dict(deepcopy(ConfigDict(cfg_options)))
+            config.merge_from_dict(cfg_options)
         loader = config.get(f'{phase}_dataloader')
         if not loader:
             raise ValueError(f'the config has no {phase}_dataloader')

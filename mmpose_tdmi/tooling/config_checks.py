@@ -63,18 +63,15 @@ def check_imports(config: Config) -> Iterator[Finding]:
             'custom_imports',
             "add custom_imports = dict(imports=['mmpose_tdmi'], "
             'allow_failed_imports=False): the plugin is not imported')
-    scope = config.get('default_scope')
-    if scope != 'mmpose':
+    if (scope := config.get('default_scope')) != 'mmpose':
         yield error('default_scope', f"expected 'mmpose', got {scope!r}")
 
 
 def window_of(part: Any) -> Optional[Tuple[int, ...]]:
     """The offsets that a part of a config names, if they are valid."""
-    offsets = part.get('offsets')
     try:
-        return FrameWindow.from_config(
-            part.get('delta'),
-            None if offsets is None else tuple(offsets)).offsets
+        return FrameWindow.from_config(part.get('delta'),
+                                       part.get('offsets')).offsets
     except ValueError:
         return None
 
@@ -118,7 +115,7 @@ def check_windows(config: Config) -> Iterator[Finding]:
                 'both from one variable')
     num_frames = part_of(config, 'model.data_preprocessor').get('num_frames')
     for key, window in windows.items():
-        if num_frames is not None and num_frames != len(window):
+        if num_frames not in (None, len(window)):
             yield error('model.data_preprocessor.num_frames',
                         f'{num_frames}, but {key} has {len(window)} frames')
             return
@@ -194,20 +191,19 @@ def check_codec(config: Config) -> Iterator[Finding]:
                 f'{_plain(decoder)}')
         if crop is None:
             continue
-        if tuple(crop['input_size']) != tuple(decoder['input_size']):
+        size, expected = (tuple(x['input_size']) for x in (crop, decoder))
+        if size != expected:
             yield error(
                 f'{key}.TopdownAffine.input_size',
-                f'{tuple(crop["input_size"])}, but the decoder has '
-                f'{tuple(decoder["input_size"])} (width, height)')
-        if crop.get('use_udp', False) != is_udp:
+                f'{size}, but the decoder has {expected} (width, height)')
+        use_udp = crop.get('use_udp', False)
+        if use_udp != is_udp:
             yield error(
-                f'{key}.TopdownAffine.use_udp',
-                f'{crop.get("use_udp", False)} with codec {decoder["type"]}: '
-                'UDPHeatmap wants True, others False')
+                f'{key}.TopdownAffine.use_udp', f'{use_udp} with codec '
+                f'{decoder["type"]}: UDPHeatmap wants True, others False')
     test_cfg = part_of(config, 'model.test_cfg')
     shift = test_cfg.get('shift_heatmap')
-    if test_cfg.get('flip_test') and shift is not None and (bool(shift)
-                                                            == is_udp):
+    if test_cfg.get('flip_test') and shift not in (None, not is_udp):
         yield warning(
             'model.test_cfg.shift_heatmap',
             f'{shift} with codec {decoder["type"]}: {not is_udp} is usual')
@@ -215,8 +211,8 @@ def check_codec(config: Config) -> Iterator[Finding]:
 
 def _plain(codec: Any) -> dict:
     return {
-        key: tuple(value) if isinstance(value, (list, tuple)) else value
-        for key, value in dict(codec).items()
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in codec.items()
     }
 
 
@@ -271,7 +267,8 @@ def check_evaluators(config: Config) -> Iterator[Finding]:
         evaluators = config.get(f'{phase}_evaluator')
         if phase == 'train' or not evaluators:
             continue
-        ann_file = Path(loader.dataset.get('data_root') or '') / (
+        ann_file = Path(
+            loader.dataset.get('data_root') or '',
             loader.dataset.get('ann_file') or '')
         if isinstance(evaluators, dict):
             evaluators = [evaluators]
@@ -308,10 +305,8 @@ def check_name(config: Config) -> Iterator[Finding]:
         (processes * batch, f'{processes} x {batch}')
     }
     for key, (expected, words) in expectations.items():
-        part, name = key.split('.')
-        value = part_of(config, part).get(name)
-        if value != expected and (part != 'auto_scale_lr'
-                                  or value is not None):
+        value = part_of(config, key) or None
+        if value != expected and (value or 'auto_scale_lr' not in key):
             yield warning(key, f'{value}, the name says {words}')
 
 

@@ -8,18 +8,20 @@ Example::
 
     python tools/dataset_converters/hieve.py data/hieve --workers 8
 """
-from mmpose_tdmi.datasets.converters.common import make_parser, run
 from mmpose_tdmi.datasets.converters.hieve import (HIEVE, LABEL_FOLDERS,
                                                    convert_hieve)
+from mmpose_tdmi.tooling import convert_dataset
 
 
 def main() -> None:
-    parser = make_parser(__doc__.splitlines()[0], HIEVE)
-    parser.add_argument(
-        '--labels',
-        choices=list(LABEL_FOLDERS),
-        help='form of the labels to read (default: json if there, else xml)')
-    run(HIEVE, convert_hieve, parser)
+    convert_dataset(
+        __doc__,
+        HIEVE,
+        convert_hieve,
+        labels=dict(
+            choices=list(LABEL_FOLDERS),
+            help='form of the labels to read (default: json if there, else '
+            'xml)'))
 
 
 if __name__ == '__main__':

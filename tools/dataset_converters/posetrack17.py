@@ -8,14 +8,13 @@ Example::
 
     python tools/dataset_converters/posetrack17.py data/posetrack17 --workers 8
 """
-from mmpose_tdmi.datasets.converters.common import make_parser, run
 from mmpose_tdmi.datasets.converters.posetrack import (POSETRACK17,
                                                        convert_posetrack17)
+from mmpose_tdmi.tooling import convert_dataset
 
 
 def main() -> None:
-    parser = make_parser(__doc__.splitlines()[0], POSETRACK17)
-    run(POSETRACK17, convert_posetrack17, parser)
+    convert_dataset(__doc__, POSETRACK17, convert_posetrack17)
 
 
 if __name__ == '__main__':

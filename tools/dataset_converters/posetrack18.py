@@ -8,14 +8,13 @@ Example::
 
     python tools/dataset_converters/posetrack18.py data/posetrack18 --workers 8
 """
-from mmpose_tdmi.datasets.converters.common import make_parser, run
 from mmpose_tdmi.datasets.converters.posetrack import (POSETRACK18,
                                                        convert_posetrack18)
+from mmpose_tdmi.tooling import convert_dataset
 
 
 def main() -> None:
-    parser = make_parser(__doc__.splitlines()[0], POSETRACK18)
-    run(POSETRACK18, convert_posetrack18, parser)
+    convert_dataset(__doc__, POSETRACK18, convert_posetrack18)
 
 
 if __name__ == '__main__':

@@ -8,14 +8,13 @@ Example::
 
     python tools/dataset_converters/posetrack21.py data/posetrack21 --workers 8
 """
-from mmpose_tdmi.datasets.converters.common import make_parser, run
 from mmpose_tdmi.datasets.converters.posetrack import (POSETRACK21,
                                                        convert_posetrack21)
+from mmpose_tdmi.tooling import convert_dataset
 
 
 def main() -> None:
-    parser = make_parser(__doc__.splitlines()[0], POSETRACK21)
-    run(POSETRACK21, convert_posetrack21, parser)
+    convert_dataset(__doc__, POSETRACK21, convert_posetrack21)
 
 
 if __name__ == '__main__':

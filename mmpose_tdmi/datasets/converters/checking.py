@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, Set, Tuple, Union
+from typing import Any, Callable, Dict, List, Set, Tuple, Union
 
 import numpy as np
 from msgspec import UNSET, Struct, UnsetType
@@ -20,16 +20,10 @@ from ..coco_json import (Category, Coordinate, Count, PathLike, Positive, Text,
                          Whole, check, mistake, read_json)
 from .common import (HIEVE_KEYPOINT_NAMES, KEYPOINT_NAMES, count_joints,
                      inner_path)
-from .posetrack import OfficialImage, ignore_regions
+from .posetrack import OfficialImage, ignore_regions, number_list
 
-LAYOUTS = dict(
-    posetrack17=KEYPOINT_NAMES,
-    posetrack18=KEYPOINT_NAMES,
-    posetrack21=KEYPOINT_NAMES,
-    hieve=HIEVE_KEYPOINT_NAMES)
-
-#: A box with a larger share of its area outside the image is worth a warning.
-OUTSIDE_SHARE = 0.5
+LAYOUTS = dict.fromkeys(('posetrack17', 'posetrack18', 'posetrack21'),
+                        KEYPOINT_NAMES) | dict(hieve=HIEVE_KEYPOINT_NAMES)
 
 
 @dataclass
@@ -71,6 +65,7 @@ class _VideoRecord(Struct):
     name: Text
     file_names: List[Text]
     frame_ids: List[Count]
+    where: Any = ''  # what names it in messages
 
 
 class _ImageRecord(OfficialImage, kw_only=True):
@@ -102,32 +97,33 @@ class _Person21(_Person, kw_only=True):
 class _Checker:
     """Checks a file's records; notes what is wrong and goes on."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, delta: int) -> None:
+        self.path, self.delta = path, delta
         self.content = read_json(path, strict=True)
         self.dataset = check(self.content, _File, path).info.dataset
         if self.dataset not in LAYOUTS:
             raise mistake(f'{path}: info.dataset', self.dataset,
                           f'one of {", ".join(LAYOUTS)}')
         self.report = Report()
-        # what is sound; what names videos in messages; those that were told
-        # to be incomplete; images and tracks; places and numbers of labelled
-        # images by video
+        # what is sound; videos that were told to be incomplete; images and
+        # tracks
         self.videos: Dict[str, _VideoRecord] = {}
         self.images: Dict[float, _ImageRecord] = {}
-        self.places: Dict[str, str] = {}
         self.incomplete: Set[str] = set()
         self.tracks: Set[Tuple[float, float]] = set()
-        self.labelled: Dict[str, List[Tuple[str, int]]] = {}
+        is_21 = self.dataset == 'posetrack21'
+        self._each('categories', _Category, self._category)
+        self._each('videos', _VideoRecord, self._video)
+        self._each('images', _Image21 if is_21 else _ImageRecord, self._image)
+        self._each('annotations', _Person21 if is_21 else _Person,
+                   self._person)
+        self._unique('videos', 'name')
+        self._unique('images', 'file_name')
+        self._unique('annotations', 'id')
 
-    def each(self, table: str) -> None:
+    def _each(self, table: str, schema: Any, read: Callable[[Any, str],
+                                                            None]) -> None:
         """Check the records of a table; the first mistake of each counts."""
-        read, is_21 = getattr(self, f'_{table}'), self.dataset == 'posetrack21'
-        schema = dict(
-            categories=_Category,
-            videos=_VideoRecord,
-            images=_Image21 if is_21 else _ImageRecord,
-            annotations=_Person21 if is_21 else _Person)[table]
         for index, record in enumerate(self.content[table]):
             self.report.counts[table] += 1
             place = f'{table}[{index}]'
@@ -137,7 +133,7 @@ class _Checker:
             except ValueError as error:
                 self.report.problems.append(str(error))
 
-    def _categories(self, category: _Category, where: str) -> None:
+    def _category(self, category: _Category, where: str) -> None:
         if (category.id, category.name) != (1, 'person'):
             raise ValueError(f'{where} is {category.id}, {category.name!r}, '
                              'expected category 1, the person')
@@ -146,7 +142,7 @@ class _Checker:
             raise ValueError(f'{where}.keypoints is '
                              f'{category.keypoints!r:.300}, expected {names}')
 
-    def _videos(self, video: _VideoRecord, where: str) -> None:
+    def _video(self, video: _VideoRecord, where: str) -> None:
         video.file_names = names = [
             inner_path(name, f'{where}.file_names[{i}]')
             for i, name in enumerate(video.file_names)
@@ -160,10 +156,10 @@ class _Checker:
                              'least one')
         if (np.diff(numbers) <= 0).any():
             raise ValueError(f'{where}.frame_ids do not ascend')
-        self.videos[video.id], self.places[video.id] = video, where
+        self.videos[video.id], video.where = video, where
         self.report.counts['frames'] += len(names)
 
-    def _images(self, image: _ImageRecord, where: str) -> None:
+    def _image(self, image: _ImageRecord, where: str) -> None:
         ignore_regions(image, where)
         if image.id in self.images:
             raise mistake(f'{where}.id', image.id,
@@ -187,14 +183,26 @@ class _Checker:
                 f'{where}: nframes is {image.nframes}, but only '
                 f'{len(video.frame_ids)} frames of the video exist')
         if image.is_labeled:
-            self.labelled.setdefault(image.vid_id, []).append(
-                (where, int(image.frame_id)))
+            self._neighbours(
+                np.array(video.frame_ids, dtype=np.int64), int(image.frame_id),
+                where)
 
-    def _annotations(self, person: _Person, where: str) -> None:
-        length = 3 * len(LAYOUTS[self.dataset])
-        if len(person.keypoints) != length:
-            raise ValueError(f'{where}.keypoints has {len(person.keypoints)} '
-                             f'numbers, expected {length}')
+    def _neighbours(self, numbers: np.ndarray, number: int,
+                    where: str) -> None:
+        """Check that a labelled frame has the frames around it."""
+        step = int(np.gcd.reduce(np.diff(numbers))) or 1
+        wanted = number + step * np.arange(-self.delta, self.delta + 1)
+        wanted = wanted[(wanted >= numbers[0]) & (wanted <= numbers[-1])]
+        missing = np.setdiff1d(wanted, numbers).tolist()
+        if missing:
+            noted = self.report.problems
+            if self.dataset == 'posetrack17':  # its own numbering has gaps
+                noted = self.report.warnings
+            noted.append(f'{where}: the frames {missing} around frame '
+                         f'{number} do not exist')
+
+    def _person(self, person: _Person, where: str) -> None:
+        number_list(person, 'keypoints', 3 * len(LAYOUTS[self.dataset]), where)
         joints = count_joints(person.keypoints)
         self.report.counts['joints'] += joints
         if person.num_keypoints != joints:
@@ -247,11 +255,11 @@ class _Checker:
             raise ValueError(f'{where}.bbox is {box}, wholly outside the '
                              f'image of size {size}')
         self.report.counts['boxes partly outside'] += inside < 1 - 1e-6
-        if 1 - inside > OUTSIDE_SHARE:
+        if inside < 0.5:
             self.report.warnings.append(f'{where}: {100 * (1 - inside):.0f} % '
                                         'of the box is outside the image')
 
-    def unique(self, table: str, name: str) -> None:
+    def _unique(self, table: str, name: str) -> None:
         """Note values of a field that more than one record has."""
         seen: Dict[Any, str] = {}
         for index, record in enumerate(self.content[table]):
@@ -263,23 +271,6 @@ class _Checker:
                 self.report.problems.append(
                     f'{self.path}: {place}: {name} {value!r} is also that of '
                     f'{seen[value]}')
-
-    def neighbours(self, delta: int) -> None:
-        """Check that a labelled frame has the frames around it."""
-        noted = self.report.problems
-        if self.dataset == 'posetrack17':  # its own numbering has gaps
-            noted = self.report.warnings
-        for vid_id, frames in self.labelled.items():
-            numbers = np.array(self.videos[vid_id].frame_ids, dtype=np.int64)
-            step = int(np.gcd.reduce(np.diff(numbers))) or 1
-            for where, number in frames:
-                wanted = number + step * np.arange(-delta, delta + 1)
-                wanted = wanted[(wanted >= numbers[0])
-                                & (wanted <= numbers[-1])]
-                missing = np.setdiff1d(wanted, numbers).tolist()
-                if missing:
-                    noted.append(f'{where}: the frames {missing} around frame '
-                                 f'{number} do not exist')
 
 
 def _check_frames(root: Path, quick: bool, task: Tuple[str, List[str],
@@ -297,17 +288,16 @@ def _check_frames(root: Path, quick: bool, task: Tuple[str, List[str],
                 sizes[name] = image.size
         except FileNotFoundError:
             report.problems.append(f'{where}: there is no frame {path}')
-            continue
         # Pillow raises SyntaxError and others on damaged files
         except (OSError, ValueError, SyntaxError,
                 Image.DecompressionBombError) as error:
             report.problems.append(
                 f'{where}: {path} cannot be opened: {error}')
-            continue
-        if expected.get(name, sizes[name]) != sizes[name]:
-            report.problems.append(
-                f'{where}: {name} is of size {sizes[name]}, but its image '
-                f'record says {expected[name]}')
+        else:
+            if expected.get(name, sizes[name]) != sizes[name]:
+                report.problems.append(
+                    f'{where}: {name} is of size {sizes[name]}, but its image '
+                    f'record says {expected[name]}')
     if len(set(sizes.values())) > 1:
         report.warnings.append(f'{video}: its frames are of different sizes: '
                                f'{sorted(set(sizes.values()))}')
@@ -336,21 +326,15 @@ def check_converted(ann_file: PathLike,
         raise FileNotFoundError(f'there is no folder {root}')
     if delta < 0:
         raise ValueError(f'delta must be at least 0, got {delta}')
-    checker = _Checker(str(ann_file))
+    checker = _Checker(str(ann_file), delta)
     report = checker.report
-    for table in ('categories', 'videos', 'images', 'annotations'):
-        checker.each(table)
-    checker.unique('videos', 'name')
-    checker.unique('images', 'file_name')
-    checker.unique('annotations', 'id')
     if len(checker.content['categories']) != 1:
         report.problems.append(f'{ann_file}: categories: is not one category')
-    checker.neighbours(delta)
     sizes = {i.file_name: (i.width, i.height) for i in checker.images.values()}
-    tasks = []
-    for vid_id, video in checker.videos.items():
-        expected = {n: sizes[n] for n in video.file_names if n in sizes}
-        tasks.append((checker.places[vid_id], video.file_names, expected))
+    tasks = [(video.where, video.file_names, {
+        name: sizes[name]
+        for name in video.file_names if name in sizes
+    }) for video in checker.videos.values()]
     read = partial(_check_frames, root, quick)
     for found in run_tasks(read, tasks, workers, 'frames', 'video', progress):
         report.problems += found.problems

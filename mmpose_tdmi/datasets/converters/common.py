@@ -1,9 +1,8 @@
-"""From official files, one video after the other, to one json per split.
+"""What all converters have in common.
 
-What is common to all datasets: the official files of a split are read in
-parallel, one video at a time, checked against each other and written as one
-COCO-style json, whole or not at all. Beside it a small file keeps what it was
-made of, so that a second run finds it unchanged and leaves it alone.
+The official files of a split are read in parallel, one video at a time,
+checked against each other and written as one COCO-style json. Beside it a
+small file keeps what it was made of, so that a second run leaves it alone.
 
 The converted file::
 
@@ -18,30 +17,33 @@ The converted file::
 V keypoints of a layout: a person's ``keypoints`` are 3 V numbers (x, y, v) in
 pixels of the whole image, and a joint is unlabelled exactly if x = y = v = 0.
 """
-import argparse
 import hashlib
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import (Any, Callable, Dict, List, NamedTuple, Optional, Sequence,
-                    Tuple)
+from typing import (Any, Callable, Dict, Iterable, List, NamedTuple, Optional,
+                    Sequence, Tuple)
 
 import numpy as np
+from msgspec import Struct, to_builtins
 from PIL import Image, UnidentifiedImageError
-from tabulate import tabulate
 
 from mmpose_tdmi.utils.files import check_outputs, write_json
 from mmpose_tdmi.utils.parallel import run_tasks
 from mmpose_tdmi.version import __version__
 from ..coco_json import PathLike, mistake, read_json
+from ..metainfo import keypoint_definition
+
+
+def _names(dataset: str) -> Tuple[str, ...]:
+    points = keypoint_definition(dataset)['keypoint_info'].values()
+    return tuple(point['name'] for point in points)
+
 
 #: PoseTrack18's V = 17 keypoints in the order of the files, used for all
 #: PoseTrack datasets. The ears are never annotated.
-KEYPOINT_NAMES = ('nose', 'head_bottom', 'head_top', 'left_ear', 'right_ear',
-                  'left_shoulder', 'right_shoulder', 'left_elbow',
-                  'right_elbow', 'left_wrist', 'right_wrist', 'left_hip',
-                  'right_hip', 'left_knee', 'right_knee', 'left_ankle',
-                  'right_ankle')
+KEYPOINT_NAMES = _names('posetrack18')
 NUM_KEYPOINTS = len(KEYPOINT_NAMES)
 
 #: Limbs as the official files give them: pairs of 1-based keypoint numbers.
@@ -50,40 +52,24 @@ SKELETON = ((16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13),
             (2, 4), (3, 5), (4, 6), (5, 7))
 
 #: PoseTrack17's joints by their ids 0 to 14, in PoseTrack18's names.
-POSETRACK17_POINTS = ('right_ankle', 'right_knee', 'right_hip', 'left_hip',
-                      'left_knee', 'left_ankle', 'right_wrist', 'right_elbow',
-                      'right_shoulder', 'left_shoulder', 'left_elbow',
-                      'left_wrist', 'head_bottom', 'nose', 'head_top')
+POSETRACK17_POINTS = tuple('head_bottom' if name == 'neck' else name
+                           for name in _names('posetrack_eval'))
 
 #: HiEve's V = 14 keypoints by their ids.
-HIEVE_KEYPOINT_NAMES = ('nose', 'chest', 'right_shoulder', 'right_elbow',
-                        'right_wrist', 'left_shoulder', 'left_elbow',
-                        'left_wrist', 'right_hip', 'right_knee', 'right_ankle',
-                        'left_hip', 'left_knee', 'left_ankle')
+HIEVE_KEYPOINT_NAMES = _names('hieve')
 #: Limbs: pairs of 1-based keypoint numbers.
 HIEVE_SKELETON = ((1, 2), (2, 3), (3, 4), (4, 5), (2, 6), (6, 7), (7, 8),
                   (2, 9), (9, 10), (10, 11), (2, 12), (12, 13), (13, 14))
 
-#: A person's box is its labelled joints' extent, widened on each side by
-#: this share of the extent.
+#: By this share of its extent a person's box is widened on each side.
 BOX_MARGIN = 0.15
 
-#: Raised whenever the same official files would give another result.
-FORMAT_VERSION = 1
-_MAKER = dict(version=FORMAT_VERSION, generator=f'mmpose_tdmi {__version__}')
+#: The version is raised whenever the same files would give another result.
+_MAKER: Dict[str, Any] = dict(
+    version=1, generator=f'mmpose_tdmi {__version__}')
 COUNTS = ('videos', 'frames', 'labelled_frames', 'persons', 'joints',
           'boxes_without_pose')
-#: Videos per split and pose annotations in all, of section 4.1 of "Mutual
-#: Information-Based Temporal Difference Learning for Human Pose Estimation
-#: in Video", CVPR 2023, which gives them per dataset, not per split.
-PAPER_FIGURES: Dict[str, Dict[str, Any]] = dict(
-    posetrack17=dict(videos=dict(train=250, val=50), persons=80144),
-    posetrack18=dict(videos=dict(train=593, val=170), persons=153615),
-    posetrack21=dict(videos=dict(train=593, val=170), persons=177164),
-    hieve=dict(videos=dict(train=19, test=13), persons=1099357))
 
-#: What the frames of all official releases are stored as.
-SUFFIXES = ('.jpg', '.jpeg', '.png')
 # '00000012', '0012_crop'
 _STEM = re.compile(r'([0-9]{1,15})(_.*)?', re.DOTALL)
 
@@ -91,7 +77,7 @@ _STEM = re.compile(r'([0-9]{1,15})(_.*)?', re.DOTALL)
 def person_category(
         names: Sequence[str] = KEYPOINT_NAMES,
         skeleton: Sequence[Tuple[int, int]] = SKELETON) -> Dict[str, Any]:
-    """dict: PoseTrack's one category, keypoint names and limbs included."""
+    """The one category of a file, with keypoint names and limbs."""
     return dict(
         supercategory='person',
         id=1,
@@ -102,16 +88,13 @@ def person_category(
 
 def box_from_keypoints(
     keypoints: Sequence[float], head: Sequence[float] = ()) -> List[float]:
-    """A person's box by PoseTrack18's rule.
+    """A person's box by PoseTrack18's rule: x, y, width, height, not clipped
+    to the image.
 
     Args:
         keypoints: 3 V numbers, one joint labelled at least.
-        head: x, y, width, height of the head box. A box that has no area (a
-            single joint, or joints in a row along an axis) is widened to hold
-            it, too.
-
-    Returns:
-        x, y, width, height, not clipped to the image.
+        head: The head's box, which one without area (of joints in a row along
+            an axis) is widened to hold, too.
     """
     joints = np.asarray(keypoints, dtype=float).reshape(-1, 3)
     xy = joints[np.any(joints != 0, axis=1), :2]
@@ -132,18 +115,28 @@ def count_joints(keypoints: Sequence[float]) -> int:
     return sum(any(keypoints[i:i + 3]) for i in range(0, len(keypoints), 3))
 
 
+def pose_record(keypoints: List[float],
+                box: Optional[List[float]] = None,
+                head: Optional[List[float]] = None) -> Dict[str, Any]:
+    """The fields of a person's pose, with the boxes that there are."""
+    record: Dict[str, Any] = dict(
+        keypoints=keypoints, num_keypoints=count_joints(keypoints), iscrowd=0)
+    if box:
+        record.update(bbox=box, area=box[2] * box[3])
+    if head:
+        record.update(bbox_head=head)
+    return record
+
+
 @dataclass(frozen=True)
 class VideoSource:
     """Where a video's official files are."""
     root: Path
     split: str
-    #: The stem of its annotation file.
-    name: str
-    #: The annotation file, or the folder of the files of its frames; None if
-    #: the split has no labels.
+    name: str  #: The stem of its annotation file
+    #: That file, or the folder of those of its frames; None without labels.
     annotation: Optional[Path]
-    #: From which ids are made, where the format needs it.
-    number: int = 0
+    number: int = 0  #: From which ids are made, where the format needs it
 
 
 @dataclass
@@ -159,18 +152,72 @@ class ConvertedVideo:
     annotations: List[Dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class DatasetFormat:
+class LabelledFrame(NamedTuple):
+    """A frame that an official file lists."""
+    number: int
+    where: str  #: What names it in messages
+    persons: List[Dict[str, Any]]  #: Its persons, without ids
+    #: What its record has beside or instead of the common fields.
+    fields: Dict[str, Any] = {}
+    size: Optional[Tuple[float, float]] = None  #: Width, height, where told
+
+
+def number_records(source: VideoSource, frames: Dict[int, str],
+                   listed: List[LabelledFrame], max_frames: int,
+                   max_persons: int) -> ConvertedVideo:
+    """A video of the frames that exist, with ids that have room for so many
+    frames of a video and persons of a frame."""
+    images: List[Dict[str, Any]] = []
+    annotations: List[Dict[str, Any]] = []
+    numbers = sorted(frame.number for frame in listed)
+    has_room = max(numbers, default=0) < max_frames
+    in_ids = dict(zip(numbers, numbers if has_room else range(len(numbers))))
+    for number, where, persons, fields, size in listed:
+        if number not in frames:
+            known = list(frames.values()) or ['nowhere']
+            raise FileNotFoundError(
+                f'{where}: there is no frame {number} of the video, whose '
+                f'frames are {known[0]} to {known[-1]}')
+        if len(persons) > max_persons:
+            raise ValueError(
+                f'{where} has {len(persons)}, more than {max_persons} '
+                f'persons: the ids hold at most {max_persons}')
+        found = image_size(source.root / frames[number], where)
+        if size not in (None, found):
+            raise ValueError(
+                f'{where} is of an image of size {size}, expected '
+                f'{found} as {frames[number]} has')
+        image_id = source.number * max_frames + in_ids[number]
+        image = dict(
+            id=image_id,
+            file_name=frames[number],
+            frame_id=number,
+            nframes=len(frames),
+            width=found[0],
+            height=found[1],
+            is_labeled=True,
+            ignore_regions_x=[],
+            ignore_regions_y=[])
+        images.append(dict(image, **fields))
+        for index, person in enumerate(persons):
+            own = dict(
+                id=image_id * max_persons + index,
+                image_id=image_id,
+                category_id=1)
+            annotations.append(dict(own, **person))
+    return ConvertedVideo(source.name, source.name, frames, images,
+                          annotations)
+
+
+class DatasetFormat(NamedTuple):
     """How one dataset's official folder is read."""
     name: str
     splits: Tuple[str, ...]
-    category: Dict[str, Any]
-    #: Where annotation files are, with ``{split}``.
-    annotation_folder: str
-    #: ``find_videos(root, split)``: a split's videos, ordered by name.
-    find_videos: Callable[[Path, str], List[VideoSource]]
-    #: To be called in other processes, too.
+    annotation_folder: str  #: Where annotation files are, with ``{split}``
+    #: A split's videos, ordered by name, by root, split and that folder.
+    find_videos: Callable[[Path, str, Path], List[VideoSource]]
     read_video: Callable[[VideoSource], ConvertedVideo]
+    category: Dict[str, Any] = person_category()
 
 
 class Conversion(NamedTuple):
@@ -178,8 +225,17 @@ class Conversion(NamedTuple):
     path: Path
     #: See :data:`COUNTS`; ``persons`` have a pose, ``boxes_without_pose`` not.
     counts: Dict[str, int]
-    #: False if the file was there and up to date.
-    written: bool
+    written: bool  #: False if the file was there and up to date
+
+
+class _MadeOf(Struct):
+    """What a result was made of, to know it again."""
+    version: int
+    generator: str
+    result: str  #: Its digest
+    counts: Dict[str, int]
+    #: By name, the folder of its frames and the digest of its sources.
+    videos: Dict[str, Dict[str, str]]
 
 
 def convert_split(form: DatasetFormat,
@@ -201,12 +257,15 @@ def convert_split(form: DatasetFormat,
     if folder.resolve() == official.resolve():
         raise ValueError(f'{folder} holds the official files: choose another '
                          'folder for the result')
-    videos = form.find_videos(root, split)
+    videos = form.find_videos(root, split, official)
     path = folder / f'{form.name}_{split}.json'
     made_of = path.with_name(f'{path.stem}.sources.json')
-    counts = _up_to_date(made_of, path, videos)
-    if counts is not None:
-        return Conversion(path, counts, written=False)
+    if path.is_file() and made_of.is_file():
+        with suppress(ValueError):  # of a file that check_outputs refuses
+            found = read_json(made_of, _MadeOf, strict=True)
+            folders = {k: v.get('frames', '') for k, v in found.videos.items()}
+            if found == _made_of(path, found.counts, videos, folders):
+                return Conversion(path, found.counts, written=False)
     check_outputs([path, made_of],
                   [v.annotation for v in videos if v.annotation is not None])
     converted = list(
@@ -215,24 +274,44 @@ def convert_split(form: DatasetFormat,
     content = _merge_videos(form, split, videos, converted)
     joints = [a['num_keypoints'] for a in content['annotations']]
     counts = dict(
-        videos=len(content['videos']),
-        frames=sum(len(v['file_names']) for v in content['videos']),
+        videos=len(converted),
+        frames=sum(len(video.frames) for video in converted),
         labelled_frames=sum(i['is_labeled'] for i in content['images']),
         persons=sum(n > 0 for n in joints),
         joints=sum(joints),
         boxes_without_pose=sum(n == 0 for n in joints))
     write_json(path, content)
-    sources = {}
-    for source, video in zip(videos, converted):
-        frames = str(Path(next(iter(video.frames.values()))).parent)
-        digest = _source_digest(source, frames)
-        sources[source.name] = dict(frames=frames, digest=digest)
-    result = _digest([path])
-    write_json(
-        made_of,
-        dict(_MAKER, result=result, counts=counts, videos=sources),
-        indent=1)
+    folders = {
+        video.name: str(Path(next(iter(video.frames.values()))).parent)
+        for video in converted
+    }
+    made = _made_of(path, counts, videos, folders)
+    write_json(made_of, to_builtins(made), indent=1)
     return Conversion(path, counts, written=True)
+
+
+def _made_of(path: Path, counts: Dict[str, int], videos: List[VideoSource],
+             folders: Dict[str, str]) -> _MadeOf:
+    """What there is now; the folders are those of frames in the root."""
+    sources = {}
+    for video in videos:
+        frames, labels = folders.get(video.name, ''), video.annotation
+        listing = sorted((path.name, path.stat().st_size)
+                         for path in (video.root / frames).glob('*'))
+        paths = [labels] if labels else []
+        if labels and labels.is_dir():
+            paths = sorted(labels.iterdir())
+        digest = _digest(paths, repr((video.number, listing)))
+        sources[video.name] = dict(frames=frames, digest=digest)
+    return _MadeOf(
+        **_MAKER, result=_digest([path]), counts=counts, videos=sources)
+
+
+def _digest(paths: Iterable[Path], text: str = '') -> str:
+    digest = hashlib.sha256(text.encode())
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _merge_videos(form: DatasetFormat, split: str, sources: List[VideoSource],
@@ -245,23 +324,16 @@ def _merge_videos(form: DatasetFormat, split: str, sources: List[VideoSource],
     shared = [video.vid_id for video in videos]
     names = {video.name for video in videos}
     taken: Dict[Tuple[str, Any], str] = {}
-    content: Dict[str, Any] = dict(
-        info=dict(dataset=form.name, split=split, **_MAKER),
-        videos=[],
-        images=[],
-        annotations=[],
-        categories=[form.category])
+    records, images, annotations = [], [], []
     for source, video in zip(sources, videos):
         where = str(source.annotation or source.name)
         vid_id = video.vid_id
         if shared.count(vid_id) > 1 or vid_id in names:
             vid_id = video.name
-        content['videos'].append(
-            dict(
-                id=vid_id,
-                name=video.name,
-                file_names=list(video.frames.values()),
-                frame_ids=list(video.frames)))
+        frames = dict(
+            file_names=list(video.frames.values()),
+            frame_ids=list(video.frames))
+        records.append(dict(id=vid_id, name=video.name, **frames))
         for index, image in enumerate(video.images):
             for field in ('id', 'file_name'):
                 value = image[field]
@@ -270,10 +342,15 @@ def _merge_videos(form: DatasetFormat, split: str, sources: List[VideoSource],
                         f'{where}: images[{index}].{field} {value} is already '
                         f'used in {taken[field, value]}')
                 taken[field, value] = where
-            content['images'].append({**image, 'vid_id': vid_id})
-        content['annotations'] += video.annotations
-    make_annotation_ids_unique(content['annotations'])
-    return content
+            images.append(dict(image, vid_id=vid_id))
+        annotations += video.annotations
+    make_annotation_ids_unique(annotations)
+    return dict(
+        info=dict(dataset=form.name, split=split, **_MAKER),
+        videos=records,
+        images=images,
+        annotations=annotations,
+        categories=[form.category])
 
 
 def make_annotation_ids_unique(annotations: List[Dict[str, Any]]) -> None:
@@ -286,45 +363,6 @@ def make_annotation_ids_unique(annotations: List[Dict[str, Any]]) -> None:
             annotation['id'] = fresh
             fresh += 1
         taken.add(annotation['id'])
-
-
-def _up_to_date(made_of: Path, path: Path,
-                sources: List[VideoSource]) -> Optional[Dict[str, int]]:
-    """The counts of a result that is up to date, else None."""
-    if not made_of.is_file() or not path.is_file():
-        return None
-    try:
-        found = read_json(made_of, Dict[str, Any], strict=True)
-    except ValueError:
-        return None  # it is ours: made anew
-    videos = found.get('videos', {})
-    names = [source.name for source in sources]
-    if (dict(found, **_MAKER) != found or list(videos) != names
-            or found.get('result') != _digest([path])):
-        return None
-    for source, video in zip(sources, videos.values()):
-        if video['digest'] != _source_digest(source, video['frames']):
-            return None
-    return found['counts']
-
-
-def _source_digest(source: VideoSource, frames: str) -> str:
-    """What a video is made of: annotation, and names and sizes of frames."""
-    paths = []
-    if source.annotation is not None:
-        paths = ([source.annotation] if source.annotation.is_file() else
-                 sorted(source.annotation.iterdir()))
-    folder = source.root / frames
-    listing = sorted((entry.name, entry.stat().st_size)
-                     for entry in folder.iterdir()) if folder.is_dir() else []
-    return _digest(paths, repr((source.number, listing)))
-
-
-def _digest(paths: List[Path], text: str = '') -> str:
-    digest = hashlib.sha256(text.encode())
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def inner_path(text: str, where: str) -> str:
@@ -345,7 +383,8 @@ def frame_number(name: str, where: str) -> int:
     with ``_`` and more behind it (``0012_crop.jpg``), and a suffix."""
     path = Path(name)
     match = _STEM.fullmatch(path.stem)
-    if match is None or path.suffix.lower() not in SUFFIXES:
+    suffixes = '.jpg', '.jpeg', '.png'
+    if match is None or path.suffix.lower() not in suffixes:
         raise ValueError(f'{where}: {path.name!r} is not named as a frame, by '
                          'its number such as 000012.jpg')
     return int(match.group(1))
@@ -363,11 +402,9 @@ def list_frames(root: Path, folder: str,
         raise FileNotFoundError(f'there is no folder {path} with frames')
     found: Dict[int, List[str]] = {}
     for entry in sorted(path.iterdir()):
-        try:
-            number = frame_number(entry.name, str(path))
-        except ValueError:
-            continue
-        found.setdefault(number, []).append(entry.name)
+        with suppress(ValueError):
+            number = frame_number(entry.name, '')
+            found.setdefault(number, []).append(entry.name)
     chosen = {Path(name).name for name in preferred}
     frames: Dict[int, str] = {}
     for number, names in sorted(found.items()):
@@ -389,94 +426,3 @@ def image_size(path: Path, where: str) -> Tuple[int, int]:
             return image.size
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise ValueError(f'{where}: {path} is not a readable image') from error
-
-
-def describe(counts: Dict[str, Dict[str, int]]) -> str:
-    """A table of what splits hold; ``persons`` are pose annotations."""
-    rows = [['split', *(name.replace('_', ' ') for name in COUNTS)]]
-    for split, found in counts.items():
-        rows.append([split, *(f'{found[name]:,}' for name in COUNTS)])
-    return tabulate(
-        rows, tablefmt='plain', stralign='right', disable_numparse=True)
-
-
-def compare_with_paper(dataset: str,
-                       counts: Dict[str, Dict[str, int]]) -> List[str]:
-    """Compare converted splits with the paper's figures, a line for each.
-
-    A split with fewer videos than the paper's is a part of the set, about
-    which the figures say nothing. Persons are compared where all splits are
-    whole and have labels.
-    """
-
-    def verdict(found: int, expected: int) -> str:
-        difference = found - expected
-        return f'differs by {difference:+,}' if difference else 'equal'
-
-    paper, lines, whole = PAPER_FIGURES[dataset], [], True
-    for split, expected in paper['videos'].items():
-        found = counts.get(split, {}).get('videos', 0)
-        whole &= found == expected
-        if not found:
-            said = 'not converted, not checked'
-        elif found < expected:
-            said = 'partial set, not checked'
-        else:
-            said = verdict(found, expected)
-        lines.append(f'{split}: {found:,} videos, {expected:,} in the paper: '
-                     f'{said}')
-    persons = sum(counts[split]['persons'] for split in paper['videos']
-                  if split in counts)
-    expected = paper['persons']
-    if not whole:
-        said = 'partial set, not checked'
-    elif 'test' in paper['videos'] and not counts['test']['persons']:
-        said = ('not checked: the figure counts the test videos, whose '
-                'labels are not public')
-    else:
-        said = verdict(persons, expected)
-    lines.append(
-        f'{persons:,} pose annotations, {expected:,} in the paper: {said}')
-    return lines
-
-
-def make_parser(description: str,
-                form: DatasetFormat) -> argparse.ArgumentParser:
-    """The arguments that all datasets' converters have."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument(
-        'data_root', type=Path, help='the official folder, as unpacked')
-    parser.add_argument(
-        '--split',
-        nargs='+',
-        choices=form.splits,
-        default=list(PAPER_FIGURES[form.name]['videos']),
-        help='splits to convert (default: %(default)s)')
-    parser.add_argument(
-        '--out',
-        type=Path,
-        help='folder of the results (default: DATA_ROOT/annotations)')
-    parser.add_argument(
-        '--workers', type=int, default=1, help='processes (default 1)')
-    return parser
-
-
-def run(form: DatasetFormat, convert: Callable[..., Conversion],
-        parser: argparse.ArgumentParser) -> None:
-    """Convert the splits asked for and print what they hold.
-
-    What else the parser takes is passed to ``convert`` by name.
-    """
-    options: Dict[str, Any] = vars(parser.parse_args())
-    root, splits = options.pop('data_root'), options.pop('split')
-    counts = {}
-    for split in dict.fromkeys(splits):
-        try:
-            result = convert(root, split, progress=True, **options)
-        except (FileNotFoundError, ValueError) as error:
-            raise SystemExit(f'error: {error}') from error
-        counts[split] = result.counts
-        print(f'{result.path}: '
-              f'{"written" if result.written else "unchanged, kept"}')
-    print(describe(counts))
-    print('\n'.join(compare_with_paper(form.name, counts)))

@@ -16,26 +16,27 @@ The official release has video files; labels and predictions go by frame
 numbers. Frames are extracted to ``images/<split>/<video>/%06d.jpg``, counted
 from 0, a whole video or nothing.
 """
-import dataclasses
 import re
-import shutil
 import tempfile
+from collections import Counter
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 from xml.etree import ElementTree
 
 import cv2
 from defusedxml import DTDForbidden
-from defusedxml.ElementTree import DefusedXMLParser
+from defusedxml.ElementTree import fromstring
+from mmcv import imwrite
 
-from ..coco_json import (MAX_COORDINATE, AnnolistFile, PathLike,
-                         collect_annolist, mistake, read_json)
+from ..coco_json import (MAX_COORDINATE, AnnolistFile, PathLike, mistake,
+                         read_json)
 from .common import (HIEVE_KEYPOINT_NAMES, HIEVE_SKELETON, Conversion,
-                     ConvertedVideo, DatasetFormat, VideoSource, convert_split,
-                     count_joints, frame_number, image_size, inner_path,
-                     list_frames, person_category)
-from .posetrack import person_fields, visible_joints
+                     ConvertedVideo, DatasetFormat, LabelledFrame, VideoSource,
+                     convert_split, frame_number, inner_path, list_frames,
+                     number_records, person_category, pose_record)
+from .posetrack import annolist_persons
 
 #: Bounds of an XML file: more than any annotation of a frame has.
 MAX_BYTES = 16 * 2**20
@@ -47,20 +48,8 @@ _TRACK = re.compile(r'P-?([0-9]{1,9})')
 
 #: Suffixes of video files, in lower case.
 VIDEO_SUFFIXES = ('.mp4', '.mov', '.avi', '.mkv')
-JPEG_QUALITY = 95
 #: Folders of the two forms of labels, below ``labels/<split>``.
 LABEL_FOLDERS = dict(json='track2&3', xml='all-track')
-#: Room in the ids for a video's frames and a frame's persons.
-MAX_FRAMES, MAX_PERSONS = 10**6, 10**3
-
-
-class LabelledFrame(NamedTuple):
-    """A frame's labels: its number, what names it in messages, its persons
-    and, where told, the image's width and height."""
-    number: int
-    where: str
-    persons: List[Dict[str, Any]]
-    size: Optional[Tuple[float, float]] = None
 
 
 class XmlRecord(NamedTuple):
@@ -78,12 +67,11 @@ class XmlRecord(NamedTuple):
 
     def children(self) -> Iterator[Tuple[str, 'XmlRecord']]:
         """The children in order, each with its name."""
-        counts: Dict[str, int] = {}
+        counts: Counter = Counter()
         for child in self.element:
-            index = counts.setdefault(child.tag, 0)
+            where = f'{self.where}/{child.tag}[{counts[child.tag]}]'
             counts[child.tag] += 1
-            yield child.tag, XmlRecord(child,
-                                       f'{self.where}/{child.tag}[{index}]')
+            yield child.tag, XmlRecord(child, where)
 
     def child(self, tag: str) -> 'XmlRecord':
         found = [child for name, child in self.children() if name == tag]
@@ -111,34 +99,22 @@ def read_xml(path: PathLike, root: str) -> XmlRecord:
     if len(data) > MAX_BYTES:
         raise ValueError(f'{path}: has {len(data)} bytes, expected at most '
                          f'{MAX_BYTES}')
-    parser = DefusedXMLParser(target=_BoundedBuilder(), forbid_dtd=True)
     try:
-        parser.feed(data)
-        element = parser.close()
-    except DTDForbidden as error:
-        raise ValueError(f'{path}: not readable XML: a document type '
-                         'definition is not allowed') from error
+        element = fromstring(data, forbid_dtd=True)
+        level = [element]
+        for _ in range(MAX_DEPTH):
+            level = [child for parent in level for child in parent]
+        if level:
+            raise ValueError(f'nested more than {MAX_DEPTH} deep')
     except (ElementTree.ParseError, LookupError, ValueError) as error:
-        raise ValueError(f'{path}: not readable XML: {error}') from error
+        what: Any = error
+        if isinstance(error, DTDForbidden):
+            what = 'a document type definition is not allowed'
+        raise ValueError(f'{path}: not readable XML: {what}') from error
     if element.tag != root:
         raise ValueError(
             f'{path}: the root element is <{element.tag}>, expected <{root}>')
     return XmlRecord(element, f'{path}: {root}')
-
-
-class _BoundedBuilder(ElementTree.TreeBuilder):
-    """Builds the tree, and stops where a file is nested without end."""
-    depth = 0
-
-    def start(self, tag: str, attributes: Dict[str, str]) -> Any:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise ValueError(f'nested more than {MAX_DEPTH} deep')
-        return super().start(tag, attributes)
-
-    def end(self, tag: str) -> Any:
-        self.depth -= 1
-        return super().end(tag)
 
 
 def read_frame_xml(path: Path) -> LabelledFrame:
@@ -152,7 +128,8 @@ def read_frame_xml(path: Path) -> LabelledFrame:
     width, height = (
         size.child(tag).numbers(1)[0] for tag in ('width', 'height'))
     persons = [_xml_person(e) for tag, e in root.children() if tag == 'object']
-    return LabelledFrame(int(path.stem), str(path), persons, (width, height))
+    return LabelledFrame(
+        int(path.stem), str(path), persons, size=(width, height))
 
 
 def _xml_person(item: XmlRecord) -> Dict[str, Any]:
@@ -175,31 +152,19 @@ def _xml_person(item: XmlRecord) -> Dict[str, Any]:
         if flag not in (-1, 0, 1):
             raise element.error('x,y,flag with the flag 0, 1 or -1')
         joints[part] = [x, y, 2 - flag] if flag >= 0 else [0, 0, 0]
-    keypoints: List[float] = []
-    for part in HIEVE_KEYPOINT_NAMES:
-        keypoints += joints.get(part, [0, 0, 0])
-    box_ = [x1, y1, x2 - x1, y2 - y1]
-    person = _person(int(match.group(1)), box_, keypoints)
+    parts = (joints.get(part, [0, 0, 0]) for part in HIEVE_KEYPOINT_NAMES)
+    person = dict(
+        pose_record(list(chain(*parts)), [x1, y1, x2 - x1, y2 - y1]),
+        track_id=int(match.group(1)))
     if any(tag == 'action' and child.text for tag, child in item.children()):
         person['action'] = item.child('action').text
     return person
 
 
-def _person(track_id: int, box: List[float],
-            keypoints: List[float]) -> Dict[str, Any]:
-    return dict(
-        track_id=track_id,
-        bbox=box,
-        area=box[2] * box[3],
-        keypoints=keypoints,
-        num_keypoints=count_joints(keypoints),
-        iscrowd=0)
-
-
 def _read_xml_labels(folder: Path) -> List[LabelledFrame]:
     numbers: Dict[int, Path] = {}
     for path in sorted(folder.glob('*.xml')):
-        if not (path.stem.isascii() and path.stem.isdigit()):
+        if not re.fullmatch('[0-9]+', path.stem):
             raise ValueError(f'{path} is not named by a frame number such as '
                              '000000.xml')
         if numbers.setdefault(int(path.stem), path) != path:
@@ -212,8 +177,6 @@ def _read_xml_labels(folder: Path) -> List[LabelledFrame]:
 
 def _read_json_labels(path: Path) -> List[LabelledFrame]:
     listed = read_json(path, AnnolistFile, strict=True).annolist
-    found = collect_annolist(
-        listed, str(path), len(HIEVE_KEYPOINT_NAMES), strict=True)
     frames: List[LabelledFrame] = []
     numbers: Dict[int, str] = {}
     for index, frame in enumerate(listed):
@@ -225,21 +188,17 @@ def _read_json_labels(path: Path) -> List[LabelledFrame]:
                              f'{numbers[number]} is already')
         numbers[number] = f'annolist[{index}].image[0].name'
         frames.append(LabelledFrame(number, place, []))
-    for rect, place, index, joints in zip(found.rects, found.places,
-                                          found.frame_index, found.joints):
-        track_id, box = person_fields(rect, f'{path}: {place}')
+    for index, track_id, box, joints in annolist_persons(
+            listed, str(path), len(HIEVE_KEYPOINT_NAMES)):
         frames[index].persons.append(
-            _person(track_id, box,
-                    visible_joints(joints).ravel().tolist()))
+            dict(pose_record(joints.ravel().tolist(), box), track_id=track_id))
     return frames
 
 
 def video_files(root: Path, split: str) -> List[Path]:
-    folder = root / 'videos' / split
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir()
-                  if path.suffix.lower() in VIDEO_SUFFIXES)
+    return sorted(
+        path for path in (root / 'videos' / split).glob('*')
+        if path.suffix.lower() in VIDEO_SUFFIXES)
 
 
 def ensure_frames(root: Path, split: str, name: str) -> str:
@@ -259,8 +218,8 @@ def ensure_frames(root: Path, split: str, name: str) -> str:
         found = len(list_frames(root, folder, []))
         if videos and found != open_video(videos[0]).num_frames:
             # not every packet of a video is shown: what counts is decoded
-            video = open_video(videos[0], on_corrupt='raise')
-            expected = sum(1 for _ in video)
+            expected = sum(1
+                           for _ in open_video(videos[0], on_corrupt='raise'))
             if found != expected:
                 raise ValueError(
                     f'{target} has {found} frames, but {videos[0]} has '
@@ -278,15 +237,13 @@ def ensure_frames(root: Path, split: str, name: str) -> str:
         frames.mkdir()
         for index, frame in enumerate(
                 open_video(videos[0], on_corrupt='raise')):
-            done, encoded = cv2.imencode(
-                '.jpg', frame.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-            if not done:
+            path = str(frames / f'{index:06d}.jpg')
+            if not imwrite(frame.image, path, [cv2.IMWRITE_JPEG_QUALITY, 95]):
                 raise RuntimeError(
                     f'{videos[0]}: frame {index} could not be encoded')
-            (frames / f'{index:06d}.jpg').write_bytes(encoded.tobytes())
         if not any(frames.iterdir()):
             raise ValueError(f'{videos[0]} has no frames')
-        shutil.move(str(frames), str(target))
+        frames.rename(target)
     return folder
 
 
@@ -296,65 +253,32 @@ def read_hieve_video(source: VideoSource) -> ConvertedVideo:
     Its ``annotation`` is a json file, a folder of XML files or None.
     """
     labelled: List[LabelledFrame] = []
-    if source.annotation is not None:
-        is_xml = source.annotation.is_dir()
-        read = _read_xml_labels if is_xml else _read_json_labels
-        labelled = read(source.annotation)
+    labels = source.annotation
+    if labels is not None:
+        read = _read_xml_labels if labels.is_dir() else _read_json_labels
+        labelled = read(labels)
     folder = ensure_frames(source.root, source.split, source.name)
     frames = list_frames(source.root, folder, [])
     if not frames:
         raise FileNotFoundError(f'there are no frames in '
                                 f'{source.root / folder}')
-    if max(frames) >= MAX_FRAMES:
-        raise ValueError(f'{source.root / folder}: the frame number '
-                         f'{max(frames)} is beyond {MAX_FRAMES - 1}')
-    if source.annotation is None:
-        labelled = [LabelledFrame(n, source.name, []) for n in frames]
-    images: List[Dict[str, Any]] = []
-    annotations: List[Dict[str, Any]] = []
-    for number, where, persons, size in labelled:
-        if number not in frames:
-            raise FileNotFoundError(
-                f'{where}: there is no frame {number} in '
-                f'{source.root / folder}, whose frames are {min(frames)} to '
-                f'{max(frames)}')
-        if len(persons) > MAX_PERSONS:
-            raise ValueError(f'{where} has {len(persons)} persons, the ids '
-                             f'hold at most {MAX_PERSONS}')
-        width, height = image_size(source.root / frames[number], where)
-        if size not in (None, (width, height)):
-            raise ValueError(
-                f'{where} is of an image of size {size}, expected '
-                f'{(width, height)} as {frames[number]} has')
-        image_id = source.number * MAX_FRAMES + number
-        images.append(
-            dict(
-                id=image_id,
-                file_name=frames[number],
-                vid_id=source.name,
-                frame_id=number,
-                nframes=len(frames),
-                width=width,
-                height=height,
-                is_labeled=source.annotation is not None,
-                ignore_regions_x=[],
-                ignore_regions_y=[]))
-        for index, person in enumerate(persons):
-            id_ = image_id * MAX_PERSONS + index
-            own = dict(id=id_, image_id=image_id, category_id=1)
-            annotations.append({**own, **person})
-    return ConvertedVideo(source.name, source.name, frames, images,
-                          annotations)
+    if labels is None:
+        labelled = [
+            LabelledFrame(number, source.name, [], dict(is_labeled=False))
+            for number in frames
+        ]
+    return number_records(source, frames, labelled, 10**6, 10**3)
 
 
 def _find_videos(root: Path,
                  split: str,
+                 folder: Path,
                  labels: Optional[str] = None) -> List[VideoSource]:
     """The labelled videos of the training split, all of the test split."""
     annotations: Dict[str, Optional[Path]] = {}
     if split == 'train':
         forms = list(LABEL_FOLDERS) if labels is None else [labels]
-        folders = [root / 'labels/train' / LABEL_FOLDERS[f] for f in forms]
+        folders = [folder / LABEL_FOLDERS[form] for form in forms]
         where = next(filter(Path.is_dir, folders), None)
         if where is None:
             raise FileNotFoundError('there is no folder of labels, expected '
@@ -363,14 +287,16 @@ def _find_videos(root: Path,
         if where.name == LABEL_FOLDERS['xml']:
             annotations = {p.name: p for p in where.iterdir() if p.is_dir()}
     else:
-        frames, where = root / 'images' / split, root / 'videos' / split
+        where = root / 'videos' / split
         names = [path.stem for path in video_files(root, split)]
-        if frames.is_dir():
-            found = (path.name for path in frames.iterdir() if path.is_dir())
-            names += [name for name in found if not name.startswith('.')]
+        # hidden folders are unfinished
+        names += [
+            path.name for path in (root / 'images' / split).glob('[!.]*')
+            if path.is_dir()
+        ]
         annotations = dict.fromkeys(names)
     for name in annotations:
-        if not (name.isascii() and name.isdigit() and len(name) <= 4):
+        if not re.fullmatch('[0-9]{1,4}', name):
             raise ValueError(f'{where}: {name!r} is no video of HiEve, they '
                              'are called by a number')
     if not annotations:
@@ -382,9 +308,9 @@ def _find_videos(root: Path,
     ]
 
 
-HIEVE = DatasetFormat('hieve', ('train', 'test'),
-                      person_category(HIEVE_KEYPOINT_NAMES, HIEVE_SKELETON),
-                      'labels/{split}', _find_videos, read_hieve_video)
+HIEVE = DatasetFormat('hieve', ('train', 'test'), 'labels/{split}',
+                      _find_videos, read_hieve_video,
+                      person_category(HIEVE_KEYPOINT_NAMES, HIEVE_SKELETON))
 
 
 def convert_hieve(data_root: PathLike,
@@ -407,6 +333,5 @@ def convert_hieve(data_root: PathLike,
     if labels is not None and labels not in LABEL_FOLDERS:
         raise ValueError(f'labels is {labels!r}, expected '
                          f'{" or ".join(map(repr, LABEL_FOLDERS))}')
-    form = dataclasses.replace(
-        HIEVE, find_videos=partial(_find_videos, labels=labels))
+    form = HIEVE._replace(find_videos=partial(_find_videos, labels=labels))
     return convert_split(form, data_root, split, out, workers, progress)

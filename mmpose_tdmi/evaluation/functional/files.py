@@ -37,11 +37,7 @@ UNLABELLED_RULES = ('skip', 'score')
 def read_annotations(path: PathLike) -> AnnotatedSequence:
     """Ground truth of one video from its official json; the file's stem
     becomes the video's name."""
-    file, where = read_poses(path), str(path)
-    return _one_video(
-        _annolist_annotations(file, where)
-        if isinstance(file, AnnolistFile) else _annotations(file, where),
-        Path(path))
+    return _read_video(path, _annotations, _annolist_annotations)[0]
 
 
 def read_predictions(path: PathLike) -> PredictedSequence:
@@ -50,15 +46,25 @@ def read_predictions(path: PathLike) -> PredictedSequence:
     Joints without a score get :data:`MISSING_SCORE`; this package's files
     also name the ``box_source``, in ``info``.
     """
-    file, where = read_poses(path), str(path)
-    sequence = _one_video(
-        _annolist_predictions(file, where)
-        if isinstance(file, AnnolistFile) else _predictions(file, where),
-        Path(path))
-    info = file.info if isinstance(file.info, dict) else {}
-    if isinstance(info.get('box_source'), str):
+    sequence, info = _read_video(path, _predictions, _annolist_predictions)
+    if isinstance(info, dict) and isinstance(info.get('box_source'), str):
         sequence = sequence.replace(box_source=info['box_source'])
     return sequence
+
+
+def _read_video(path: PathLike, of_coco: Callable[[Any, str], Any],
+                of_annolist: Callable[[Any, str], Any]) -> Tuple[Any, Any]:
+    """The sequence, by either reader, and the file's ``info``."""
+    file, where = read_poses(path), str(path)
+    read = of_annolist if isinstance(file, AnnolistFile) else of_coco
+    sequence = read(file, where)
+    folders = {name.rpartition('/')[0] for name in sequence.frame_names}
+    if len(folders) > 1:
+        raise ValueError(
+            f'{path}: expected the frames of one video, found those of '
+            f'{len(folders)}: {sorted(folders)[:3]}')
+    frame_keys(sequence, where)
+    return sequence.replace(name=Path(path).stem), file.info
 
 
 def load_annotations(path: PathLike) -> Dict[str, AnnotatedSequence]:
@@ -106,34 +112,33 @@ class PoseTable:
     def table(self,
               field: str,
               default: Sequence[float],
-              required: Optional[np.ndarray] = None) -> np.ndarray:
+              required: Any = False) -> np.ndarray:
         """A field of all persons, (P, width); the default where it is empty,
-        refused where it is ``required``, (P, ) bool."""
-        if required is None:
-            required = np.zeros(len(self.persons), dtype=bool)
+        refused where it is ``required``, (P, ) bool or one for all."""
+        needs = np.broadcast_to(required, len(self.persons))
         rows = [getattr(person, field) for person in self.persons]
-        rows = [r if need else r or default for r, need in zip(rows, required)]
+        rows = [
+            row if need else row or default for row, need in zip(rows, needs)
+        ]
         return number_rows(rows, len(default), lambda i: self.place(i, field))
 
     def place(self, person: int, field: str) -> str:
         """Where a person's field is, for messages."""
         return f'{self._where}: annotations[{self._rows[person]}].{field}'
 
-    def boxes(self,
-              field: str,
-              required: Optional[np.ndarray] = None) -> np.ndarray:
+    def boxes(self, field: str, required: Any = False) -> np.ndarray:
         """Boxes as corners (P, 4), NaN where there is none."""
         boxes = self.table(field, [np.nan] * 4, required)
         boxes[:, 2:] += boxes[:, :2]
         return boxes
 
-    def joints(self, required: np.ndarray) -> np.ndarray:
+    def joints(self, required: Any) -> np.ndarray:
         """x, y, v of the keypoints, (P, K, 3), 0 where there are none."""
         count = len(self.names)
         points = self.table('keypoints', [0] * (3 * count), required)
         return points.reshape(-1, count, 3)
 
-    def common(self, required: np.ndarray) -> Tuple[Dict[str, Any], Any]:
+    def common(self, required: Any) -> Tuple[Dict[str, Any], Any]:
         """What all sequences have, and v of the joints, (P, J)."""
         columns = joint_columns(self.names, self._where)
         points = self.joints(required)[:, columns]
@@ -181,7 +186,7 @@ def _annotations(file: PoseFile,
 
 def _predictions(file: PoseFile, where: str) -> PredictedSequence:
     frames = PoseTable(file, where)
-    common, _ = frames.common(np.ones(len(frames.persons), dtype=bool))
+    common, _ = frames.common(True)
     scores = frames.table('scores', [MISSING_SCORE] * len(frames.names))
     return PredictedSequence(
         **common, scores=scores[:, joint_columns(frames.names, where)])
@@ -283,25 +288,13 @@ def frame_keys(sequence: PoseSequence,
     stems = [name.rsplit('.', 1)[0] for name in names]
     keys = [int(s) if s.isascii() and s.isdigit() else s for s in stems]
     if len(set(keys)) != len(keys):
-        place: Dict[Union[int, str], int] = {}
         repeated = [
-            sequence.frame_names[i] for i, key in enumerate(keys)
-            if place.setdefault(key, i) != i
+            name for i, name in enumerate(sequence.frame_names)
+            if keys[i] in keys[:i]
         ]
         raise ValueError(f'{where or sequence.name}: {len(repeated)} frames '
                          f'are listed more than once: {repeated[:3]}')
     return keys
-
-
-def _one_video(sequence: Any, path: Path) -> Any:
-    folders = {name.rpartition('/')[0] for name in sequence.frame_names}
-    if len(folders) > 1:
-        raise ValueError(
-            f'{path}: expected the frames of one video, found those of '
-            f'{len(folders)}: {sorted(folders)[:3]}')
-    sequence = sequence.replace(name=path.stem)
-    frame_keys(sequence, str(path))
-    return sequence
 
 
 def _video_names(file: PoseFile, where: str) -> List[str]:
@@ -333,22 +326,21 @@ def pair_frames(annotated: AnnotatedSequence,
                 predicted: PredictedSequence) -> PredictedSequence:
     """The predictions in the order of the ground truth's frames, which are
     paired by their number in the image's name; both list the same ones."""
-    keys = frame_keys(annotated)
-    found = {key: i for i, key in enumerate(frame_keys(predicted))}
-    known = set(keys)
-    for what, frames in (('lack frames that the ground truth lists', [
-            n for n, k in zip(annotated.frame_names, keys) if k not in found
-    ]), ('list frames that the ground truth does not', [
-            predicted.frame_names[i] for k, i in found.items()
-            if k not in known
-    ])):
+    true, found = (
+        dict(zip(frame_keys(sequence), sequence.frame_names))
+        for sequence in (annotated, predicted))
+    for what, frames in (('lack frames that the ground truth lists',
+                          [true[key] for key in true if key not in found]),
+                         ('list frames that the ground truth does not',
+                          [found[key] for key in found if key not in true])):
         if frames:
             raise ValueError(
                 f'{predicted.name}: the predictions {what}, {len(frames)} of '
                 f'them: {frames[:3]}. Every frame of the official file must '
                 'be listed, also one without persons')
-    place = np.argsort(np.array([found[key] for key in keys], dtype=np.int64))
-    index = place[predicted.frame_index]
+    place = {key: i for i, key in enumerate(true)}
+    places = np.array([place[key] for key in found], dtype=np.int64)
+    index = places[predicted.frame_index]
     rows = np.argsort(index, kind='stable')
     return predicted.replace(
         frame_names=annotated.frame_names,

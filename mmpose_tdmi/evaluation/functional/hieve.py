@@ -38,8 +38,9 @@ from typing import (Annotated, Any, Dict, Iterable, List, Mapping, Optional,
 import numpy as np
 from msgspec import Meta, Struct
 
-from mmpose_tdmi.datasets.coco_json import (Category, Id, Pose, PoseImage,
-                                            PoseVideo, check, read_json)
+from mmpose_tdmi.datasets.coco_json import (AnnoName, Category, Id, Pose,
+                                            PoseImage, PoseVideo, check,
+                                            read_json)
 from mmpose_tdmi.utils.files import (PathLike, atomic_path, check_file_name,
                                      write_json)
 from .ap import average_precision
@@ -48,8 +49,6 @@ from .sequences import mean_of_known
 
 #: The thresholds of HiEve's tables.
 HIEVE_ALPHAS = (0.5, 0.75, 0.9)
-#: The head size over the box's diagonal, of persons without nose or chest.
-BOX_SHARE = 0.1
 
 
 @dataclass
@@ -96,17 +95,17 @@ def load_hieve_annotations(path: PathLike) -> HiEveAnnotations:
     """Read a converted annotation file of HiEve."""
     where = str(path)
     file: _File = read_json(path, _File)
-    titles = {video.id: video.name for video in file.videos}
-    # videos in the order of their table, frames in time
-    rank: Dict[Id, int] = {id_: place for place, id_ in enumerate(titles)}
+    titles: Dict[Id, str] = {video.id: video.name for video in file.videos}
+    titles = titles or {i.vid_id: str(i.vid_id) for i in file.images}
     for index, image in enumerate(file.images):
-        if titles and image.vid_id not in titles:
+        if image.vid_id not in titles:
             raise ValueError(f'{where}: images[{index}].vid_id is '
                              f'{image.vid_id!r}, which is not in "videos"')
         if image.ignore_regions_x or image.ignore_regions_y:
             raise ValueError(f'{where}: image {image.id} has ignore regions; '
                              'HiEve has none, and its metric no rule for them')
-        rank.setdefault(image.vid_id, len(rank))
+    # videos in the order of their table, frames in time
+    rank = {id_: place for place, id_ in enumerate(titles)}
     order = [(rank[i.vid_id], i.frame_id) for i in file.images]
     table = PoseTable(file, where,
                       sorted(range(len(order)), key=order.__getitem__))
@@ -124,7 +123,7 @@ def load_hieve_annotations(path: PathLike) -> HiEveAnnotations:
         keypoint_names=table.names,
         image_ids=[image.id for image in table.images],
         frame_names=[image.file_name for image in table.images],
-        videos=[titles.get(i.vid_id, str(i.vid_id)) for i in table.images],
+        videos=[titles[image.vid_id] for image in table.images],
         labelled=table.labelled,
         keypoints=joints[..., :2],
         present=(joints != 0).any(axis=2),
@@ -202,8 +201,7 @@ def _frame_hits(frame: HiEveFrame, names: Sequence[str],
     nose, chest = frame.keypoints[:, ends].swapaxes(0, 1)
     diagonals = np.linalg.norm(frame.boxes[:, 2:] - frame.boxes[:, :2], axis=1)
     sizes = np.where(frame.present[:, ends].all(axis=1),
-                     np.linalg.norm(nose - chest, axis=1),
-                     BOX_SHARE * diagonals)
+                     np.linalg.norm(nose - chest, axis=1), 0.1 * diagonals)
     offsets = frame.pred_keypoints[:, None] - frame.keypoints[None]
     # a head without extent makes the distance infinite or NaN: no hit
     with np.errstate(divide='ignore', invalid='ignore'):
@@ -228,9 +226,7 @@ def assign_persons(pckh: np.ndarray) -> List[Tuple[int, int]]:
     return list(pairs.items())
 
 
-#: The test videos.
 HIEVE_TEST_VIDEOS = tuple(str(number) for number in range(20, 33))
-#: The joints' ids are 0 ... 13.
 NUM_JOINTS = 14
 #: So many problems of a file are named.
 MAX_PROBLEMS = 10
@@ -317,12 +313,8 @@ class _Person(Struct):
     annopoints: Tuple[_Points]
 
 
-class _ImageName(Struct):
-    name: str
-
-
 class _Frame(Struct):
-    image: Tuple[_ImageName]
+    image: Tuple[AnnoName]
     annorect: List[Any]
 
 
@@ -384,10 +376,10 @@ def _check_file(
                             f'once: {sorted(values)!r:.60}')
 
     try:
-        content = checked(read_json(path), _Submission, '')
+        content = read_json(path)
     except ValueError as error:
-        problems.append(f'{file}: the file: is no json: {error}')
-        content = None
+        return [f'{file}: the file: is no json: {error}'], 0, 0
+    content = checked(content, _Submission, '')
     frames = content.annolist if content else []
     for i, record in enumerate(frames):
         frame = checked(record, _Frame, f'annolist[{i}]')
@@ -412,14 +404,13 @@ def _check_file(
     if content and len(names) == len(frames):
         if frame_names is None:
             frame_names = [f'{n:06d}.jpg' for n in range(len(names) or 1)]
-        for i, (name, wanted) in enumerate(zip(names, frame_names)):
-            if name != wanted:
-                problems.append(f'{file}: annolist[{i}].image[0].name: '
-                                f'expected {wanted}, got {name}')
-                break
-        else:
-            if len(names) != len(frame_names):
-                problems.append(f'{file}: annolist: expected '
-                                f'{len(frame_names)} frames, got '
-                                f'{len(names)}')
+        pairs = list(zip(names, frame_names))
+        wrong = [i for i, (name, wanted) in enumerate(pairs) if name != wanted]
+        if wrong:
+            name, wanted = pairs[wrong[0]]
+            problems.append(f'{file}: annolist[{wrong[0]}].image[0].name: '
+                            f'expected {wanted}, got {name}')
+        elif len(names) != len(frame_names):
+            problems.append(f'{file}: annolist: expected {len(frame_names)} '
+                            f'frames, got {len(names)}')
     return problems, len(frames), num_persons

@@ -15,9 +15,10 @@ from mmpose_tdmi.datasets.converters import (  # isort: skip
     convert_posetrack17, convert_posetrack18, convert_posetrack21,
     person_category)
 from mmpose_tdmi.datasets.converters.common import (  # isort: skip
-    COUNTS, HIEVE_SKELETON, PAPER_FIGURES, POSETRACK17_POINTS,
-    compare_with_paper, count_joints, describe, frame_number, image_size,
-    list_frames, make_annotation_ids_unique)
+    COUNTS, HIEVE_SKELETON, POSETRACK17_POINTS, count_joints, frame_number,
+    image_size, list_frames, make_annotation_ids_unique)
+from mmpose_tdmi.tooling import (  # isort: skip
+    PAPER_FIGURES, compare_with_paper, describe)
 
 SMALL = ClipSettings(width=64, height=64, frames=3, label_margin=0, crowd=0.2)
 CONVERTERS = dict(
