@@ -11,7 +11,7 @@ import sys
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import (Any, Callable, Deque, Dict, Generator, Iterator, List,
@@ -25,22 +25,11 @@ from av.stream import Disposition
 from av.video.reformatter import Interpolation
 
 from .files import atomic_path
-from .stages import stage
-
-__all__ = [
-    'LiveDecoder', 'VideoDecoder', 'VideoReadError', 'VideoWriter',
-    'is_address', 'join_videos', 'open_decoder', 'rational_rate', 'shown',
-    'upright_image'
-]
 
 #: How colours are converted, both ways. Without the flag, FFmpeg's
 #: SWS_ACCURATE_RND, they come out up to four levels too dark; before 18, PyAV
 #: takes it but has no name for it.
 SCALING = Interpolation.BILINEAR | 1 << 18
-#: Threads that convert colours, and how many pictures may be with them.
-CONVERTERS, MAX_CONVERTED = 2, 4
-#: Containers whose time stamps tell the order in the file, not of display.
-_WITHOUT_TIMES = ('avi', )
 #: In an mp4 whose ends are told in milliseconds, short frames are cut off.
 _EXACT = dict(movie_timescale='90000')
 #: Seconds without an answer after which a connection is broken, without a
@@ -48,8 +37,6 @@ _EXACT = dict(movie_timescale='90000')
 SILENCE, PATIENCE = 10., 60.
 PAUSES = (1., 30.)
 _ADDRESS = re.compile(r'(rtsps?|rtmps?|https?|udp)://', re.IGNORECASE)
-#: More packets than any decoder holds back.
-_MAX_DELAY = 128
 
 
 def is_address(source: Any) -> bool:
@@ -113,13 +100,11 @@ class VideoDecoder:
 
     They are those of FFmpeg's best stream that is no cover picture. The codec
     works in one thread: with more, what becomes of damaged frames depends on
-    their timing. Colours, which take about as long, are converted in threads
-    of their own.
+    their timing. Colours, which take about as long, are converted in others.
 
     ``lost(what, number)`` is called about frames that cannot be decoded; by
     default they are a :class:`VideoReadError`, as is a file that is no video
-    or tells no frame rate. ``fps`` is for bare streams, which have no time
-    stamps.
+    or tells no frame rate. ``fps`` is for bare streams, without time stamps.
     """
 
     #: Why a live stream was given up.
@@ -129,8 +114,7 @@ class VideoDecoder:
                  path: Union[str, Path],
                  lost: Callable[[str, int], None] = _refuse,
                  fps: Union[Fraction, float, None] = None) -> None:
-        self._source = str(path)
-        self.path = path = shown(path)
+        self._source, self.path = str(path), shown(path)
         self.lost = lost
         #: Width of a pixel by its height, upright; of the frame read last.
         self.pixel_aspect = Fraction(1)
@@ -139,13 +123,14 @@ class VideoDecoder:
         with self.open() as (container, stream):
             is_bare = bool(container.format.flags & Flags.no_timestamps.value)
             if fps is not None and not is_bare:
-                raise ValueError(f'{path}: a video has its own frame rate, '
-                                 f'but fps={fps} was given')
+                raise ValueError(f'{self.path}: a video has its own frame '
+                                 f'rate, but fps={fps} was given')
             if fps is not None and not fps > 0:
-                raise ValueError(f'{path}: fps must be positive, got {fps}')
-            #: Whether time stamps tell when frames are shown.
-            self.has_times = not (is_bare
-                                  or container.format.name in _WITHOUT_TIMES)
+                raise ValueError(
+                    f'{self.path}: fps must be positive, got {fps}')
+            #: Whether time stamps tell when frames are shown; those of an AVI
+            #: tell the order in the file.
+            self.has_times = not is_bare and container.format.name != 'avi'
             #: Frames that the header names; 0 if it names none.
             self.num_named: int = stream.frames
             are_hidden = [entry.is_discard for entry in _index(stream)]
@@ -197,40 +182,40 @@ class VideoDecoder:
             best = container.streams.best('video')
             yield container, max(streams, key=lambda stream: stream is best)
 
+    def lose(self, index: int, why: str) -> None:
+        self.lost(f'{self.path}: frame {index} cannot be decoded ({why})', 1)
+
     def _are_hidden(self, **options: str) -> List[bool]:
         """Of each packet that can be read whether it is not to be shown."""
-        found = []
-        with self.open(**options) as (container, stream), \
-                suppress(av.FFmpegError):
-            for packet in container.demux(stream):
-                if packet.size:
-                    found.append(packet.is_discard)
-        return found
+        with self.open(**options) as (container, stream):
+            return [packet.is_discard for packet in _read(container, stream)]
 
     def __iter__(self) -> Iterator[Tuple[int, float, np.ndarray]]:
         """A pass over the file: the frames' indices, with a hole where one is
         lost, times in seconds since the first, and pixels."""
         converted: Deque[Tuple[int, float, Any]] = deque()
         error: Optional[Exception] = None
+
+        def finished() -> Tuple[int, float, np.ndarray]:
+            index, seconds, image = converted.popleft()
+            return index, seconds, image.result()
+
         with self.open() as (container, stream), \
-                ThreadPoolExecutor(CONVERTERS) as converters:
-            pictures = _Pass(self, container, stream).pictures()
-            while True:
-                try:
-                    found = next(pictures, None)
-                except VideoReadError as damage:  # the frames before it first
-                    found, error = None, damage
-                if found is None:
-                    break
-                aspect = stream.sample_aspect_ratio or Fraction(1)
-                is_turned, _, _ = _orientation(found[2])
-                self.pixel_aspect = 1 / aspect if is_turned else aspect
-                image = converters.submit(upright_image, found[2])
-                converted.append((*found[:2], image))
-                if len(converted) > MAX_CONVERTED:
-                    yield _finished(*converted.popleft())
+                ThreadPoolExecutor(2) as converters:
+            try:
+                for index, seconds, picture in _Pass(self, container,
+                                                     stream).pictures():
+                    aspect = stream.sample_aspect_ratio or Fraction(1)
+                    is_turned, _, _ = _orientation(picture)
+                    self.pixel_aspect = 1 / aspect if is_turned else aspect
+                    image = converters.submit(upright_image, picture)
+                    converted.append((index, seconds, image))
+                    if len(converted) > 4:
+                        yield finished()
+            except VideoReadError as damage:  # the frames before it first
+                error = damage
             while converted:
-                yield _finished(*converted.popleft())
+                yield finished()
         if error is not None:
             raise error
 
@@ -247,29 +232,26 @@ def _index(stream: Any) -> Sequence[Any]:
     return getattr(stream, 'index_entries', ())
 
 
+def _read(container: Any, stream: Any) -> Iterator[av.Packet]:
+    """The packets that can be read; the pass that decodes tells of others."""
+    with suppress(av.FFmpegError):
+        for packet in container.demux(stream):
+            if packet.size:
+                yield packet
+
+
 def _look_through(container: Any, stream: Any) -> Tuple[int, List[int]]:
     """The number of frames from the first key frame on, and the steps forward
     of the packets' time stamps."""
-    num_frames, has_begun, last = 0, False, None
-    steps: List[int] = []
-    try:
-        for packet in container.demux(stream):
-            if packet.size:
-                if packet.is_keyframe and not has_begun:
-                    num_frames, has_begun = 0, True
-                num_frames += not packet.is_discard
-                if None not in (last, packet.dts) and packet.dts >= last:
-                    steps.append(packet.dts - last)
-                last = packet.dts
-    except av.FFmpegError:
-        pass  # the pass that decodes says so
-    return num_frames, steps
-
-
-def _finished(index: int, seconds: float,
-              image: Any) -> Tuple[int, float, np.ndarray]:
-    with stage('decode'):
-        return index, seconds, image.result()
+    packets = [(packet.is_keyframe, packet.is_discard, packet.dts)
+               for packet in _read(container, stream)]
+    first = next((i for i, (is_key, *_) in enumerate(packets) if is_key), 0)
+    times = [time for *_, time in packets]
+    steps = [
+        after - before for before, after in zip(times, times[1:])
+        if None not in (before, after) and after >= before
+    ]
+    return sum(not is_hidden for _, is_hidden, _ in packets[first:]), steps
 
 
 class LiveDecoder(VideoDecoder):
@@ -303,16 +285,16 @@ class LiveDecoder(VideoDecoder):
         index, seconds, has_begun = 0, -1., False
         start = self._heard = time.monotonic()
         for packet in self._packets():
-            has_begun = has_begun and packet is not None
+            if packet is None:
+                has_begun = False
+                continue
             try:
-                pictures = [] if packet is None else packet.decode()
+                pictures = packet.decode()
             except av.FFmpegError as error:
                 pictures = []
                 if has_begun:
+                    self.lose(index, _reason(error))
                     index += 1
-                    self.lost(
-                        f'{self.path}: frame {index - 1} cannot be '
-                        f'decoded ({_reason(error)})', 1)
             for picture in pictures:
                 now = time.monotonic()
                 if index and not has_begun:
@@ -323,7 +305,7 @@ class LiveDecoder(VideoDecoder):
                 self._heard = time.monotonic()
 
     def _packets(self) -> Iterator[Optional[av.Packet]]:
-        """Those of one connection after the other."""
+        """Those of one connection after the other, None at each's start."""
         told, pause, left = -math.inf, 0., PATIENCE
         while left > 0:
             since, why = time.monotonic(), f'no frame for {SILENCE:g} s'
@@ -399,7 +381,7 @@ class _Pass:
         # damaged packets: when they are shown, and what is wrong
         self._damaged: Dict[int, Tuple[Optional[int], str]] = {}
         # what is shown before it is damaged if it gives no picture
-        self._damaged_until: float = -math.inf
+        self._damaged_until = -math.inf
         # the time stamp of the first frame, and the seconds of the last one
         self._start: Optional[int] = None
         self._seconds = -math.inf
@@ -409,14 +391,8 @@ class _Pass:
 
     def pictures(self) -> Iterator[Tuple[int, float, av.VideoFrame]]:
         """The frames' indices, seconds and pictures."""
-        packets = self._container.demux(self._stream)
-        while True:
-            with stage('decode'):
-                packet = self._next(packets)
-                pictures = [] if packet is None else self._decode(packet)
-            if packet is None:
-                break
-            for picture in pictures:
+        for packet in self._packets():
+            for picture in self._decode(packet):
                 if self._place(picture):
                     yield self._index - 1, self._seconds, picture
         if self._has_begun:
@@ -429,17 +405,16 @@ class _Pass:
                 f'{self._decoder.path} is truncated: its header names {named} '
                 f'frames, the last {missing} of them are not there', missing)
 
-    def _next(self, packets) -> Optional[av.Packet]:
-        """The next packet, None at the end."""
+    def _packets(self) -> Iterator[av.Packet]:
         try:
-            return next(packets, None)
+            yield from self._container.demux(self._stream)
         except av.FFmpegError as error:
             self._decoder.lost(
                 f'{self._decoder.path} cannot be read beyond frame '
                 f'{self._index}: {_reason(error)}', 0)
             last = av.Packet()  # what the decoder still holds comes out
             last.stream = self._stream
-            return last
+            yield last
 
     def _decode(self, packet: av.Packet) -> List[av.VideoFrame]:
         """The pictures that come out of the decoder for a packet."""
@@ -456,7 +431,7 @@ class _Pass:
                 first.is_keyframe and first.pos == packet.pos)
         self._num_packets += 1
         self._times[number] = time
-        self._times.pop(number - _MAX_DELAY, None)
+        self._times.pop(number - 128, None)  # no decoder holds so many back
         packet.pts = number
         why = 'the decoder gives none'
         pictures: List[av.VideoFrame] = []
@@ -496,9 +471,8 @@ class _Pass:
                 other < number if None in (shown, time) else shown < time)
             if self._has_begun and is_before:
                 self._lost(why)
-            elif not (is_before or not self._has_begun and other < number):
-                continue
-            del self._damaged[other]
+            if is_before or not self._has_begun and other < number:
+                del self._damaged[other]
         if picture.is_corrupt:
             if self._has_begun:
                 self._lost('it is corrupt')
@@ -522,10 +496,8 @@ class _Pass:
         self._seconds = seconds
 
     def _lost(self, why: str) -> None:
+        self._decoder.lose(self._index, why)
         self._index += 1
-        self._decoder.lost(
-            f'{self._decoder.path}: frame {self._index - 1} cannot be decoded '
-            f'({why})', 1)
 
 
 class VideoWriter:
@@ -559,23 +531,32 @@ class VideoWriter:
         self.fps = fps if isinstance(fps, Fraction) else rational_rate(fps)
         if self.fps <= 0:
             raise ValueError(f'{path}: fps must be positive, got {fps}')
-        self.crf = crf
-        self.options = dict(options or {})
+        self.options = dict(options or {}, crf=str(crf))
         self.pixel_aspect = pixel_aspect
         # ticks a second, fine enough for variable rates, of which a frame at
         # the average rate takes a whole number
         fine = max(1, math.ceil(10000 * min(float(self.fps), 1)))
         self._ticks = -(-fine // self.fps.numerator) * self.fps.numerator
         self._next_tick = 0
-        self._shape: Optional[Tuple[int, ...]] = None
-        self._exit = ExitStack()
+        self._stream: Any = None
+        self._shape: Optional[Tuple[int, ...]] = None  # once one is written
 
     def __enter__(self) -> 'VideoWriter':
-        temporary = self._exit.enter_context(atomic_path(self.path))
-        self._container = self._exit.enter_context(
-            av.open(str(temporary), 'w', options=_EXACT))
-        self._exit.push(self._finish)
+        self._context = self._open()
+        self._context.__enter__()
         return self
+
+    def __exit__(self, *error) -> None:
+        self._context.__exit__(*error)
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        with atomic_path(self.path) as temporary, av.open(
+                str(temporary), 'w', options=_EXACT) as self._container:
+            yield
+            if self._shape is None:
+                raise ValueError(f'{self.path}: no frame was written')
+            self._container.mux(self._stream.encode(None))
 
     @property
     def time_base(self) -> Fraction:
@@ -587,19 +568,30 @@ class VideoWriter:
               time: Optional[Union[Fraction, float]] = None) -> None:
         """Append a frame, (H, W, 3), that is shown at a time in seconds, by
         default one frame after the last one's."""
-        if self._shape is None:
-            self._check(frame, frame.shape)
-            self._open_stream(frame)
-        self._check(frame, self._shape)
-        height, width = frame.shape[:2]
-        if height % 2 or width % 2:
-            frame = np.pad(
-                frame, ((0, height % 2), (0, width % 2), (0, 0)), mode='edge')
+        shape = frame.shape
+        if (frame.dtype != np.uint8 or len(shape) != 3 or shape[2] != 3
+                or self._shape not in (None, shape)):
+            raise ValueError(
+                f'{self.path}: expected uint8 frames of one shape (H, W, 3)'
+                f'{f", {self._shape} so far" if self._shape else ""}; got '
+                f'{frame.dtype} {shape}')
+        if shape[0] % 2 or shape[1] % 2:
+            frame = np.pad(frame,
+                           ((0, shape[0] % 2), (0, shape[1] % 2), (0, 0)),
+                           'edge')
+        if self._stream is None:
+            self._stream = self._container.add_stream('libx264', rate=self.fps)
+            self._stream.height, self._stream.width = frame.shape[:2]
+            self._stream.pix_fmt = 'yuv420p'
+            self._stream.codec_context.time_base = self.time_base
+            self._stream.codec_context.sample_aspect_ratio = self.pixel_aspect
+            self._stream.options = self.options
         picture = av.VideoFrame.from_ndarray(
             frame, format='bgr24').reformat(
                 format='yuv420p', interpolation=SCALING)
         picture.pts, picture.time_base = self._tick(time), self.time_base
         self._container.mux(self._stream.encode(picture))
+        self._shape = shape
 
     def _tick(self, time: Optional[Union[Fraction, float]]) -> int:
         tick = self._next_tick if time is None else round(time * self._ticks)
@@ -610,34 +602,6 @@ class VideoWriter:
                              f'after one at {last} s')
         self._next_tick = tick + duration
         return tick
-
-    def _open_stream(self, frame: np.ndarray) -> None:
-        self._shape = frame.shape
-        self._stream = self._container.add_stream('libx264', rate=self.fps)
-        self._stream.height = frame.shape[0] + frame.shape[0] % 2
-        self._stream.width = frame.shape[1] + frame.shape[1] % 2
-        self._stream.pix_fmt = 'yuv420p'
-        self._stream.codec_context.time_base = self.time_base
-        self._stream.codec_context.sample_aspect_ratio = self.pixel_aspect
-        self._stream.options = dict(self.options, crf=str(self.crf))
-
-    def _check(self, frame: np.ndarray, shape: Tuple[int, ...]) -> None:
-        if (frame.dtype != np.uint8 or frame.shape != shape or len(shape) != 3
-                or shape[2] != 3):
-            raise ValueError(
-                f'{self.path}: expected uint8 frames of one shape (H, W, 3)'
-                f'{f", {self._shape} so far" if self._shape else ""}; got '
-                f'{frame.dtype} {frame.shape}')
-
-    def _finish(self, error_type, error, traceback) -> None:
-        if error is not None:
-            return
-        if self._shape is None:
-            raise ValueError(f'{self.path}: no frame was written')
-        self._container.mux(self._stream.encode(None))
-
-    def __exit__(self, *error) -> None:
-        self._exit.__exit__(*error)
 
 
 def join_videos(pieces: Sequence[Tuple[Union[str, Path], Fraction]],

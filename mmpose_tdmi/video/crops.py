@@ -21,7 +21,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 from mmpose.datasets.transforms import (GetBBoxCenterScale, LoadImage,
                                         TopdownAffine)
-from torch import Tensor
+from mmpose.structures.bbox import bbox_cs2xyxy
 
 from mmpose_tdmi.datasets.frames import DEFAULT_PADDING, padding_policy
 from mmpose_tdmi.structures import FrameWindow
@@ -92,9 +92,8 @@ class ClipSettings:
 
     def bbox(self, crop: Crop) -> np.ndarray:
         """The box that asks for a crop, x1, y1, x2, y2, (4, ) float32."""
-        half = np.array(crop.scale) / (2 * self.bbox_padding)
-        center = np.array(crop.center)
-        return np.concatenate([center - half, center + half]).astype('float32')
+        return bbox_cs2xyxy(*map(np.array, crop),
+                            self.bbox_padding).astype('float32')
 
     def pack(self,
              images: Sequence[np.ndarray],
@@ -109,40 +108,36 @@ class ClipSettings:
         where the pipeline loads an image, and ``data_samples``.
         """
         window = self.window if len(images) > 1 else FrameWindow((0, ))
-        bbox = np.array(box.bbox,
-                        np.float32) if crop is None else self.bbox(crop)
+        bbox = box.bbox if crop is None else self.bbox(crop)
         number = int(numbers[window.key])
-        loaded = dict(img=images[window.key]) if self._has_images else dict(
-            frames=list(images))
-        sample = {
-            **self._dataset_meta,
-            **loaded, 'frame_paths': [f'frame {n}' for n in numbers],
-            'frame_indices': [int(n) for n in numbers],
-            'frame_offsets': window.offsets,
-            'frame_padded': [False] * len(images),
-            'key_frame': window.key,
-            'img_path': f'frame {number}',
-            'img_id': number,
-            'id': box.track_id,
-            'bbox': bbox[None],
-            'bbox_score': np.array([box.score], np.float32)
-        }
+        sample = dict(
+            self._dataset_meta,
+            frame_paths=[f'frame {n}' for n in numbers],
+            frame_indices=[int(n) for n in numbers],
+            frame_offsets=window.offsets,
+            frame_padded=[False] * len(images),
+            key_frame=window.key,
+            img_path=f'frame {number}',
+            img_id=number,
+            id=box.track_id,
+            bbox=np.array([bbox], np.float32),
+            bbox_score=np.array([box.score], np.float32))
+        if self._has_images:
+            sample['img'] = images[window.key]
+        else:
+            sample['frames'] = list(images)
         with stage('crop'):
             return self._pipeline(sample)
 
 
 @dataclass(frozen=True)
 class CropPolicy:
-    """Decides how long a person's crop is kept.
-
-    Args:
-        max_shift: How far the wanted crop's centre may be off, as a share of
-            the crop's width and height. With the usual padding of 1.25 a box
-            reaches the crop's border at 0.1.
-        max_scale: How much larger or smaller it may be, at least 1.
-    """
+    """Decides how long a person's crop is kept."""
+    #: How far the wanted crop's centre may be off, as a share of the crop's
+    #: width and height. With the usual padding of 1.25 a box reaches the
+    #: crop's border at 0.1.
     max_shift: float = 0.01
-    max_scale: float = 1.02
+    max_scale: float = 1.02  #: How much larger or smaller it may be; from 1.
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_shift < math.inf:
@@ -162,10 +157,6 @@ class CropPolicy:
                 and max(ratio, 1 / ratio) <= self.max_scale + _EPSILON)
 
 
-#: Per axis: target pixel t is source pixel ``ratio * t + shift``.
-Axis = Tuple[float, float]
-
-
 class CropWarp:
     """Moves features between crops.
 
@@ -177,8 +168,8 @@ class CropWarp:
     """
 
     def __init__(self, input_size: Tuple[int, int], use_udp: bool) -> None:
-        self._input_size = tuple(input_size)
-        self._steps = tuple(side - use_udp for side in input_size)
+        self._size = np.array(input_size)
+        self._steps = self._size - use_udp
 
     def __call__(self, features: FrameFeatures, source: Crop,
                  target: Crop) -> FrameFeatures:
@@ -186,46 +177,37 @@ class CropWarp:
         target; the same object if the crops are equal."""
         if source == target:
             return features
-        horizontal, vertical = (self._axis(source, target, i) for i in (0, 1))
+        # along each axis: target pixel t is source pixel ratio * t + shift
+        start, end = (
+            np.subtract(crop.center, np.divide(crop.scale, 2))
+            for crop in (source, target))
+        ratio = np.divide(target.scale, source.scale)
+        shift = (end - start) * self._steps / source.scale
         flipped = features.flipped
         if flipped is not None:
             # the mirror image counts its columns from the other side
-            ratio, shift = horizontal
-            mirrored = ratio, (self._input_size[0] - 1) * (1 - ratio) - shift
-            flipped = self._warp(flipped, (mirrored, vertical))
+            mirrored = (self._size[0] - 1) * (1 - ratio[0]) - shift[0]
+            flipped = self._warp(flipped, ratio, (mirrored, shift[1]))
         return features._replace(
-            maps=self._warp(features.maps, (horizontal, vertical)),
-            flipped=flipped)
+            maps=self._warp(features.maps, ratio, shift), flipped=flipped)
 
-    def _axis(self, source: Crop, target: Crop, side: int) -> Axis:
-        """How input pixels correspond along one side."""
-        first, second = (
-            crop.center[side] - crop.scale[side] / 2
-            for crop in (source, target))
-        return (target.scale[side] / source.scale[side],
-                (second - first) * self._steps[side] / source.scale[side])
-
-    def _warp(self, maps: Maps, axes: Tuple[Axis, Axis]) -> Maps:
+    def _warp(self, maps: Maps, ratio: Sequence[float],
+              shift: Sequence[float]) -> Maps:
         """Maps, (1, C, h, w) each, in their types and memory formats."""
         warped = []
         for x in maps:
-            grid = self._grid(x, axes)
+            read = []  # where each cell reads, -1 to 1 from first to last
+            for axis, cells in enumerate((x.shape[3], x.shape[2])):
+                cell = torch.arange(
+                    cells, device=x.device, dtype=torch.float32)
+                # a cell is as many pixels as the input has for each of them
+                cell = cell * float(ratio[axis]) + float(
+                    shift[axis] * cells / self._size[axis])
+                read.append(2 * cell / max(cells - 1, 1) - 1)
+            grid = torch.stack(torch.meshgrid(*read, indexing='xy'), -1)[None]
             moved = F.grid_sample(
                 x.float(), grid, padding_mode='border', align_corners=True)
             is_last = x.is_contiguous(memory_format=torch.channels_last)
             order = torch.channels_last if is_last else torch.contiguous_format
             warped.append(moved.to(x.dtype).contiguous(memory_format=order))
         return tuple(warped)
-
-    def _grid(self, x: Tensor, axes: Tuple[Axis, Axis]) -> Tensor:
-        """Where each cell reads, -1 to 1 from first to last, (1, h, w, 2)."""
-        read = []
-        for size, cells, (ratio, shift) in zip(self._input_size,
-                                               (x.shape[3], x.shape[2]), axes):
-            cell = torch.arange(cells, device=x.device, dtype=torch.float32)
-            # a cell is as many pixels as the input has for each of them
-            cell = ratio * cell + shift * cells / size
-            read.append(2 * cell / max(cells - 1, 1) - 1)
-        horizontal, vertical = read
-        rows, columns = torch.meshgrid(vertical, horizontal, indexing='ij')
-        return torch.stack([columns, rows], -1)[None]

@@ -14,12 +14,12 @@ import os
 import re
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import closing, suppress
 from fractions import Fraction
 from pathlib import Path
 from threading import Condition, Thread
-from typing import (Any, Deque, Generator, Iterable, Iterator, List, Optional,
-                    Sequence, Union)
+from typing import (Any, Deque, Iterable, Iterator, List, Optional, Sequence,
+                    Union)
 from urllib.parse import urlsplit
 
 import cv2
@@ -27,7 +27,6 @@ import numpy as np
 from mmengine.logging import print_log
 
 from mmpose_tdmi.datasets.transforms.loading import has_several_pictures
-from mmpose_tdmi.utils.stages import stage
 from mmpose_tdmi.utils.video import (VideoReadError, is_address, open_decoder,
                                      shown)
 from .images import (DEFAULT_FPS, DecodedFrame, FrameRate, FramesByIndex,
@@ -67,12 +66,7 @@ class ArrayFrames(VideoSource):
         super().__init__(name, text, fps, on_corrupt)
 
     def _frames(self) -> Iterator[DecodedFrame]:
-        arrays = enumerate(self._arrays)
-        while True:
-            with stage('decode'):
-                index, image = next(arrays, (-1, None))
-            if index < 0:
-                return
+        for index, image in enumerate(self._arrays):
             if image is None:
                 self._skip(f'{self.input}: frame {index} is None')
                 continue
@@ -109,15 +103,13 @@ class Webcam(VideoSource):
     def _frames(self) -> Iterator[DecodedFrame]:
         index, start = 0, time.monotonic()
         while self._camera.isOpened():
-            with stage('decode'):
-                found, image = self._camera.read()
+            found, image = self._camera.read()
             if not found:
                 return
             yield DecodedFrame(index, time.monotonic() - start, image)
             index += 1
 
     def close(self) -> None:
-        """Let the camera go."""
         super().close()
         self._camera.release()
 
@@ -139,13 +131,13 @@ class VideoFile(VideoSource):
                  fps: Optional[FrameRate] = None) -> None:
         self._decoder = open_decoder(path, self._skip, fps)
         self.path = self._decoder.path
-        super().__init__(_name(path), self.path, self._decoder.fps, on_corrupt)
+        super().__init__(
+            video_name(path), self.path, self._decoder.fps, on_corrupt)
         self._length = self._decoder.num_frames
         self.is_live = self._length is None
 
     @property
     def pixel_aspect(self) -> Fraction:
-        """Fraction: Width of a pixel of the first frame by its height."""
         _ = self.size  # which reads the frame
         return self._decoder.pixel_aspect
 
@@ -204,9 +196,6 @@ def open_frames(source: PathLike, keep: int = 8) -> FrameSource:
         images, keep=keep) if images else VideoSequence(source, keep)
 
 
-_WEBCAM = re.compile(r'webcam(?::(\d+))?')
-
-
 def open_video(input: Any,
                fps: Optional[FrameRate] = None,
                on_corrupt: str = 'skip') -> VideoSource:
@@ -235,33 +224,28 @@ def open_video(input: Any,
     """
     if isinstance(input, VideoSource):
         return input
-    is_camera = _is_camera(input)
-    is_path = isinstance(input, (str, Path)) and not is_camera
-    images = find_images(input) if is_path and not is_address(input) else []
-    if is_camera:
+    camera = _camera(input)
+    if camera is not None:
         if fps is not None:
             raise ValueError(f'{input}: a camera has its own frame rate, but '
                              f'fps={fps} was given')
-        match = _WEBCAM.fullmatch(str(input))
-        return Webcam(
-            int(match.group(1) or 0) if match else int(input), on_corrupt)
-    if is_path:
-        source: VideoSource
+        return Webcam(camera, on_corrupt)
+    if isinstance(input, (str, Path)):
+        images = [] if is_address(input) else find_images(input)
         if images == [Path(input)] and _is_stack(images[0]):
-            source = ImageStack(input, fps, on_corrupt)
-        elif images:
-            source = ImageFiles(images, _name(input), str(input), fps,
-                                on_corrupt)
-        else:
-            source = VideoFile(input, on_corrupt, fps)
-        source.name = result_name(source.name)
-        return source
+            stack = ImageStack(input, fps, on_corrupt)
+            stack.name = video_name(input)
+            return stack
+        if images:
+            return ImageFiles(images, video_name(input), str(input), fps,
+                              on_corrupt)
+        return VideoFile(input, on_corrupt, fps)
     if _is_list_of_paths(input):
         for path in input:
             if not Path(path).is_file():
                 raise FileNotFoundError(f'the frame {path} does not exist')
         folder = Path(input[0]).resolve().parent
-        return ImageFiles(input, result_name(folder.name),
+        return ImageFiles(input, video_name(input),
                           f'{folder} ({len(input)} files)', fps, on_corrupt)
     if isinstance(input, Iterable):
         return ArrayFrames(
@@ -272,34 +256,42 @@ def open_video(input: Any,
 
 
 def video_name(input: Any) -> str:
-    """What the results of an input of :func:`open_video` are called."""
+    """What the results of an input of :func:`open_video` are called:
+    ``a/b.jpg`` -> ``b``, ``a/b`` and ``a/b/*.jpg`` -> ``b``; of an address its
+    last part or else the host."""
     if isinstance(input, VideoSource):
         return input.name
-    if _is_camera(input):
-        match = _WEBCAM.fullmatch(str(input))
-        return f'webcam{(match.group(1) or 0) if match else input}'
-    if isinstance(input, (str, Path)):
-        return result_name(_name(input))
+    camera = _camera(input)
+    if camera is not None:
+        return f'webcam{camera}'
     if _is_list_of_paths(input):
         return result_name(Path(input[0]).resolve().parent.name)
-    return 'frames'
+    if not isinstance(input, (str, Path)):
+        return 'frames'
+    path = Path(input)
+    if is_address(input):
+        url = urlsplit(shown(input))
+        name = Path(url.path).stem or url.hostname or url.scheme
+    elif path.is_file():
+        name = path.stem
+    elif path.is_dir():
+        name = path.resolve().name
+    else:
+        name = path.parent.resolve().name.replace('*', '_')
+    return result_name(name)
 
 
 def video_files(input: Any) -> Sequence[PathLike]:
-    """The files that an input of :func:`open_video` is made of."""
+    """The files that an input of :func:`open_video` is made of, if any; an
+    address, and a path at which there is nothing, count as one."""
     if isinstance(input, VideoSource):
         return input.paths or [input.input]
     if _is_list_of_paths(input):
         return list(input)
-    if not isinstance(input, (str, Path)) or is_address(input):
+    if not isinstance(input, (str, Path)):
         return []
-    if Path(input).is_dir():
-        return [
-            path for path in Path(input).iterdir()
-            if path.suffix.lower() in IMAGE_SUFFIXES
-        ]
-    if glob.has_magic(str(input)) and not Path(input).exists():
-        return list(glob.glob(str(input), recursive=True))
+    with suppress(FileNotFoundError):
+        return find_images(input) or [input]
     return [input]
 
 
@@ -326,12 +318,15 @@ def _is_stack(path: Path) -> bool:
     return False  # it is empty
 
 
-def _is_camera(input: Any) -> bool:
+def _camera(input: Any) -> Optional[int]:
+    """The number of a camera; None if it is anything else."""
     if isinstance(input, (int, np.integer)):
-        return not isinstance(input, bool)
-    return isinstance(input,
-                      str) and (input.isdigit() or _WEBCAM.fullmatch(input)
-                                is not None) and not Path(input).exists()
+        return None if isinstance(input, bool) else int(input)
+    match = isinstance(input, str) and re.fullmatch(r'webcam(?::(\d+))?|(\d+)',
+                                                    input)
+    if not match or Path(input).exists():
+        return None
+    return int(match[1] or match[2] or 0)
 
 
 def find_images(source: PathLike) -> List[Path]:
@@ -360,42 +355,19 @@ def find_images(source: PathLike) -> List[Path]:
                           if part])
 
 
-#: The longest name of results, in bytes: what they and temporary files add to
-#: it must fit into a file name.
-_MAX_NAME = 200
-
-
 def result_name(name: str) -> str:
     """What results of a video of that name are called: bytes that are not
-    UTF-8 are taken as Latin-1, and one that is too long for a file name with
-    all that is added is cut, with a digest for what is gone."""
+    UTF-8 are taken as Latin-1, and one of more than 200 bytes, too long for a
+    file with all that is added, is cut, with a digest for what is gone."""
     try:
         encoded = name.encode()
     except UnicodeEncodeError:
         name = os.fsencode(name).decode('latin-1')
         encoded = name.encode()
-    if len(encoded) <= _MAX_NAME:
+    if len(encoded) <= 200:
         return name
     digest = hashlib.sha256(encoded).hexdigest()[:8]
-    return f'{encoded[:_MAX_NAME - 9].decode(errors="ignore")}~{digest}'
-
-
-def _name(source: PathLike) -> str:
-    """``a/b.jpg`` -> ``b``, ``a/b`` and ``a/b/*.jpg`` -> ``b``; of an address
-    its last part or else the host."""
-    path = Path(source)
-    if is_address(source):
-        url = urlsplit(shown(source))
-        return Path(url.path).stem or url.hostname or url.scheme
-    if path.is_file():
-        return path.stem
-    if path.is_dir():
-        return path.resolve().name
-    return path.parent.resolve().name.replace('*', '_')
-
-
-#: How long a closed reader waits for the frame under way, in seconds.
-_PATIENCE = 10.
+    return f'{encoded[:191].decode(errors="ignore")}~{digest}'
 
 
 class ReadAhead:
@@ -415,8 +387,7 @@ class ReadAhead:
         self._max_frames = max_frames
         self._waiting: Deque[DecodedFrame] = deque()
         self._change = Condition()
-        self._is_closed = False
-        self._has_ended = False
+        self._is_over = False  # at the source's end, or closed
         self._has_told = False
         self._error: Optional[Exception] = None
         self._thread = Thread(
@@ -426,10 +397,7 @@ class ReadAhead:
     def __iter__(self) -> Iterator[DecodedFrame]:
         while True:
             with self._change:
-                self._change.wait_for(lambda: self._waiting or self._has_ended
-                                      or self._is_closed)
-                if self._is_closed:
-                    return
+                self._change.wait_for(lambda: self._waiting or self._is_over)
                 if not self._waiting:
                     break
                 frame = self._waiting.popleft()
@@ -441,10 +409,10 @@ class ReadAhead:
     def close(self) -> None:
         """Stop decoding; waits for the thread, but not for ever."""
         with self._change:
-            self._is_closed = True
+            self._is_over = True
             self._waiting.clear()
             self._change.notify_all()
-        self._thread.join(_PATIENCE)
+        self._thread.join(10)
 
     def __enter__(self) -> 'ReadAhead':
         return self
@@ -453,45 +421,38 @@ class ReadAhead:
         self.close()
 
     def _work(self) -> None:
-        frames = iter(self._source)
+        # what the source has open is closed in the thread that uses it
         try:
-            for frame in frames:
-                if not self._put(frame):
-                    break
+            with closing(iter(self._source)) as frames:
+                for frame in frames:
+                    self._put(frame)
+                    if self._is_over:
+                        return
         except Exception as error:  # raised where the frame is asked for
             self._error = error
         finally:
-            # what the source has open is closed in the thread that uses it
-            if isinstance(frames, Generator):
-                frames.close()
             with self._change:
-                self._has_ended = True
+                self._is_over = True
                 self._change.notify_all()
 
-    def _put(self, frame: DecodedFrame) -> bool:
-        """Let a frame wait; False if there is nobody to take it."""
+    def _put(self, frame: DecodedFrame) -> None:
+        """Let a frame wait until there is room, or nobody to take it."""
         with self._change:
             if self._source.is_live and self._waiting:
-                self._drop_waiting()
-            self._change.wait_for(lambda: self._is_closed or len(self._waiting)
-                                  < self._max_frames)
-            if self._is_closed:
-                return False
-            self._waiting.append(frame)
-            self._change.notify_all()
-            return True
-
-    def _drop_waiting(self) -> None:
-        if not self._has_told:
-            self._has_told = True
-            print_log(
-                f'{self._source.input}: frames come faster than they are '
-                f'taken, from frame {self._waiting[0].index} on: those in '
-                'between are left out and leave holes in the numbering',
-                'current', logging.WARNING)
-        self._waiting.clear()
+                if not self._has_told:
+                    print_log(
+                        f'{self._source.input}: frames come faster than they '
+                        f'are taken, from frame {self._waiting[0].index} on: '
+                        'those in between are left out and leave holes in '
+                        'the numbering', 'current', logging.WARNING)
+                self._has_told = True
+                self._waiting.clear()
+            self._change.wait_for(
+                lambda: self._is_over or len(self._waiting) < self._max_frames)
+            if not self._is_over:
+                self._waiting.append(frame)
+                self._change.notify_all()
 
 
-def read_ahead(source: VideoSource, max_frames: int = 8) -> ReadAhead:
-    """Decode a source in the background; see :class:`ReadAhead`."""
-    return ReadAhead(source, max_frames)
+#: Decode a source in the background.
+read_ahead = ReadAhead

@@ -5,10 +5,9 @@ Shapes: N frames of H x W pixels, upright, uint8, BGR.
 import logging
 import os.path as osp
 from abc import ABC, abstractmethod
-from collections import OrderedDict
 from fractions import Fraction
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
@@ -17,7 +16,6 @@ from mmengine.logging import print_log
 from mmpose_tdmi.datasets.frames import VideoFrames, last_number
 from mmpose_tdmi.datasets.transforms import LoadFrameSequence
 from mmpose_tdmi.datasets.transforms.loading import to_eight_bits
-from mmpose_tdmi.utils.stages import stage
 from mmpose_tdmi.utils.video import VideoReadError, rational_rate
 from .structures import TrackedFrame, VideoSource
 
@@ -28,8 +26,6 @@ DecodedFrame = TrackedFrame
 
 #: Frames per second of images and arrays, which tell none.
 DEFAULT_FPS = 25
-#: How many pages of an image file are read at once.
-_PAGES = 16
 
 
 class FramesByIndex(ABC):
@@ -39,7 +35,7 @@ class FramesByIndex(ABC):
         self.fps = rational_rate(fps)
         self._what = what
         self._max_kept = keep
-        self._kept: 'OrderedDict[int, np.ndarray]' = OrderedDict()
+        self._kept: Dict[int, np.ndarray] = {}
 
     @property
     def size(self) -> Tuple[int, int]:
@@ -58,7 +54,7 @@ class FramesByIndex(ABC):
     def _keep(self, index: int, image: np.ndarray) -> None:
         self._kept[index] = image
         while len(self._kept) > self._max_kept:
-            self._kept.popitem(last=False)
+            del self._kept[next(iter(self._kept))]
 
     def __iter__(self) -> Iterator[Tuple[int, np.ndarray]]:
         for index in range(len(self)):
@@ -69,12 +65,12 @@ class FramesByIndex(ABC):
         if index in self._kept:
             return self._kept[index]
         image = self._read(index) if index >= 0 else None
-        if image is None and not 0 <= index < len(self):
+        if image is None:
+            if 0 <= index < len(self):
+                raise VideoReadError(
+                    f'{self._what}: frame {index} cannot be decoded')
             raise IndexError(f'{self._what}: there is no frame {index}: the '
                              f'frames are 0 to {len(self) - 1}')
-        if image is None:
-            raise VideoReadError(
-                f'{self._what}: frame {index} cannot be decoded')
         self._keep(index, image)
         return image
 
@@ -146,8 +142,7 @@ class ImageFiles(VideoSource):
     def _frames(self) -> Iterator[DecodedFrame]:
         for index, number in enumerate(self._grid):
             try:
-                with stage('decode'):
-                    image = self._files[index]
+                image = self._files[index]
             except (OSError, ValueError) as error:
                 self._skip(f'{self.input}: frame {index} cannot be decoded '
                            f'({error})')
@@ -192,14 +187,13 @@ class ImageStack(VideoSource):
             self._times = (np.cumsum([0, *durations[:-1]]) / 1000).tolist()
 
     def _frames(self) -> Iterator[DecodedFrame]:
-        for start in range(0, self._length, _PAGES):
-            end = min(start + _PAGES, self._length)
-            with stage('decode'):
-                pages = self._animated[start:end] or cv2.imreadmulti(
-                    self.path,
-                    start,
-                    end - start,
-                    flags=cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)[1]
+        for start in range(0, self._length, 16):  # pages read at once
+            end = min(start + 16, self._length)
+            pages = self._animated[start:end] or cv2.imreadmulti(
+                self.path,
+                start,
+                end - start,
+                flags=cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)[1]
             for index, page in enumerate(pages, start):
                 where = f'{self.input}: picture {index}'
                 image = np.ascontiguousarray(

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from typing import (Any, Callable, Deque, Dict, Iterable, Iterator, List,
                     Optional, Union)
 
@@ -36,12 +37,8 @@ class PoseSmoother(ABC):
     def iterate(self, frames: Iterable[FramePoses]) -> Iterator[FramePoses]:
         """Smooth a video; a smoother serves many, also at the same time.
 
-        Args:
-            frames: In order of time, indices ascending by one where none was
-                left out.
-
-        Returns:
-            New frames in the same order, the persons' keypoints smoothed.
+        Frames are in order of time, indices ascending by one where none was
+        left out. New ones come, in the same order, with smoothed keypoints.
         """
 
 
@@ -208,36 +205,34 @@ class SavitzkyGolaySmoother(PoseSmoother):
         # frames that tracks can go on through, the one to give out at `place`
         around: Deque[FramePoses] = deque()
         place = 0
-
-        def finish(keep: int) -> Iterator[FramePoses]:
-            nonlocal place
-            while len(around) - place > keep:
+        for after in chain(frames, [None]):
+            if around and (after is None or not _follows(around[-1], after)):
+                for last in range(place, len(around)):
+                    yield self._smooth(around, last)
+                around.clear()
+                place = 0
+            if after is None:
+                return
+            around.append(after)
+            if place + self.lookahead < len(around):
                 yield self._smooth(around, place)
                 if place == self.lookahead:
                     around.popleft()
                 else:
                     place += 1
 
-        for frame in frames:
-            if around and not _follows(around[-1], frame):
-                yield from finish(0)
-                around.clear()
-                place = 0
-            around.append(frame)
-            yield from finish(self.lookahead)
-        yield from finish(0)
-
     def _smooth(self, around: Deque[FramePoses], place: int) -> FramePoses:
         by_track = [{
             p.box.track_id: p
             for p in frame.persons
         } for frame in around]
+        first = max(place - self.lookahead, 0)
         last = min(place + self.lookahead, len(around) - 1)
         smoothed = []
         for person in around[place].persons:
             track_id = person.box.track_id
             start = stop = place
-            while start > 0 and track_id in by_track[start - 1]:
+            while start > first and track_id in by_track[start - 1]:
                 start -= 1
             while stop < last and track_id in by_track[stop + 1]:
                 stop += 1

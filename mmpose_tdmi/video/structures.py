@@ -13,12 +13,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain
-from typing import (Any, Callable, Dict, Generic, Iterator, List, Mapping,
-                    NamedTuple, Optional, Tuple, TypeVar, Union)
+from typing import (Any, Callable, Dict, Generator, Generic, Iterator, List,
+                    Mapping, NamedTuple, Optional, Tuple, TypeVar, Union)
 
 import numpy as np
 from mmengine.logging import print_log
 
+from mmpose_tdmi.utils.stages import stage
 from mmpose_tdmi.utils.video import VideoReadError, rational_rate
 
 __all__ = [
@@ -27,24 +28,15 @@ __all__ = [
 
 #: What is done about a frame that does not decode.
 ON_CORRUPT = ('skip', 'raise')
-#: How many of the frames left out are logged.
-_MAX_LOGGED = 5
 
 
 @dataclass(frozen=True)
 class TrackedBox:
-    """A person's box in a frame.
-
-    Args:
-        track_id: Who it is, in all frames; unique within a frame.
-        bbox: x1, y1, x2, y2 in pixels of the frame.
-        score: The box's score.
-        source: Where it comes from, e.g. ``'detected'`` or ``'carried'``.
-    """
-    track_id: int
-    bbox: Tuple[float, float, float, float]
+    """A person's box in a frame."""
+    track_id: int  #: Who it is, in all frames; unique within a frame.
+    bbox: Tuple[float, float, float, float]  #: x1, y1, x2, y2 in pixels.
     score: float
-    source: str = 'given'
+    source: str = 'given'  #: Where it is from: ``'detected'``, ``'carried'``.
 
     @property
     def id(self) -> int:
@@ -61,21 +53,14 @@ class Crop(NamedTuple):
 
 @dataclass
 class PersonPose:
-    """A person's pose in a frame, in pixels of the frame.
-
-    Args:
-        box: The person's box in this frame.
-        keypoints: x, y, (K, 2).
-        scores: The keypoints' scores, (K, ).
-        crop: What the model looked at.
-        heatmaps: Over the crop, (K, h, w), float32, where asked for.
-        motion: The neck's motion feature, likewise, (C, h, w).
-    """
-    box: TrackedBox
-    keypoints: np.ndarray
-    scores: np.ndarray
-    crop: Crop
+    """A person's pose in a frame, in pixels of the frame."""
+    box: TrackedBox  #: The person's box in this frame.
+    keypoints: np.ndarray  #: x, y, (K, 2).
+    scores: np.ndarray  #: The keypoints', (K, ).
+    crop: Crop  #: What the model looked at.
+    #: Over the crop, (K, h, w), float32, where asked for.
     heatmaps: Optional[np.ndarray] = None
+    #: The neck's motion feature, likewise, (C, h, w).
     motion: Optional[np.ndarray] = None
 
 
@@ -85,23 +70,16 @@ Other = TypeVar('Other', TrackedBox, PersonPose)
 
 @dataclass
 class Frame(Generic[Person]):
-    """A frame of a video and the persons in it.
-
-    Args:
-        index: The frame's place in its source, 0-based, ascending; a frame
-            that was left out leaves a hole.
-        timestamp: Seconds since the video's first frame.
-        image: (H, W, 3), uint8, BGR, upright; must not be written to.
-        persons: Boxes, and poses once they are estimated, in the same order.
-        number: By which neighbours are found: ``000005.jpg`` has 5. Defaults
-            to the index.
-        file_name: An image file's, relative to the images' common folder.
-    """
-    index: int
-    timestamp: Optional[float] = None
+    """A frame of a video and the persons in it."""
+    index: int  #: Its place in the source, 0-based; one left out is a hole.
+    timestamp: Optional[float] = None  #: Seconds since the first frame.
+    #: (H, W, 3), uint8, BGR, upright; must not be written to.
     image: Optional[np.ndarray] = None
+    #: Boxes, and poses once they are estimated, in the same order.
     persons: List[Person] = field(default_factory=list)
+    #: By which neighbours are found: ``000005.jpg`` has 5; else the index.
     number: int = None
+    #: An image file's, relative to the images' common folder.
     file_name: Optional[str] = None
 
     def __post_init__(self) -> None:
@@ -171,25 +149,31 @@ class VideoSource(ABC):
     def size(self) -> Tuple[int, int]:
         """tuple[int, int]: Width and height of the first frame in pixels."""
         if self._size is None:
-            frames = self._frames()
+            frames = iter(self)
             first = next(frames, None)
             if first is None:
                 raise VideoReadError(
                     f'{self.input} has no frame that can be read')
-            self._note_size(first)
             # the frame is not decoded a second time
             self._begun = chain([first], frames)
         return self._size
 
-    def __iter__(self) -> Iterator[TrackedFrame]:
+    def __iter__(self) -> Generator[TrackedFrame, None, None]:
         """Decode all frames; indices ascend."""
-        frames, self._begun = self._begun, None
-        if frames is None:
-            self.num_skipped = 0
-            frames = self._frames()
-        for frame in frames:
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            yield from begun
+            return
+        self.num_skipped = 0
+        frames = self._frames()
+        while True:
+            with stage('decode'):
+                frame = next(frames, None)
+            if frame is None:
+                return
             if self._size is None:
-                self._note_size(frame)
+                height, width = frame.image.shape[:2]
+                self._size = width, height
             yield frame
 
     @property
@@ -211,16 +195,12 @@ class VideoSource(ABC):
     def _frames(self) -> Iterator[TrackedFrame]:
         """A new pass over the frames."""
 
-    def _note_size(self, first: TrackedFrame) -> None:
-        height, width = first.image.shape[:2]
-        self._size = width, height
-
     def _skip(self, what: str, num_frames: int = 1) -> None:
         """Note that frames are left out, or refuse to."""
         if self.on_corrupt == 'raise':
             raise VideoReadError(what)
         self.num_skipped += num_frames
-        if self.num_skipped - num_frames < _MAX_LOGGED:
+        if self.num_skipped - num_frames < 5:  # more say nothing new
             print_log(f'{what}: left out', 'current', logging.WARNING)
 
 

@@ -9,6 +9,7 @@ descriptor.
 """
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from itertools import count
 from typing import (Callable, Dict, Iterable, List, Optional, Sequence, Tuple,
                     Union)
 
@@ -39,9 +40,7 @@ class PersonTracker(ABC):
     #: Whether :meth:`observe` looks at :attr:`PersonPose.motion`.
     needs_motion: bool = False
     min_inside: float = 0.
-
-    def __init__(self) -> None:
-        self._last_index: Optional[int] = None
+    _last_index: Optional[int] = None
 
     def update(self,
                frame_index: int,
@@ -50,33 +49,33 @@ class PersonTracker(ABC):
                image: Optional[np.ndarray] = None) -> List[TrackedBox]:
         """Take in a frame whose persons have been detected.
 
-        Args:
-            frame_index: In the source, ascending; what is between is time.
-            boxes: x1, y1, x2, y2 in pixels of the frame, (N, 4).
-            scores: The boxes' scores, (N, ).
-            image: The frame, (H, W, 3), uint8, BGR.
-
-        Returns:
-            The boxes with identities, ``'detected'``, in the order given;
-            trackers that leave boxes out say so.
+        ``frame_index`` is that of the source, ascending; what is between is
+        time. Boxes are x1, y1, x2, y2 in pixels of the frame, (N, 4), scores
+        (N, ), the image (H, W, 3), uint8, BGR. The boxes come back with
+        identities, ``'detected'``, in the order given; trackers that leave
+        boxes out say so.
         """
         boxes, scores = _check_boxes(boxes, scores, frame_index)
-        passed = _passed(frame_index, self._last_index)
-        self._last_index = frame_index
-        return self._update(frame_index, passed, boxes, scores)
+        self._go_on(frame_index)
+        return [
+            _make_box(*person, 'detected')
+            for person in self._update(frame_index, boxes, scores)
+        ]
 
     def carry(self,
               frame_index: int,
               image: Optional[np.ndarray] = None) -> List[TrackedBox]:
         """Take in a frame in which nobody was looked for: where the persons of
         the last frame with detections are expected, ``'carried'``."""
-        passed = _passed(frame_index, self._last_index)
-        self._last_index = frame_index
+        self._go_on(frame_index)
         return [
-            _make_box(track_id, bbox, score, 'carried')
-            for track_id, bbox, score in self._carry(passed)
-            if image is None or share_inside(bbox, image) >= self.min_inside
+            _make_box(*person, 'carried') for person in self._carry() if
+            image is None or share_inside(person[1], image) >= self.min_inside
         ]
+
+    def _go_on(self, frame_index: int) -> None:
+        self._predict(_passed(frame_index, self._last_index))
+        self._last_index = frame_index
 
     def observe(self, frame_poses: FramePoses) -> FramePoses:
         """Take in the poses of the next frame: the same persons in the same
@@ -87,13 +86,16 @@ class PersonTracker(ABC):
         """Forget everything: what comes next is another video."""
         self._last_index = None
 
-    @abstractmethod
-    def _update(self, frame_index: int, passed: int, boxes: np.ndarray,
-                scores: np.ndarray) -> List[TrackedBox]:
-        """As :meth:`update`, ``passed`` frames after the last one."""
+    def _predict(self, num_frames: int) -> None:
+        """Move what is known on by as many frames."""
 
     @abstractmethod
-    def _carry(self, passed: int) -> Iterable[Person]:
+    def _update(self, frame_index: int, boxes: np.ndarray,
+                scores: np.ndarray) -> Iterable[Person]:
+        """As :meth:`update`."""
+
+    @abstractmethod
+    def _carry(self) -> Iterable[Person]:
         """As :meth:`carry`, wherever the persons are."""
 
 
@@ -152,25 +154,20 @@ class Untracked(PersonTracker):
     the last boxes, unmoved."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.reset()
 
     def reset(self) -> None:
         super().reset()
-        self._next_id = 0
-        self._boxes, self._scores = np.zeros((0, 4)), np.zeros(0)
+        self._ids = count()
+        self._last: List[Tuple[np.ndarray, float]] = []
 
-    def _update(self, frame_index: int, passed: int, boxes: np.ndarray,
-                scores: np.ndarray) -> List[TrackedBox]:
-        self._boxes, self._scores = boxes, scores
-        return [
-            _make_box(*person, 'detected') for person in self._carry(passed)
-        ]
+    def _update(self, frame_index: int, boxes: np.ndarray,
+                scores: np.ndarray) -> Iterable[Person]:
+        self._last = list(zip(boxes, scores))
+        return self._carry()
 
-    def _carry(self, passed: int) -> Iterable[Person]:
-        first = self._next_id
-        self._next_id += len(self._boxes)
-        return zip(range(first, self._next_id), self._boxes, self._scores)
+    def _carry(self) -> Iterable[Person]:
+        return [(next(self._ids), *person) for person in self._last]
 
 
 class IoUTracker(PersonTracker):
@@ -195,7 +192,6 @@ class IoUTracker(PersonTracker):
                  max_age: int = 30,
                  predict: bool = True,
                  min_inside: float = 0.25) -> None:
-        super().__init__()
         _check_range(iou_thr=(iou_thr, 1e-9, 1), min_inside=(min_inside, 0, 1))
         self.iou_thr = iou_thr
         self.predict = predict
@@ -206,9 +202,11 @@ class IoUTracker(PersonTracker):
         super().reset()
         self._table.reset()
 
-    def _update(self, frame_index: int, passed: int, boxes: np.ndarray,
-                scores: np.ndarray) -> List[TrackedBox]:
-        self._table.predict(passed)
+    def _predict(self, num_frames: int) -> None:
+        self._table.predict(num_frames)
+
+    def _update(self, frame_index: int, boxes: np.ndarray,
+                scores: np.ndarray) -> Iterable[Person]:
 
         def similarity(tracks: List[Track]):
             overlap = box_iou(
@@ -218,15 +216,12 @@ class IoUTracker(PersonTracker):
                 overlap = np.maximum(overlap, last)
             return overlap, overlap >= self.iou_thr
 
-        found = []
         tracks = self._table.update(frame_index, boxes, similarity)
         for track, box, score in zip(tracks, boxes, scores):
             track.score = score
-            found.append(_make_box(track.track_id, box, score, 'detected'))
-        return found
+            yield track.track_id, box, score
 
-    def _carry(self, passed: int) -> Iterable[Person]:
-        self._table.predict(passed)
+    def _carry(self) -> Iterable[Person]:
         return [(track.track_id, self._expected(track), track.score)
                 for track in self._table.seen]
 
@@ -252,7 +247,6 @@ class ByteTracker(PersonTracker):
                  high_score: float = 0.6,
                  max_age: int = 30,
                  min_inside: float = 0.25) -> None:
-        super().__init__()
         _check_range(
             high_score=(high_score, 0, 1),
             max_age=(max_age, 1, np.inf),
@@ -275,36 +269,29 @@ class ByteTracker(PersonTracker):
         self._tracker.reset()
         self._seen = {}
 
-    def _update(self, frame_index: int, passed: int, boxes: np.ndarray,
-                scores: np.ndarray) -> List[TrackedBox]:
+    def _predict(self, num_frames: int) -> None:
         for motion, _ in self._seen.values():
-            motion.predict(passed)
+            motion.predict(num_frames)
+
+    def _update(self, frame_index: int, boxes: np.ndarray,
+                scores: np.ndarray) -> Iterable[Person]:
         tracked = self._tracker.update_with_detections(
             self._detections(xyxy=boxes, confidence=scores))
-        seen, found = {}, []
+        before, self._seen = self._seen, {}
         for track_id, box, score in zip(tracked.tracker_id.tolist(),
                                         tracked.xyxy, tracked.confidence):
-            if track_id in self._seen:
-                motion = self._seen[track_id][0]
+            if track_id in before:
+                motion = before[track_id][0]
                 motion.correct(box)
             else:
                 motion = BoxMotion(box)
-            seen[track_id] = motion, float(score)
+            self._seen[track_id] = motion, float(score)
             # the library counts from 1
-            found.append(_make_box(track_id - 1, box, score, 'detected'))
-        self._seen = seen
-        return found
+            yield track_id - 1, box, score
 
-    def _carry(self, passed: int) -> Iterable[Person]:
+    def _carry(self) -> Iterable[Person]:
         for track_id, (motion, score) in self._seen.items():
-            motion.predict(passed)
             yield track_id - 1, motion.bbox, score
-
-
-#: The share of a new descriptor in a person's.
-_MOTION_MOMENTUM = 0.5
-#: The share of a new descriptor in the mean of everybody's.
-_MEAN_MOMENTUM = 0.05
 
 
 class PoseTracker(IoUTracker):
@@ -356,8 +343,7 @@ class PoseTracker(IoUTracker):
         descriptors: List[Optional[np.ndarray]] = [None] * len(persons)
         if self.needs_motion and persons:
             descriptors = [_describe(p, index) for p in persons]
-            self._mean = _blend(self._mean, np.mean(descriptors, axis=0),
-                                _MEAN_MOMENTUM)
+            self._mean = _blend(self._mean, np.mean(descriptors, axis=0), .05)
 
         def similarity(tracks: List[Track]):
             near = self._near(tracks, np.array(poses), boxes)
@@ -374,7 +360,7 @@ class PoseTracker(IoUTracker):
         for track, pose, new, person in zip(tracks, poses, descriptors,
                                             persons):
             track.pose = pose
-            track.descriptor = _blend(track.descriptor, new, _MOTION_MOMENTUM)
+            track.descriptor = _blend(track.descriptor, new, .5)
             box = replace(person.box, track_id=track.track_id)
             found.append(replace(person, box=box))
         return frame_poses.with_persons(found)

@@ -10,12 +10,10 @@ import cv2
 import numpy as np
 import torch
 from mmpose.evaluation.functional.nms import oks_iou
+from mmpose.structures.bbox import bbox_cs2xyxy, bbox_xyxy2cs
 from scipy.optimize import linear_sum_assignment
-from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.functional import adaptive_avg_pool2d, cosine_similarity
 from torchvision.ops import box_iou as torch_box_iou
-
-#: Cells that a motion feature is averaged over, rows and columns.
-MOTION_CELLS = (4, 3)
 
 
 def assign(similarity: np.ndarray,
@@ -56,29 +54,17 @@ def pose_oks(first: np.ndarray,
 
 
 def motion_descriptor(motion: np.ndarray) -> np.ndarray:
-    """Means of a motion feature (C, h, w) over :data:`MOTION_CELLS`, (D, ),
-    float32."""
+    """Means of a motion feature (C, h, w) over 4 x 3 cells, (D, ), float32."""
     feature = torch.from_numpy(np.ascontiguousarray(motion, np.float32))
-    return adaptive_avg_pool2d(feature, MOTION_CELLS).flatten().numpy()
+    return adaptive_avg_pool2d(feature, (4, 3)).flatten().numpy()
 
 
 def cosine(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Cosine similarity of (A, D) and (B, D), (A, B), from 0 (opposite) to 1
     (same direction); 0.5 where a descriptor is zero, which says nothing."""
-
-    def normalised(x: np.ndarray) -> np.ndarray:
-        length = np.linalg.norm(x, axis=1, keepdims=True)
-        return x / np.where(length > 0, length, 1)
-
-    return (1 + normalised(first) @ normalised(second).T) / 2
-
-
-POSITION_NOISE = 1 / 20
-VELOCITY_NOISE = 1 / 160
-#: A new track's velocity is unknown to within this many times its noise.
-UNKNOWN_VELOCITY = 10
-_TRANSITION = np.eye(6)
-_TRANSITION[0, 4] = _TRANSITION[1, 5] = 1
+    alike = cosine_similarity(
+        torch.from_numpy(first)[:, None], torch.from_numpy(second), dim=2)
+    return (1 + alike.numpy()) / 2
 
 
 class BoxMotion:
@@ -92,47 +78,40 @@ class BoxMotion:
 
     def __init__(self, bbox: np.ndarray) -> None:
         self._filter = cv2.KalmanFilter(6, 4, 0, cv2.CV_64F)
-        self._filter.transitionMatrix = _TRANSITION.copy()
+        self._filter.transitionMatrix = np.eye(6) + np.eye(6, k=4)
         self._filter.measurementMatrix = np.eye(4, 6)
         state = _to_state(bbox)
         self._filter.statePost = np.concatenate([state, np.zeros((2, 1))])
-        self._filter.errorCovPost = np.diag(
-            self._noise(2 * POSITION_NOISE, UNKNOWN_VELOCITY * VELOCITY_NOISE))
+        # of a velocity nothing is known
+        self._filter.errorCovPost = np.diag(self._noise(2 / 20, 10 / 160))
 
     @property
     def bbox(self) -> np.ndarray:
         """The box in the current frame, at least one pixel wide and high."""
-        x, y, width, height = self._filter.statePost[:4, 0]
-        half = np.maximum([width, height], 1) / 2
-        return np.concatenate([[x, y] - half, [x, y] + half])
-
-    @property
-    def velocity(self) -> Tuple[float, float]:
-        """The centre's, in pixels per frame."""
-        return tuple(self._filter.statePost[4:, 0].tolist())
+        center, size = self._filter.statePost[:4, 0].reshape(2, 2)
+        return bbox_cs2xyxy(center, np.maximum(size, 1))
 
     def predict(self, num_frames: int = 1) -> None:
         for _ in range(num_frames):
-            self._filter.processNoiseCov = np.diag(
-                self._noise(POSITION_NOISE, VELOCITY_NOISE))
+            self._filter.processNoiseCov = np.diag(self._noise())
             # OpenCV takes the prediction for the state until it is corrected
             self._filter.predict()
 
     def correct(self, bbox: np.ndarray) -> None:
         """Take in where the box was seen in the current frame."""
-        self._filter.measurementNoiseCov = np.diag(
-            self._noise(POSITION_NOISE, VELOCITY_NOISE)[:4])
+        self._filter.measurementNoiseCov = np.diag(self._noise()[:4])
         self._filter.correct(_to_state(bbox))
 
-    def _noise(self, position: float, velocity: float) -> np.ndarray:
+    def _noise(self,
+               position: float = 1 / 20,
+               velocity: float = 1 / 160) -> np.ndarray:
         """Variances of the six numbers."""
         height = max(float(self._filter.statePost[3, 0]), 1.)
         return (height * np.array([position] * 4 + [velocity] * 2))**2
 
 
 def _to_state(bbox: np.ndarray) -> np.ndarray:
-    low, high = np.asarray(bbox[:2]), np.asarray(bbox[2:])
-    return np.concatenate([(low + high) / 2, high - low])[:, None]
+    return np.concatenate(bbox_xyxy2cs(np.asarray(bbox)))[:, None]
 
 
 @dataclass(eq=False)

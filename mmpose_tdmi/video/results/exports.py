@@ -6,8 +6,8 @@ it is complete, and the memory it takes does not grow with the video.
 import csv
 import json
 from pathlib import Path
-from typing import (IO, Any, Callable, Dict, Iterable, List, Optional,
-                    Sequence, Tuple)
+from typing import (Any, Callable, Dict, Iterable, List, Optional, Sequence,
+                    Tuple, Union)
 
 import numpy as np
 
@@ -34,13 +34,11 @@ def frame_record(poses: FramePoses,
         record['image_id'] = int(image_id)
     if size is not None:
         record['size'] = [int(size[0]), int(size[1])]
-    record['persons'] = [
-        _person_record(pose, poses.index) for pose in poses.persons
-    ]
+    record['persons'] = [_person(pose, poses.index) for pose in poses.persons]
     return record
 
 
-def _person_record(pose: PersonPose, index: int) -> Dict[str, Any]:
+def _person(pose: PersonPose, index: int) -> Dict[str, Any]:
     box = pose.box
     for name, values in (('bbox', box.bbox), ('bbox_score', box.score),
                          ('keypoints', pose.keypoints), ('keypoint_scores',
@@ -66,10 +64,6 @@ def _rounded(values: Any, decimals: int) -> List[Any]:
 #: What a results file says it is.
 FORMAT, FORMAT_VERSION = 'mmpose_tdmi.video_results', 1
 
-#: Below it a keypoint's score does not count for a person's score in COCO
-#: results, as in MMPose's ``CocoMetric``.
-_COUNTED_SCORE = .2
-
 
 def results_schema() -> Dict[str, Any]:
     """dict: The JSON Schema of the files of :func:`export_json`."""
@@ -77,39 +71,30 @@ def results_schema() -> Dict[str, Any]:
     return json.loads(path.read_text(encoding='utf-8'))
 
 
-def summarize(records: Iterable[Dict[str, Any]]) -> Dict[str, int]:
-    """Numbers of frames, of persons in each of them, and of track ids."""
-    num_frames = num_persons = 0
-    tracks = set()
-    for record in records:
-        num_frames += 1
-        num_persons += len(record['persons'])
-        tracks.update(person['track_id'] for person in record['persons'])
-    return dict(
-        num_frames=num_frames, num_persons=num_persons, num_tracks=len(tracks))
-
-
 def export_json(path: Path, journal: Journal, meta: Dict[str, Any]) -> None:
     """Write the package's own format; ``meta`` is ``VideoMeta.as_json()``."""
     head = _compact(
         dict(format=FORMAT, format_version=FORMAT_VERSION, meta=meta))
-    summary = summarize(journal.records())
-    with atomic_path(path) as temporary, temporary.open('wb') as file:
-        file.write(head[:-1] + b',\n"frames": [')
-        _write_joined(file, journal.lines())
-        file.write(b'],\n"summary": ' + json.dumps(summary).encode() + b'}\n')
+    num_frames, num_persons, tracks = 0, 0, set()
+    for record in journal.records():
+        num_frames += 1
+        num_persons += len(record['persons'])
+        tracks.update(person['track_id'] for person in record['persons'])
+    summary = dict(
+        num_frames=num_frames, num_persons=num_persons, num_tracks=len(tracks))
+    _write(path, head[:-1] + b',\n"frames": [', journal.lines(),
+           b'],\n"summary": ' + json.dumps(summary).encode() + b'}\n')
 
 
 def load_results(path: Path) -> Dict[str, Any]:
     """``meta``, ``frames`` and ``summary`` of :func:`export_json`'s file."""
     content = json.loads(Path(path).read_text(encoding='utf-8'))
-    found = content.get('format') if isinstance(content, dict) else None
-    if found != FORMAT:
-        raise ValueError(f'{path}: "format" is {found!r}, expected {FORMAT!r}')
-    found = content.get('format_version')
-    if found != FORMAT_VERSION:
-        raise ValueError(f'{path}: "format_version" is {found!r}, this '
-                         f'version of the package reads {FORMAT_VERSION}')
+    for name, expected in (('format', FORMAT), ('format_version',
+                                                FORMAT_VERSION)):
+        found = content.get(name) if isinstance(content, dict) else None
+        if found != expected:
+            raise ValueError(
+                f'{path}: "{name}" is {found!r}, expected {expected!r}')
     return content
 
 
@@ -141,15 +126,13 @@ def export_coco(path: Path, journal: Journal, meta: Dict[str, Any]) -> None:
     entries = (
         _coco_entry(_image_id(record), person) for record in journal.records()
         for person in record['persons'])
-    with atomic_path(path) as temporary, temporary.open('wb') as file:
-        file.write(b'[')
-        _write_joined(file, map(_compact, entries))
-        file.write(b']\n')
+    _write(path, b'[', map(_compact, entries), b']\n')
 
 
 def _coco_entry(image_id: int, person: Dict[str, Any]) -> Dict[str, Any]:
     scores = person['keypoint_scores']
-    counted = [score for score in scores if score > _COUNTED_SCORE]
+    # as in MMPose's CocoMetric
+    counted = [score for score in scores if score > .2]
     mean = sum(counted) / len(counted) if counted else 0.
     return dict(
         image_id=image_id,
@@ -185,13 +168,10 @@ def export_posetrack(path: Path, journal: Journal, meta: dict) -> None:
         scores=person['keypoint_scores'],
         score=person['bbox_score']) for record in journal.records()
                for number, person in enumerate(record['persons']))
-    with atomic_path(path) as temporary, temporary.open('wb') as file:
-        file.write(b'{"images": [')
-        _write_joined(file, map(_compact, images))
-        file.write(b'],\n"annotations": [')
-        _write_joined(file, map(_compact, persons))
-        file.write(b'],\n"categories": [' + _compact(category) +
-                   b'],\n"info": ' + _compact(info) + b'}\n')
+    _write(
+        path, b'{"images": [', map(_compact, images), b'],\n"annotations": [',
+        map(_compact, persons), b'],\n"categories": [' + _compact(category) +
+        b'],\n"info": ' + _compact(info) + b'}\n')
 
 
 #: The formats by name, and where in the folder of predictions a video's file
@@ -226,8 +206,14 @@ def _compact(content: Any) -> bytes:
     return text.encode(errors='backslashreplace')
 
 
-def _write_joined(file: IO[bytes], lines: Iterable[bytes]) -> None:
-    separator = b'\n'
-    for line in lines:
-        file.write(separator + line)
-        separator = b',\n'
+def _write(path: Path, *parts: Union[bytes, Iterable[bytes]]) -> None:
+    """Write texts, and lines with commas between them."""
+    with atomic_path(path) as temporary, temporary.open('wb') as file:
+        for part in parts:
+            if isinstance(part, bytes):
+                file.write(part)
+                continue
+            separator = b'\n'
+            for line in part:
+                file.write(separator + line)
+                separator = b',\n'

@@ -25,13 +25,11 @@ from .resume import Journal, Seconds, VideoPieces, fit_frame, frame_time
 
 #: Gives the records of the frames, anew at each call.
 Records = Callable[[], Iterator[Dict[str, Any]]]
-
 #: More persons, counted in each frame, make a page too slow to open: of a
 #: longer video every n-th frame's poses are in it.
 MAX_PERSONS = 60_000
 #: Larger videos, in bytes, are not put into the page but beside it.
 EMBED_LIMIT = 24 << 20
-_MAX_HEIGHT = 720
 
 # What could end the script element that holds the data, or a line of it
 _UNSAFE = {ord(char): f'\\u{ord(char):04x}' for char in '<>&\u2028\u2029'}
@@ -162,7 +160,7 @@ class ReportWriter:
         self.fps = fps
         self.embed_limit = embed_limit
         self._size = width, height
-        scale = min(1., _MAX_HEIGHT / height)
+        scale = min(1., 720 / height)
         # whole numbers of 2, since a row repeated at the end would move the
         # drawing
         self._shown = (max(2, 2 * round(width * scale / 2)),
@@ -173,11 +171,11 @@ class ReportWriter:
 
     def write(self, index: int, image: np.ndarray, time: Seconds) -> None:
         """Append a frame, shown at a time in seconds."""
-        fitted = fit_frame(image, *self._size)
-        if self._shown != self._size:
-            fitted = cv2.resize(
-                fitted, self._shown, interpolation=cv2.INTER_AREA)
-        self.pieces.write(index, fitted, time)
+        shown = cv2.resize(
+            fit_frame(image, *self._size),
+            self._shown,
+            interpolation=cv2.INTER_AREA)
+        self.pieces.write(index, shown, time)
 
     def publish(self, path: Path, journal: Journal, meta: Dict[str, Any],
                 kpt_thr: float) -> List[Path]:
@@ -201,14 +199,11 @@ def write_report(results: Path,
                  path: Path,
                  kpt_thr: float = .3,
                  embed_limit: int = EMBED_LIMIT) -> None:
-    """Write a page, html, from finished results.
+    """Write a page, html, from the json of finished results.
 
-    Args:
-        results: Their json.
-        video: One that browsers can play, or None; if of more than
-            ``embed_limit`` bytes, it is linked, else put into the page.
-        path: The html file.
-        kpt_thr: From which score keypoints are shown at first.
+    ``video`` is one that browsers can play, or None; if of more than
+    ``embed_limit`` bytes, it is linked, else put into the page. From
+    ``kpt_thr`` on keypoints are shown at first.
     """
     content = load_results(results)
     url = None

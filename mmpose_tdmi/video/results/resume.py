@@ -16,7 +16,9 @@ import logging
 import os
 import re
 import shutil
+from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import (IO, Any, Dict, Iterator, List, NamedTuple, Optional, Tuple,
@@ -62,9 +64,8 @@ def identify_input(source: str) -> Any:
     files; None for anything else."""
     if os.path.isfile(source):
         state = os.stat(source)
-        digest = hashlib.sha256()
         with open(source, 'rb') as file:
-            digest.update(file.read(_END))
+            digest = hashlib.sha256(file.read(_END))
             if state.st_size > 2 * _END:
                 file.seek(-_END, os.SEEK_END)
             digest.update(file.read())
@@ -98,34 +99,36 @@ class InUseError(ValueError):
 class RunFolder:
     """A folder that one process at a time works in; its lock ends with the
     process, however that ends. Where the file system has no locks, or with
-    ``lock=False``, nothing keeps a second process out."""
+    ``lock=False``, nothing keeps a second process out.
 
-    def __init__(self, path: Path, lock: bool = True) -> None:
+    With ``resume``, what an interrupted run with the same header has left is
+    kept, and ``is_resumed`` true; everything else is removed.
+    """
+
+    def __init__(self, path: Path, header: Dict[str, Any], resume: bool,
+                 lock: bool) -> None:
         self.path = path
-        self._is_locking = lock
         self._lock: Optional[IO[str]] = None
-
-    def enter(self, header: Dict[str, Any], resume: bool) -> bool:
-        """Lock the folder and make it ready for a run: with ``resume``, what
-        an interrupted run with the same header has left is kept, and True
-        returned; everything else is removed."""
         self.path.mkdir(parents=True, exist_ok=True)
         found = [entry.name for entry in self.path.iterdir()]
         if found and not {'lock', 'run.json'}.intersection(found):
             raise ValueError(f'{self.path} is of use for unfinished results, '
                              f'but holds something else, {found[0]!r}: move '
                              'it away')
-        if self._is_locking:
+        if lock:
             self._take_lock()
-        if resume and self._header() == header:
-            return True
+        self.is_resumed = False
+        with suppress(FileNotFoundError, json.JSONDecodeError):
+            text = (self.path / 'run.json').read_text('utf-8')
+            self.is_resumed = resume and json.loads(text) == header
+        if self.is_resumed:
+            return
         for entry in self.path.iterdir():
             if entry.is_dir():
                 shutil.rmtree(entry)
             elif entry.name != 'lock':
                 entry.unlink()
         write_json(self.path / 'run.json', header)
-        return False
 
     def _take_lock(self) -> None:
         self._lock = (self.path / 'lock').open('w')
@@ -145,17 +148,10 @@ class RunFolder:
                 'these results (--no-lock: without this warning)', 'current',
                 logging.WARNING)
 
-    def _header(self) -> Any:
-        try:
-            return json.loads((self.path / 'run.json').read_text('utf-8'))
-        except (FileNotFoundError, json.JSONDecodeError):
-            return None
-
     def leave(self) -> None:
         """Give the lock up; the folder stays."""
         if self._lock is not None:
             self._lock.close()
-            self._lock = None
 
     def remove(self) -> None:
         """Remove the folder and give the lock up."""
@@ -244,15 +240,19 @@ class Journal:
                              f'line is {last[:80]!r}') from error
 
 
-# indices of the first and last frame, and their times
-_NAME = re.compile(r'(\d+)-(\d+)-(-?\d+)-(-?\d+)\.mp4')
-
-
 class _Piece(NamedTuple):
-    last: int  # index of its last frame
+    first: int  # index of its first frame
+    last: int
     start: int  # ticks of its first frame
-    end: int  # ticks of its last frame
-    path: Path
+    end: int
+
+    @property
+    def name(self) -> str:
+        return (f'{self.first:09d}-{self.last:09d}-{self.start}-{self.end}'
+                '.mp4')
+
+
+_NAME = re.compile(r'(\d+)-(\d+)-(-?\d+)-(-?\d+)\.mp4')
 
 
 class VideoPieces:
@@ -260,29 +260,33 @@ class VideoPieces:
 
     A piece is a video file of ``length`` frames, named by them; one that was
     not finished is lost. In the end they are joined without encoding them
-    anew. ``crf`` and ``options`` are x264's.
+    anew. ``options`` and ``settings`` are :class:`VideoWriter`'s.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        fps: Fraction,
-        length: int = 250,
-        crf: int = 20,
-        options: Optional[Dict[str, str]] = None,
-        pixel_aspect: Fraction = Fraction(1)
-    ) -> None:
+    def __init__(self,
+                 folder: Path,
+                 fps: Fraction,
+                 length: int = 250,
+                 options: Optional[Dict[str, str]] = None,
+                 **settings: Any) -> None:
         self.folder = folder
         self.length = length
         # no reordered frames, see join_videos
         options = dict(options or {}, bf='0')
-        self._settings = fps, crf, options, pixel_aspect
-        self._writer: Optional[VideoWriter] = None
-        self._first = self._last = self._count = 0
-        self._start = self._end = 0
-        self._time_base = VideoWriter(folder / 'open.mp4', fps).time_base
+        self._new_writer = partial(
+            VideoWriter, folder / 'open.mp4', fps, options=options, **settings)
+        self._writer = self._new_writer()
+        self._time_base = self._writer.time_base
+        self._open: Optional[_Piece] = None  # what the writer writes
+        self._count = 0  # its frames
         folder.mkdir(parents=True, exist_ok=True)
-        self._pieces = self._find()
+        self._pieces: List[_Piece] = []
+        for path in sorted(folder.iterdir()):
+            match = _NAME.fullmatch(path.name)
+            if match:
+                self._pieces.append(_Piece(*map(int, match.groups())))
+            else:
+                path.unlink()
 
     @property
     def next_index(self) -> int:
@@ -292,22 +296,20 @@ class VideoPieces:
     def cut(self, index: int) -> None:
         """Drop the pieces that hold a frame or later ones."""
         while self._pieces and self._pieces[-1].last >= index:
-            self._pieces.pop().path.unlink()
+            (self.folder / self._pieces.pop().name).unlink()
 
     def write(self, index: int, image: np.ndarray, time: Seconds) -> None:
         """Append a frame, (H, W, 3), that is shown at a time in seconds; one
         that is not after the last frame's is put right after it."""
         tick = round(time / self._time_base)
-        if self._writer is None:
-            if self._pieces:
-                tick = max(tick, self._pieces[-1].end + 1)
-            self._writer = VideoWriter(self.folder / 'open.mp4',
-                                       *self._settings).__enter__()
-            self._first, self._start, self._count = index, tick, 0
-        elif tick <= self._end:
-            tick = self._end + 1
-        self._writer.write(image, (tick - self._start) * self._time_base)
-        self._last, self._end = index, tick
+        before = self._open or (self._pieces[-1] if self._pieces else None)
+        if before is not None:
+            tick = max(tick, before.end + 1)
+        if self._open is None:
+            self._writer = self._new_writer().__enter__()
+            self._open, self._count = _Piece(index, index, tick, tick), 0
+        self._writer.write(image, (tick - self._open.start) * self._time_base)
+        self._open = self._open._replace(last=index, end=tick)
         self._count += 1
         if self._count == self.length:
             self._finish()
@@ -315,42 +317,21 @@ class VideoPieces:
     def publish(self, path: Path) -> None:
         """Join the pieces to a file, whole or not at all; the folder stays."""
         self._finish()
-        join_videos([(piece.path, piece.start * self._time_base)
+        join_videos([(self.folder / piece.name, piece.start * self._time_base)
                      for piece in self._pieces], path)
 
     def abort(self) -> None:
         """Finish the open piece if there is room for it, else drop it."""
-        writer = self._writer
-        if writer is not None and self._count == 0:
-            self._writer = None
-            error = ValueError('no frame was written')
-            writer.__exit__(type(error), error, None)
-        try:
+        with suppress(OSError, ValueError, av.FFmpegError):
             self._finish()
-        except (OSError, av.FFmpegError):
-            self._writer = None
 
     def _finish(self) -> None:
-        if self._writer is None:
+        if self._open is None:
             return
-        writer, self._writer = self._writer, None
-        writer.__exit__(None, None, None)
-        path = self.folder / (f'{self._first:09d}-{self._last:09d}-'
-                              f'{self._start}-{self._end}.mp4')
-        os.replace(writer.path, path)
-        self._pieces.append(_Piece(self._last, self._start, self._end, path))
-
-    def _find(self) -> List[_Piece]:
-        """The finished pieces; whatever else is in the folder goes."""
-        pieces = []
-        for path in sorted(self.folder.iterdir()):
-            match = _NAME.fullmatch(path.name)
-            if match:
-                _, last, start, end = map(int, match.groups())
-                pieces.append(_Piece(last, start, end, path))
-            else:
-                path.unlink()
-        return pieces
+        piece, self._open = self._open, None
+        self._writer.__exit__(None, None, None)
+        os.replace(self._writer.path, self.folder / piece.name)
+        self._pieces.append(piece)
 
 
 def frame_time(index: int, timestamp: Optional[float],

@@ -1,9 +1,8 @@
 """Results of a video, written while its frames come in.
 
-Every frame's record goes to a journal, of which the result files are made when
-the video is complete; videos are written in pieces. Both are in a hidden
-folder beside the results, ``.<name>.partial``, that goes when all files are in
-place. When a run ends early, by whatever means, result files are whole or
+Frames go to a journal and to pieces of videos (:mod:`.resume`), in a hidden
+folder beside the results, ``.<name>.partial``, of which the result files are
+made when the video is complete. When a run ends early, they are whole or
 absent, and the same run with ``resume`` goes on where journal and pieces end.
 
 Shapes: K keypoints, H x W pixels of a frame.
@@ -99,8 +98,7 @@ class VideoMeta:
 
 
 def _table(rows: Optional[Sequence[Sequence[int]]]) -> List[List[int]]:
-    return [[int(value) for value in row]
-            for row in (() if rows is None else rows)]
+    return np.array([] if rows is None else rows, int).tolist()
 
 
 def option(default: Any,
@@ -206,23 +204,23 @@ class VideoResultWriter:
         self._files = settings.files(meta.name)
         if not self._files:
             raise ValueError(f'{meta.name}: no result file is asked for')
-        folder = Path(settings.pred_out_dir or settings.vis_out_dir)
-        self._folder = RunFolder(folder / f'.{meta.name}.partial',
-                                 settings.lock)
-        run = meta.fingerprint()
         has_overlay = 'overlay' in self._files
         has_report = 'report' in self._files
         drawing = settings.drawing()
+        run = meta.fingerprint()
         header = dict(
             fingerprint=run,
             overlay=drawing if has_overlay else None,
             report=has_report)
-        if self._folder.enter(header, settings.resume and run is not None):
+        folder = Path(settings.pred_out_dir
+                      or settings.vis_out_dir) / f'.{meta.name}.partial'
+        self._folder = RunFolder(folder, header, settings.resume
+                                 and run is not None, settings.lock)
+        if self._folder.is_resumed:
             print_log(f'{meta.name}: going on with an interrupted run',
                       'current', logging.INFO)
         for path in self._files.values():
             remove_leftovers(path)
-        folder = self._folder.path
         self._journal = Journal(folder / 'records.jsonl')
         self._drawer = VideoDrawer(meta.dataset_meta, **drawing)
         self._overlay: Optional[VideoPieces] = None
@@ -237,8 +235,12 @@ class VideoResultWriter:
                                         meta.width, meta.height)
             self._pieces.append(self._report.pieces)
         self._begin = self._cut_to_common_end()
-        if has_overlay:
-            self._draw_trails_again()
+        for record in self.stored_frames() if has_overlay else ():
+            persons = record['persons']  # whose trails are to go on
+            boxes = [(x, y, x + w, y + h)
+                     for x, y, w, h in (p['bbox'] for p in persons)]
+            self._drawer.remember(record['frame'],
+                                  [p['track_id'] for p in persons], boxes)
 
     def _cut_to_common_end(self) -> int:
         """Drop what journal and videos do not all have; where they end."""
@@ -249,14 +251,6 @@ class VideoResultWriter:
                 return end
             for part in parts:
                 part.cut(end)
-
-    def _draw_trails_again(self) -> None:
-        for record in self.stored_frames():
-            persons = record['persons']
-            tracks = [person['track_id'] for person in persons]
-            boxes = [(x, y, x + w, y + h)
-                     for x, y, w, h in (p['bbox'] for p in persons)]
-            self._drawer.remember(record['frame'], tracks, boxes)
 
     @property
     def next_index(self) -> int:
@@ -273,13 +267,12 @@ class VideoResultWriter:
         return self._journal.records()
 
     def write(self, frame: FramePoses, image_id: Optional[int] = None) -> None:
-        """Store a frame. Frames before :attr:`next_index` are passed over.
+        """Store a frame's poses and image; indices ascend.
 
-        Args:
-            frame: Its poses and its image; indices ascend. One of another size
-                than the video's gets black bars in the videos; its poses stay
-                in its own pixels.
-            image_id: What an annotation file calls it, by default its index.
+        Frames before :attr:`next_index` are passed over. One of another size
+        than the video's gets black bars in the videos; its poses stay in its
+        own pixels. ``image_id`` is what an annotation file calls it, by
+        default its index.
 
         Raises:
             ValueError: If indices do not ascend, or a number is not finite.
@@ -306,28 +299,24 @@ class VideoResultWriter:
         On a full disk, an OSError, files that are in place by then stay and
         what the others are made from is kept.
         """
+        files, written = self._files, self.outputs
         try:
-            written = self._publish()
+            meta = self.meta.as_json()
+            if self.next_index == 0:
+                raise ValueError(f'{self.meta.input}: no frame was written')
+            if self._overlay is not None:
+                self._overlay.publish(files['overlay'])
+            for name, export in EXPORTS.items():
+                if name in files:
+                    export(files[name], self._journal, meta)
+            if self._report is not None:
+                written += self._report.publish(files['report'], self._journal,
+                                                meta, self.settings.kpt_thr)
         except BaseException:
             self.abort()
             raise
         self._journal.close()
         self._folder.remove()
-        return written
-
-    def _publish(self) -> List[Path]:
-        if self.next_index == 0:
-            raise ValueError(f'{self.meta.input}: no frame was written')
-        meta, files = self.meta.as_json(), self._files
-        written = list(files.values())
-        if self._overlay is not None:
-            self._overlay.publish(files['overlay'])
-        for name, export in EXPORTS.items():
-            if name in files:
-                export(files[name], self._journal, meta)
-        if self._report is not None:
-            written += self._report.publish(files['report'], self._journal,
-                                            meta, self.settings.kpt_thr)
         return written
 
     def abort(self) -> None:
@@ -347,7 +336,5 @@ class VideoResultWriter:
             self.abort()
 
 
-def open_writers(meta: VideoMeta,
-                 settings: OutputSettings) -> VideoResultWriter:
-    """Start writing the results of a video; see :class:`VideoResultWriter`."""
-    return VideoResultWriter(meta, settings)
+#: Start writing the results of a video.
+open_writers = VideoResultWriter
