@@ -15,7 +15,6 @@ The result is what ``bbox_file`` of the datasets and ``--boxes`` of
 tools/infer_video.py read. An interrupted run goes on where it was.
 """
 import argparse
-import dataclasses
 import json
 import sys
 from itertools import groupby, islice
@@ -31,8 +30,8 @@ import mmpose_tdmi  # noqa: F401  lets torch load the Runner's checkpoints
 from mmpose_tdmi.apis import (ImageSequence, PersonDetector, find_images,
                               open_video, relative_names, require_file)
 from mmpose_tdmi.apis.models import DEFAULT, find_config, find_weights
-from mmpose_tdmi.apis.settings import (DetectionSettings, ReadingSettings,
-                                       add_options, read_options)
+from mmpose_tdmi.apis.settings import (ReadingSettings, add_options,
+                                       read_options)
 from mmpose_tdmi.datasets.box_files import read_annotation_records
 from mmpose_tdmi.tooling import short_errors
 from mmpose_tdmi.utils.checkpoints import file_digest
@@ -70,7 +69,23 @@ def parse_args() -> argparse.Namespace:
         type=Path,
         help='folder that the file names of an annotation file are relative '
         'to (default: the parent of the folder that the file is in)')
-    add_options(parser, DetectionSettings, ReadingSettings)
+    parser.add_argument(
+        '--batch-size', type=int, default=8, help='images per batch')
+    parser.add_argument(
+        '--score-thr',
+        type=float,
+        default=.05,
+        help='lowest score written (default 0.05)')
+    parser.add_argument(
+        '--nms-thr',
+        type=float,
+        help='suppress boxes that overlap a better one by more than this IoU, '
+        "in addition to the model's own suppression")
+    parser.add_argument(
+        '--category',
+        default='person',
+        help="name among the model's classes (default person)")
+    add_options(parser, ReadingSettings)
     parser.add_argument(
         '--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
     parser.add_argument(
@@ -320,9 +335,8 @@ def detect(args: argparse.Namespace) -> None:
     config = find_config(args.det_config, "the detector's config", 'mmdet')
     weights = find_weights(args.det_config, args.det_checkpoint,
                            "the detector's weights", 'mmdet')
-    options = DetectionSettings(**read_options(args, DetectionSettings))
-    chosen = dataclasses.asdict(options)
-    batch_size = chosen.pop('batch_size')
+    chosen = dict(
+        score_thr=args.score_thr, nms_thr=args.nms_thr, category=args.category)
     is_file = Path(weights).is_file()
     job = DetectionJob(
         args.out, num_images,
@@ -339,7 +353,7 @@ def detect(args: argparse.Namespace) -> None:
         print(f'{args.out}: done before, nothing to do')
         return
     detector = PersonDetector(config, weights, **chosen, device=args.device)
-    num_boxes = job.run(images, detector, batch_size)
+    num_boxes = job.run(images, detector, args.batch_size)
     print(f'{args.out}: {num_boxes} boxes in {job.num_images} images')
 
 

@@ -2,7 +2,6 @@
 
 Boxes come from a detector, on every N-th frame, or from the caller; a tracker
 gives ids to those without and carries them over the frames between.
-
 Shape letters: n boxes of a frame.
 """
 import hashlib
@@ -20,21 +19,19 @@ from mmengine.logging import print_log
 from mmpose_tdmi.datasets.box_files import (FrameIndex, RawBox,
                                             read_annotation_records,
                                             read_box_file)
+from mmpose_tdmi.utils.files import PathLike
 from mmpose_tdmi.utils.stages import stage
 from mmpose_tdmi.video.decoding import VideoSource
 from mmpose_tdmi.video.structures import TrackedBox, TrackedFrame
 from mmpose_tdmi.video.tracking import PersonTracker
 from .models import require_file
 
-PathLike = Union[str, Path]
 #: A frame's persons: with ids, or without, x1, y1, x2, y2, score, (n, 5).
 FoundBoxes = Union[List[TrackedBox], np.ndarray]
 #: ``boxes(index, frame)`` -> the persons of frame ``index``.
 BoxSource = Callable[[int, np.ndarray], FoundBoxes]
 #: Boxes as a caller gives them, see :func:`open_boxes`.
 Boxes = Union[str, Path, Callable, Sequence, Mapping]
-#: ``detect(images)`` -> per image its boxes (n, 5), x1, y1, x2, y2, score.
-DetectBatch = Callable[[Sequence[np.ndarray]], List[np.ndarray]]
 
 #: How many frames beyond the present one may be looked at.
 MAX_AHEAD = 16
@@ -73,7 +70,11 @@ class FileBoxes:
                                                            for e in entries)):
             indices = self._by_file_name(entries, frames)
         else:
-            indices = self._by_index(entries, frames.num_frames)
+            indices = [entry.image_id for entry in entries]
+            unknown, known = _outside(indices, frames.num_frames)
+            self._refuse(
+                'image_id', unknown, f'expected frame indices {known}. Ids of '
+                'a data set need its annotation file')
         if entries and all(index is None for index in indices):
             raise ValueError(f'{path}: none of its {len(entries)} boxes is '
                              'of a frame of this video')
@@ -83,26 +84,24 @@ class FileBoxes:
                 f'{path}: {with_id} of {len(entries)} boxes have a track_id; '
                 'expected all or none of them')
         self.is_tracked = with_id > 0
-        self._boxes: Dict[int, List[tuple]] = {}
+        self._boxes: Dict[int, List[TrackedBox]] = {}
         for entry, index in zip(entries, indices):
             x, y, width, height = entry.record['bbox'][:4]
-            score = entry.record['score']
+            box = TrackedBox(
+                entry.record.get('track_id'), (x, y, x + width, y + height),
+                entry.record['score'])
             if (index is not None and entry.is_person
-                    and (score_thr is None or score >= score_thr) and width > 0
-                    and height > 0):
-                self._boxes.setdefault(index, []).append(
-                    (x, y, x + width, y + height, score,
-                     entry.record.get('track_id')))
+                    and (score_thr is None or box.score >= score_thr)
+                    and width > 0 and height > 0):
+                self._boxes.setdefault(index, []).append(box)
         num_used = sum(map(len, self._boxes.values()))
         print_log(f'{path}: {num_used} of {len(entries)} boxes are used',
                   'current', logging.INFO)
 
     def __call__(self, index: int, frame: np.ndarray) -> FoundBoxes:
         """The boxes in a frame, as ordered in the file."""
-        rows = self._boxes.get(index, [])
-        if self.is_tracked:
-            return [TrackedBox(row[5], row[:4], row[4]) for row in rows]
-        return np.array([row[:5] for row in rows], float).reshape(-1, 5)
+        boxes = self._boxes.get(index, [])
+        return boxes if self.is_tracked else _rows(boxes)
 
     def image_id(self, index: int) -> Optional[int]:
         """The annotation file's id of a frame."""
@@ -137,30 +136,31 @@ class FileBoxes:
                       frames: VideoSource) -> List[Optional[int]]:
         find = _frame_finder(frames)
         indices = [find(entry.file_name or '') for entry in entries]
-        unknown = [e.file_name for e, i in zip(entries, indices) if i is None]
-        if unknown:
-            like = '000000.jpg' if frames.paths is None else frames.paths[0]
-            raise ValueError(
-                f'{self.path}: {len(unknown)} boxes are of frames that the '
-                f'video does not have, file_name {_first(unknown)}; its '
-                f'frames are like {like}')
+        like = '000000.jpg' if frames.paths is None else frames.paths[0]
+        self._refuse(
+            'file_name',
+            [e.file_name for e, i in zip(entries, indices) if i is None],
+            f'its frames are like {like}')
         return indices
 
-    def _by_index(self, entries: Sequence[RawBox],
-                  num_frames: Optional[int]) -> List[Optional[int]]:
-        indices = [entry.image_id for entry in entries]
-        limit = np.inf if num_frames is None else num_frames
-        unknown = [
-            i for i in indices if not (isinstance(i, int) and 0 <= i < limit)
-        ]
+    def _refuse(self, field: str, unknown: List[Any], expected: str) -> None:
         if unknown:
-            last = '...' if num_frames is None else num_frames - 1
             raise ValueError(
                 f'{self.path}: {len(unknown)} boxes are of frames that the '
-                f'video does not have, image_id {_first(unknown)}; expected '
-                f'frame indices 0 to {last}. Ids of a data set need its '
-                'annotation file')
-        return indices
+                f'video does not have, {field} {_first(unknown)}; {expected}')
+
+
+def _outside(indices: Iterable[Any],
+             num_frames: Optional[int]) -> Tuple[List[Any], str]:
+    """Those that are no frame's index, and which there are."""
+    limit = np.inf if num_frames is None else num_frames
+    last = '...' if num_frames is None else num_frames - 1
+    return [i for i in indices
+            if not (isinstance(i, int) and 0 <= i < limit)], f'0 to {last}'
+
+
+def _rows(boxes: Iterable[TrackedBox]) -> np.ndarray:
+    return np.array([[*b.bbox, b.score] for b in boxes], float).reshape(-1, 5)
 
 
 def _frame_finder(frames: VideoSource) -> Callable[[str], Optional[int]]:
@@ -227,13 +227,11 @@ def open_boxes(boxes: Boxes,
     entries = entries_by_index(boxes)
     num_frames = source.num_frames
     if isinstance(boxes, Mapping):
-        limit = np.inf if num_frames is None else num_frames
-        outside = [index for index in entries if not 0 <= index < limit]
+        outside, known = _outside(entries, num_frames)
         if outside:
-            last = '...' if num_frames is None else num_frames - 1
             raise ValueError(
                 f'boxes are given for the frames {outside[:3]}, which '
-                f'{source.input} does not have; expected 0 to {last}')
+                f'{source.input} does not have; expected {known}')
     elif num_frames is not None and len(boxes) != num_frames:
         raise ValueError(
             f'boxes are given for {len(boxes)} frames, but {source.input} has '
@@ -260,8 +258,7 @@ def entries_by_index(boxes: Any) -> Mapping[int, Any]:
     entries: Dict[int, Any] = {}
     for key, entry in boxes.items():
         try:
-            index = key if isinstance(key, str) else key.__index__()
-            index = int(index)
+            index = int(key if isinstance(key, str) else key.__index__())
         except (AttributeError, ValueError) as error:
             raise ValueError(
                 f'boxes are given for {key!r}; expected the index of a frame, '
@@ -277,9 +274,9 @@ def boxes_digest(boxes: Any) -> str:
     digest = hashlib.sha256()
     for index, entry in sorted(entries_by_index(boxes).items()):
         checked = _checked(entry, index)
-        plain = checked.tolist() if isinstance(
-            checked, np.ndarray) else [asdict(box) for box in checked]
-        if plain:
+        if len(checked):
+            plain = checked.tolist() if isinstance(
+                checked, np.ndarray) else [asdict(box) for box in checked]
             digest.update(json.dumps([index, plain], default=float).encode())
     return digest.hexdigest()
 
@@ -290,8 +287,7 @@ def _checked(found: Any,
     lowest = -np.inf if score_thr is None else score_thr
     is_tracked = len(found) and all(
         isinstance(box, TrackedBox) for box in found)
-    rows = np.array([[*box.bbox, box.score]
-                     for box in found] if is_tracked else found, float)
+    rows = _rows(found) if is_tracked else np.array(found, float)
     if not len(rows):
         return np.zeros((0, 5))
     if rows.ndim != 2 or rows.shape[1] not in (4, 5):
@@ -319,21 +315,24 @@ class FrameFailure(RuntimeError):
     """A detector's memory is not enough for a frame."""
 
 
-def _ask(detect: Callable[[], Any], what: str) -> Any:
-    """What a detector finds; a lack of memory, which other frames may not
-    share, is a :class:`FrameFailure`, else a :class:`DetectorError`."""
+def _ask(detect: Callable[[], Any], *indices: int) -> Any:
+    """What a detector finds in frames; a lack of memory, which others may not
+    share, is a :class:`FrameFailure`, any other error raises a
+    :class:`DetectorError`."""
     try:
         return detect()
-    except FrameFailure:
-        raise
+    except FrameFailure as failure:
+        return failure
     except Exception as error:
         text = str(error) or type(error).__name__
         if not (isinstance(error, MemoryError) or 'out of memory' in text
                 or "can't allocate memory" in text):
+            what = (f'one of the frames {[*indices]}'
+                    if indices[1:] else f'frame {indices[0]}')
             raise DetectorError(f'the detector failed on {what}: '
                                 f'{type(error).__name__}: {text}') from error
     # out here without the traceback, which holds what fills the memory
-    raise FrameFailure(text)
+    return FrameFailure(text)
 
 
 class FramesAhead:
@@ -358,7 +357,8 @@ class FramesAhead:
 
 class DetectionAhead:
     """Asks a detector about frames in batches, some before their turn, for
-    which what is found then waits.
+    which what is found then waits; ``detect(images)`` gives per image its
+    boxes, x1, y1, x2, y2, score, (n, 5).
 
     A batch holds the frame at hand and those that will be detected on after
     it, of the same size and at most :data:`MAX_AHEAD` frames on. If memory is
@@ -368,7 +368,7 @@ class DetectionAhead:
     """
 
     def __init__(self,
-                 detect: DetectBatch,
+                 detect: Callable[[Sequence[np.ndarray]], List[np.ndarray]],
                  batch_size: int = 1,
                  first: int = 0) -> None:
         if batch_size < 1:
@@ -380,7 +380,7 @@ class DetectionAhead:
         self._found: Dict[int, Union[np.ndarray, FrameFailure]] = {}
 
     def __call__(self, frame: TrackedFrame, following: FramesAhead,
-                 interval: int) -> np.ndarray:
+                 interval: int) -> Union[np.ndarray, FrameFailure]:
         # after a failure the frames to be looked at are others
         for index in [i for i in self._found if i < frame.index]:
             del self._found[index]
@@ -388,10 +388,7 @@ class DetectionAhead:
             batch = [frame, *self._next(frame, following, interval)]
             with stage('detect'):
                 self._detect_on(batch)
-        found = self._found.pop(frame.index)
-        if isinstance(found, FrameFailure):
-            raise found
-        return found
+        return self._found.pop(frame.index)
 
     def _next(self, frame: TrackedFrame, following: FramesAhead,
               interval: int) -> Iterator[TrackedFrame]:
@@ -407,30 +404,22 @@ class DetectionAhead:
 
     def _detect_on(self, frames: Sequence[TrackedFrame]) -> None:
         indices = [frame.index for frame in frames]
-        if len(frames) > 1:
-            try:
-                found = _ask(
-                    lambda: self._detect([frame.image for frame in frames]),
-                    f'one of the frames {indices}')
-                self._found.update(zip(indices, found))
-                return
-            except FrameFailure as failure:
-                told = str(failure)
-        num_failed = 0
+        found = _ask(lambda: self._detect([frame.image for frame in frames]),
+                     *indices)
+        if not isinstance(found, FrameFailure):
+            self._found.update(zip(indices, found))
+            return
+        if len(frames) == 1:
+            self._found[indices[0]] = found
+            return
         for frame in frames:
-            try:
-                self._found[frame.index] = _ask(
-                    lambda: self._detect([frame.image]),
-                    f'frame {frame.index}')[0]
-            except FrameFailure as failure:
-                self._found[frame.index] = failure.with_traceback(None)
-                num_failed += 1
-        if len(frames) > 1 and not num_failed:
+            self._detect_on([frame])
+        if not any(isinstance(self._found[i], FrameFailure) for i in indices):
             self.batch_size = max(1, len(frames) // 2)
             print_log(
                 f'the detector failed on {len(frames)} frames at once but on '
                 f'none alone; from here on batches have {self.batch_size}: '
-                f'{told}', 'current', logging.WARNING)
+                f'{found}', 'current', logging.WARNING)
 
 
 class PersonFinder:
@@ -478,7 +467,6 @@ class PersonFinder:
             if wait == 0:
                 found = self._detect(frame, frames, in_a_row)
                 in_a_row = in_a_row + 1 if found is None else 0
-                found = None if found is None else self._select(found)
             # after a failure the very next frame is tried
             wait = 0 if in_a_row else (wait or self._interval) - 1
             # those that are carried on may leave the region
@@ -490,25 +478,27 @@ class PersonFinder:
         if not self._is_detector:
             with stage('detect'):
                 return self._boxes(frame.index, frame.image)
-        try:
-            if self._ahead is not None and frame.index >= self._ahead.first:
-                return self._ahead(frame, following, self._interval)
+        if self._ahead is not None and frame.index >= self._ahead.first:
+            found = self._ahead(frame, following, self._interval)
+        else:
             with stage('detect'):
-                return _ask(lambda: self._boxes(frame.index, frame.image),
-                            f'frame {frame.index}')
-        except FrameFailure as failure:
-            self.num_failures += 1
-            if in_a_row + 1 >= MAX_FAILURES:
-                raise DetectorError(
-                    f'the detector failed on {MAX_FAILURES} frames in a row, '
-                    f'the last one frame {frame.index}: {failure}'
-                ) from failure
-            print_log(
-                f'the detector failed on frame {frame.index}, where boxes are '
-                f'carried on instead: {failure}', 'current', logging.WARNING)
-            return None
+                found = _ask(lambda: self._boxes(frame.index, frame.image),
+                             frame.index)
+        if not isinstance(found, FrameFailure):
+            return found
+        self.num_failures += 1
+        if in_a_row + 1 >= MAX_FAILURES:
+            raise DetectorError(
+                f'the detector failed on {MAX_FAILURES} frames in a row, the '
+                f'last one frame {frame.index}: {found}') from found
+        print_log(
+            f'the detector failed on frame {frame.index}, where boxes are '
+            f'carried on instead: {found}', 'current', logging.WARNING)
+        return None
 
     def _track(self, frame: TrackedFrame, found: Any) -> List[TrackedBox]:
+        if found is not None:
+            found = self._select(found)
         if isinstance(found, list):
             return found
         with stage('track'):
@@ -525,8 +515,7 @@ def select_boxes(found: Any, roi: Optional[Sequence[float]],
                  max_people: Optional[int]) -> Any:
     """Those of a frame's boxes, in any form, whose centre is in a region, and
     the largest of them, in their order."""
-    boxes = np.array([box.bbox for box in found] if isinstance(found, list)
-                     else found[:, :4]).reshape(-1, 4)
+    boxes = (_rows(found) if isinstance(found, list) else found)[:, :4]
     kept = np.arange(len(boxes))
     if roi is not None:
         centres = (boxes[:, :2] + boxes[:, 2:]) / 2

@@ -41,8 +41,6 @@ LAUNCHERS: Dict[str, Sequence[str]] = {
 #: Errors that another try would meet again: the input or an argument is bad.
 LASTING_ERRORS = (ValueError, FileNotFoundError, IsADirectoryError,
                   NotADirectoryError, PermissionError)
-#: How a process ends whose GPU gives nothing but errors from then on.
-BROKEN = 70
 #: Seconds before a task that another run is at is looked at again.
 PAUSE = 1.
 MakeRun = Callable[[str], Callable]
@@ -117,17 +115,15 @@ def deal(tasks: Sequence[Any], workers: Sequence[Any],
                 again = (
                     kind in ('failed', 'died') and attempt.number <= retries)
                 if task is None and kind != 'done':
+                    told = f'{worker.name} cannot start: {content}'
                     if again:
                         running[worker.start()] = Attempt(
                             worker, number=attempt.number + 1)
-                    elif running or idle:
-                        print_log(
-                            f'{worker.name} cannot start: {content}; the '
-                            'others go on without it', 'current',
-                            logging.WARNING)
+                    elif not (running or idle):
+                        raise ValueError(told)
                     else:
-                        raise ValueError(
-                            f'{worker.name} cannot start: {content}')
+                        print_log(f'{told}; the others go on without it',
+                                  'current', logging.WARNING)
                     continue
                 if kind == 'busy':
                     waiting.append((task, attempt.number))
@@ -162,13 +158,10 @@ def attempt(function: Callable, *arguments: Any) -> Answer:
     try:
         if torch.cuda.is_initialized():
             torch.cuda.synchronize()
-    except RuntimeError:  # so will all further calls
+    except RuntimeError:  # the GPU gives nothing but errors from here on
         print(text, file=sys.stderr, flush=True)
-        os._exit(BROKEN)
+        os._exit(os.EX_SOFTWARE)
     return 'failed', text
-
-
-_SPAWN: Any = multiprocessing.get_context('spawn')
 
 
 class Process:
@@ -183,8 +176,9 @@ class Process:
     def start(self) -> Connection:
         """Start it, anew if it has ended; what its answers come by."""
         self.stop()
-        self._pipe, other = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(
+        context: Any = multiprocessing.get_context('spawn')
+        self._pipe, other = context.Pipe()
+        self._process = context.Process(
             target=_serve, args=(other, *self._arguments), daemon=True)
         self._process.start()
         other.close()  # so that it is seen if the process has gone

@@ -18,6 +18,7 @@ from typing import (Any, Callable, Dict, Iterator, List, Optional, Sequence,
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmpose.structures.bbox import bbox_xywh2xyxy
 from tqdm import tqdm
 
 from mmpose_tdmi.models.cost import fold_batch_norms
@@ -36,11 +37,9 @@ from mmpose_tdmi.video.tracking import (PersonTracker, PoseTracker,
 from mmpose_tdmi.visualization import VideoDrawer
 from .boxes import (BoxSource, DetectionAhead, FoundBoxes, FrameFailure,
                     PersonFinder, open_boxes, select_boxes)
-from .models import Categories, find_config, init_pose_model
+from .models import Categories, PersonDetector, find_config, init_pose_model
 from .settings import InferenceSettings, ModelSettings, config_name
 
-#: How many decoded frames may wait for the model.
-READ_AHEAD = 8
 #: Frames that smoothing is given to settle.
 SETTLING = 60
 
@@ -172,7 +171,13 @@ class VideoPoseInferencer:
 
     def _use(self, models: ModelSettings, device: str) -> None:
         """Take settings with files for all weights, and their detector."""
-        self.detector = models.build_detector(device)
+        self.detector: Optional[PersonDetector] = None
+        if models.det_weights is not None:
+            self.detector = PersonDetector(
+                models.det_model,
+                models.det_weights,
+                models.det_cat_ids,
+                device=device)
         self._models, self._contents = models, models.contents()
 
     def __call__(self, inputs: Any, **kwargs) -> Iterator[FrameResult]:
@@ -201,13 +206,13 @@ class VideoPoseInferencer:
         """The videos, and what is to be done with them."""
         settings = InferenceSettings(**kwargs)
         videos = [inputs] if is_one_video(inputs) else list(inputs)
-        if len(videos) > 1 and not (settings.boxes is None
-                                    or callable(settings.boxes)):
-            raise ValueError(f'boxes of one video were given for '
-                             f'{len(videos)} videos')
-        if len(videos) > 1 and settings.name is not None:
-            raise ValueError(f'name={settings.name!r} was given for '
-                             f'{len(videos)} videos')
+        if len(videos) > 1:
+            if not (settings.boxes is None or callable(settings.boxes)):
+                raise ValueError('boxes of one video were given for '
+                                 f'{len(videos)} videos')
+            if settings.name is not None:
+                raise ValueError(f'name={settings.name!r} was given for '
+                                 f'{len(videos)} videos')
         self._check_outputs(videos, settings)
         if settings.resume and callable(settings.boxes):
             raise ValueError(
@@ -255,7 +260,12 @@ class VideoPoseInferencer:
         tracker = build_tracker(settings.tracker,
                                 self.model.dataset_meta.get('sigmas'))
         estimator = settings.build_estimator(self.model, tracker.needs_motion)
-        boxes = self._open_boxes(source, settings)
+        is_detecting = settings.boxes is None and self.detector is not None
+        is_asked = is_detecting or callable(settings.boxes)
+        boxes: BoxSource = _whole_image
+        if settings.boxes is not None:
+            boxes = open_boxes(settings.boxes, source, settings.bbox_thr,
+                               settings.ann_file)
         outputs = settings.output_settings()
         with ExitStack() as stack:
             writer: Optional[VideoResultWriter] = None
@@ -264,17 +274,25 @@ class VideoPoseInferencer:
                 writer = stack.enter_context(open_writers(meta, outputs))
             resumption = Resumption(writer, _past(estimator, tracker,
                                                   smoother))
-            is_detecting = settings.boxes is None
-            is_asked = is_detecting or callable(settings.boxes)
+            ahead = None
+            if is_detecting:
+
+                def detect(images: Sequence[np.ndarray]) -> List[np.ndarray]:
+                    return self.detector(images, settings.bbox_thr,
+                                         settings.nms_thr)
+
+                device = next(self.model.parameters()).device
+                ahead = DetectionAhead(
+                    detect, settings.detector_batch(device, source.is_live),
+                    resumption.start)
+                boxes = resumption.replay(lambda _, frame: detect([frame])[0])
             finder = PersonFinder(
-                resumption.replay(boxes) if is_detecting else boxes, tracker,
-                settings.det_interval if is_asked else 1, is_detecting,
-                self._look_ahead(source, settings,
-                                 resumption.start), lambda found: select_boxes(
-                                     found, settings.roi, settings.max_people))
+                boxes, tracker, settings.det_interval if is_asked else 1,
+                is_detecting, ahead, lambda found: select_boxes(
+                    found, settings.roi, settings.max_people))
             draw = self._drawing(settings, writer)
             image_id = getattr(boxes, 'image_id', lambda index: None)
-            frames = stack.enter_context(read_ahead(source, READ_AHEAD))
+            frames = stack.enter_context(read_ahead(source))
             tracked = (
                 frame for frame in finder.iterate(frames)
                 if frame.index >= resumption.start)
@@ -320,29 +338,6 @@ class VideoPoseInferencer:
             settings=dict(
                 settings.as_json(), cfg_options=self._models.cfg_options),
             run=settings.describe_run(self._models, self._contents))
-
-    def _open_boxes(self, source: VideoSource,
-                    settings: InferenceSettings) -> BoxSource:
-        if settings.boxes is not None:
-            return open_boxes(settings.boxes, source, settings.bbox_thr,
-                              settings.ann_file)
-        if self.detector is None:
-            return _whole_image
-        return lambda _, frame: self._detect([frame], settings)[0]
-
-    def _look_ahead(self, source: VideoSource, settings: InferenceSettings,
-                    first: int) -> Optional[DetectionAhead]:
-        """The detector, to look at several frames at once from one on."""
-        if settings.boxes is not None or self.detector is None:
-            return None
-        device = next(self.model.parameters()).device
-        return DetectionAhead(lambda images: self._detect(images, settings),
-                              settings.detector_batch(device, source.is_live),
-                              first)
-
-    def _detect(self, images: Sequence[np.ndarray],
-                settings: InferenceSettings) -> List[np.ndarray]:
-        return self.detector(images, settings.bbox_thr, settings.nms_thr)
 
     def _drawing(
         self, settings: InferenceSettings, writer: Optional[VideoResultWriter]
@@ -409,6 +404,4 @@ def _detected(persons: Sequence[Dict[str, Any]]) -> np.ndarray:
     if any(person['source'] == 'carried' for person in persons):
         raise FrameFailure('it failed in the run that was interrupted')
     rows = np.array([[*p['bbox'], p['bbox_score']] for p in persons], float)
-    rows = rows.reshape(-1, 5)
-    rows[:, 2:4] += rows[:, :2]
-    return rows
+    return bbox_xywh2xyxy(rows.reshape(-1, 5))

@@ -77,13 +77,8 @@ def _video_suffixes() -> Set[str]:
     for name in av.formats_available - {'hls', 'dash'}:
         with suppress(ValueError):  # it only reads this one
             found |= av.format.ContainerFormat(name, 'w').extensions
-    suffixes = {f'.{suffix}' for suffix in found}
-    return {
-        suffix
-        for suffix in suffixes
-        if not re.match('audio|text',
-                        mimetypes.guess_type(f'a{suffix}')[0] or '')
-    }
+    kinds = {f'.{e}': mimetypes.guess_type(f'a.{e}')[0] or '' for e in found}
+    return {s for s, kind in kinds.items() if not re.match('audio|text', kind)}
 
 
 class VideoJob(NamedTuple):
@@ -113,12 +108,11 @@ def find_jobs(inputs: Sequence[str]) -> List[VideoJob]:
     found: Dict[str, Path] = {}  # by where links lead
     left_out: Set[Path] = set()
     remote: Dict[Path, Tuple[str, int]] = {}  # addresses and sizes
-    for text in filter(is_remote, inputs):
-        for address, size in _remote_videos(text):
-            remote[Path(address)] = address, size
-    found.update((str(path), path) for path in remote)
     for text in inputs:
         if is_remote(text):
+            for address, size in _remote_videos(text):
+                remote[Path(address)] = address, size
+                found[str(Path(address))] = Path(address)
             continue
         is_named = os.path.lexists(text)
         matches = [text] if is_named else glob.glob(text, recursive=True)
@@ -151,15 +145,10 @@ def find_jobs(inputs: Sequence[str]) -> List[VideoJob]:
             logging.INFO)
     if not found:
         raise FileNotFoundError(f'{", ".join(inputs)}: no video there')
-    jobs = [
-        VideoJob(
-            name,
-            *(remote.get(path)
-              or (str(path),
-                  sum(file.stat().st_size
-                      for file in _files(path) if file.is_file()))))
-        for name, path in _name_results(list(found.values())).items()
-    ]
+    jobs = []
+    for name, path in _name_results([*found.values()]).items():
+        size = sum(f.stat().st_size for f in _files(path) if f.is_file())
+        jobs.append(VideoJob(name, *remote.get(path, (str(path), size))))
     # the same order on every machine
     return sorted(jobs, key=lambda job: (-job.size, job.name))
 

@@ -1,8 +1,8 @@
 """Models by a config's path or name, with all of their weights.
 
-Weights that a checkpoint lacks keep their random values in the hosts' loaders,
-which only log it; here that is an error. A checkpoint's file is read once: its
-content gives the weights and the SHA-256 that tells runs apart.
+Unlike in the hosts' loaders, weights that a checkpoint lacks are an error. Its
+file is read once: its content gives the weights and the SHA-256 that tells
+runs apart.
 
 A name is a model's in the index of an OpenMMLab package (``model-index.yml``)
 or an alias there, such as ``'vitpose-b'``, in any case. Detectors go by the
@@ -35,12 +35,13 @@ from mmpose.apis.inferencers.utils import default_det_models
 from mmpose.models import TopdownPoseEstimator
 from mmpose.registry import DATASETS, MODELS
 from torch import nn
+from torchvision.ops import clip_boxes_to_image
 
 import mmpose_tdmi
 from mmpose_tdmi import stack
 from mmpose_tdmi.utils.checkpoints import fetch, read_checkpoint
+from mmpose_tdmi.utils.files import PathLike
 
-PathLike = Union[str, Path]
 ConfigLike = Union[str, Path, Config]
 #: Of a detector's classes, by name or index, one or several.
 Categories = Union[int, str, Sequence[Union[int, str]]]
@@ -92,16 +93,6 @@ def look_up(model: Any, scope: str) -> Optional[IndexedModel]:
     return read_index(scope).get(name.lower())
 
 
-def nearest(name: str, scope: str) -> str:
-    """The names of an index that are most like one, for a message."""
-    if '/' in name or name.endswith('.py'):
-        return ''
-    names, name = read_index(scope), name.lower()
-    found = sorted((n for n in names if name in n), key=len)[:4]
-    found = found or difflib.get_close_matches(name, names, 4, .5)
-    return f'; names like it: {", ".join(found)}' if found else ''
-
-
 def default_detector(config: Config) -> Optional[str]:
     """The kind of detector for a model's poses: by the folder of its data
     set's class, as for ``MMPoseInferencer``; None if there is none."""
@@ -125,23 +116,24 @@ def find_config(model: ConfigLike, what: str, scope: str = 'mmpose') -> Config:
         return model
     if Path(model).is_file():
         return Config.fromfile(model)
-    name = str(model)
+    name, like = str(model), ''
     if '::' in name:
         return get_config(name)
-    found: List[PathLike] = []
-    if not Path(name).suffix and '/' not in name:
-        package = Path(mmpose_tdmi.__file__).parent
-        found += sorted((package / '.mim' / 'configs').rglob(f'{name}.py'))
-    if len(found) > 1:
-        raise ValueError(f'{what} {name!r} is not unique: '
-                         f'{", ".join(map(str, found))}')
-    indexed = None if found else look_up(name, scope)
-    if indexed:
-        found = [indexed.config]
-    if not found:
-        raise FileNotFoundError(
-            f'{what} {model} does not exist{nearest(name, scope)}')
-    return Config.fromfile(found[0])
+    if '/' not in name and not name.endswith('.py'):
+        own = Path(mmpose_tdmi.__file__).parent / '.mim' / 'configs'
+        found = sorted(own.rglob(f'{name}.py'))
+        if len(found) > 1:
+            raise ValueError(f'{what} {name!r} is not unique: '
+                             f'{", ".join(map(str, found))}')
+        if found:
+            return Config.fromfile(found[0])
+        names, key = read_index(scope), name.lower()
+        if key in names:
+            return Config.fromfile(names[key].config)
+        near = sorted((n for n in names if key in n), key=len)[:4]
+        near = near or difflib.get_close_matches(key, names, 4, .5)
+        like = f'; names like it: {", ".join(near)}' if near else ''
+    raise FileNotFoundError(f'{what} {model} does not exist{like}')
 
 
 def find_weights(model: ConfigLike,
@@ -222,36 +214,20 @@ def _build(config: Config, checkpoint: PathLike, registry: Registry,
     return model.to(device).eval(), content.get('meta') or {}
 
 
-def _require_top_down(config: Config) -> None:
-    """Raise a ValueError unless a config's model is a top-down estimator of
-    2D poses. To be called in the model's scope."""
-    name = config.get('model', {}).get('type')
-    kind = MODELS.get(str(name))
-    if not (isinstance(kind, type) and issubclass(kind, TopdownPoseEstimator)):
-        raise ValueError(
-            f'{config.filename}: model.type is {name!r}; expected '
-            'TopdownPoseEstimator, a model that is given persons\' boxes: '
-            'bottom-up and one-stage models and 3D lifters are not run along '
-            'videos')
-
-
-#: What ViTPose's configs want of mmpretrain's VisionTransformer, beside size
-#: and drop path; MultiStageViT is always so.
-_VITPOSE = dict(
-    patch_size=16,
-    qkv_bias=True,
-    with_cls_token=False,
-    out_type='featmap',
-    patch_cfg=dict(padding=2))
-
-
 def _own_vit(backbone: dict) -> dict:
     """ViTPose's backbone as this package has it, which does not need
     mmpretrain and has the same weights; others as they are."""
+    # what its configs want of mmpretrain's, beside size and drop path
+    wanted = dict(
+        patch_size=16,
+        qkv_bias=True,
+        with_cls_token=False,
+        out_type='featmap',
+        patch_cfg=dict(padding=2))
     options = dict(backbone)
     if not str(options.pop('type')).endswith('.VisionTransformer') or any(
             options.pop(name, None) != value
-            for name, value in _VITPOSE.items()):
+            for name, value in wanted.items()):
         return backbone
     if isinstance(options['arch'], dict):
         options['arch'] = dict(options['arch'])
@@ -265,10 +241,8 @@ def init_pose_model(config: ConfigLike,
                     checkpoint: PathLike,
                     device: str = 'cpu',
                     cfg_options: Optional[dict] = None) -> nn.Module:
-    """Build a pose model and load its weights, all of them.
-
-    Unlike :func:`mmpose.apis.init_model`, it accepts no checkpoint that lacks
-    weights, and leaves the default scope as it is.
+    """Build a pose model and load its weights, all of them; the default scope
+    stays as it is.
 
     Returns:
         The model in evaluation mode, with ``cfg`` and ``dataset_meta``.
@@ -279,20 +253,24 @@ def init_pose_model(config: ConfigLike,
             it nor the config tells the layout of the keypoints.
     """
     require_file(checkpoint, 'the checkpoint')
-    if not isinstance(config, Config):
-        require_file(config, 'the config')
-        config = Config.fromfile(config)
-    config = config.copy()
+    config = find_config(config, 'the config').copy()
     config.merge_from_dict(cfg_options or {})
     scope = config.get('default_scope', 'mmpose')
     with DefaultScope.overwrite_default_scope(scope):
-        _require_top_down(config)
-    # the weights come from `checkpoint`, not from where training started
-    config.model.pop('init_cfg', None)
-    config.model.backbone.pop('init_cfg', None)
-    config.model.backbone = _own_vit(config.model.backbone)
-    config.model.train_cfg = None
-    with DefaultScope.overwrite_default_scope(scope):
+        name = config.get('model', {}).get('type')
+        kind = MODELS.get(str(name))
+        if not (isinstance(kind, type)
+                and issubclass(kind, TopdownPoseEstimator)):
+            raise ValueError(
+                f'{config.filename}: model.type is {name!r}; expected '
+                'TopdownPoseEstimator, a model that is given persons\' boxes: '
+                'bottom-up and one-stage models and 3D lifters are not run '
+                'along videos')
+        # the weights come from `checkpoint`, not from where training started
+        config.model.pop('init_cfg', None)
+        config.model.backbone.pop('init_cfg', None)
+        config.model.backbone = _own_vit(config.model.backbone)
+        config.model.train_cfg = None
         model, meta = _build(config, checkpoint, MODELS, device)
         model.dataset_meta = (
             meta.get('dataset_meta')
@@ -385,11 +363,9 @@ class PersonDetector:
         labels = instances.labels.new_tensor(self._labels)
         keep = torch.isin(instances.labels, labels) & (
             instances.scores >= score_thr)
-        boxes = instances.bboxes[keep].float().cpu()
+        boxes = clip_boxes_to_image(instances.bboxes[keep].float().cpu(),
+                                    shape)
         scores = instances.scores[keep].float().cpu()
-        height, width = shape
-        boxes[:, 0::2].clamp_(0, width)
-        boxes[:, 1::2].clamp_(0, height)
         has_area = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
         boxes, scores = boxes[has_area], scores[has_area]
         if nms_thr is not None:
@@ -403,13 +379,13 @@ def _classes(meta: Dict[str, Any], checkpoint: PathLike) -> List[str]:
     """A detector's classes; as MMDetection has it, COCO's by default."""
     from mmdet.evaluation import get_classes
     found = {**meta, **(meta.get('dataset_meta') or {})}
-    for key in ('classes', 'CLASSES'):
-        if key in found:
-            return list(found[key])
-    print_log(
-        f'{checkpoint} does not name its classes: those of COCO are '
-        'taken', 'current', logging.WARNING)
-    return list(get_classes('coco'))
+    classes = found.get('classes', found.get('CLASSES'))
+    if classes is None:
+        print_log(
+            f'{checkpoint} does not name its classes: those of COCO are '
+            'taken', 'current', logging.WARNING)
+        classes = get_classes('coco')
+    return list(classes)
 
 
 def _find_labels(category: Categories, classes: List[str],

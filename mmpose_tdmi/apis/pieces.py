@@ -4,6 +4,7 @@ A piece sees more frames than it has results for (:data:`CONTEXT`), so that all
 that goes by earlier frames, trackers, smoothing, crops, is as in the whole.
 """
 import math
+from collections import defaultdict
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import (Any, Dict, Iterable, Iterator, List, Optional, Sequence,
                     Tuple)
 
 import numpy as np
+from mmpose.structures.bbox import bbox_xywh2xyxy
 
 from mmpose_tdmi.video.decoding import open_video, read_ahead, result_name
 from mmpose_tdmi.video.results import load_results, open_writers
@@ -87,15 +89,12 @@ def split(job: Any, minutes: Optional[float], call: Dict[str, Any]) -> list:
     ]
 
 
-#: A piece's first frame, end and records.
-PieceRecords = Tuple[int, Optional[int], Sequence[Dict[str, Any]]]
-
-
-def stitch(pieces: Iterable[PieceRecords],
+def stitch(pieces: Iterable[Tuple[int, Optional[int], Sequence[dict]]],
            has_ids: bool = False) -> Iterator[Dict[str, Any]]:
-    """The records of a whole video from its pieces': who is the same is told
-    by the boxes in the frames that two pieces have both seen; others get the
-    next ids. With ``has_ids`` all ids are given, and kept."""
+    """The records of a whole video from its pieces', each given by its first
+    frame, its end and its records: who is the same is told by the boxes in the
+    frames that two pieces have both seen; others get the next ids. With
+    ``has_ids`` all ids are given, and kept."""
     before: Dict[int, List[Dict[str, Any]]] = {}
     next_id = 0
     for first, end, records in pieces:
@@ -124,15 +123,14 @@ def stitch(pieces: Iterable[PieceRecords],
 def _same_persons(before: Dict[int, List[Dict[str, Any]]],
                   records: Sequence[Dict[str, Any]]) -> Dict[int, int]:
     """Ids of the last piece by those of this one."""
-    overlaps: Dict[Tuple[int, int], List[float]] = {}
+    overlaps: Dict[Tuple[int, int], List[float]] = defaultdict(list)
     for record in records:
         there, here = before.get(record['frame'], []), record['persons']
         if there and here:
             found = box_iou(*(_corners(persons) for persons in (here, there)))
             for (i, j), overlap in np.ndenumerate(found):
-                overlaps.setdefault(
-                    (here[i]['track_id'], there[j]['track_id']),
-                    []).append(overlap)
+                pair = here[i]['track_id'], there[j]['track_id']
+                overlaps[pair].append(overlap)
     # those first that agree best, for longest
     ids: Dict[int, int] = {}
     for pair in sorted(overlaps, key=lambda pair: -sum(overlaps[pair])):
@@ -143,9 +141,8 @@ def _same_persons(before: Dict[int, List[Dict[str, Any]]],
 
 
 def _corners(persons: Sequence[Dict[str, Any]]) -> np.ndarray:
-    boxes = np.array([p['bbox'] for p in persons], float).reshape(-1, 4)
-    boxes[:, 2:] += boxes[:, :2]
-    return boxes
+    boxes = np.array([p['bbox'] for p in persons], float)
+    return bbox_xywh2xyxy(boxes.reshape(-1, 4))
 
 
 def join(inferencer: VideoPoseInferencer, job: Any, call: Dict[str, Any],

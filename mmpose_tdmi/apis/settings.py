@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from mmpose_tdmi.utils.checkpoints import file_digest
+from mmpose_tdmi.utils.files import PathLike
 from mmpose_tdmi.video.decoding import ON_CORRUPT
 from mmpose_tdmi.video.results import OutputSettings
 from mmpose_tdmi.video.results.resume import digest_of
@@ -26,11 +27,9 @@ from mmpose_tdmi.video.streaming import (MODES, PRECISIONS, RUNTIMES, TEMPORAL,
                                          CropPolicy, StreamingPoseEstimator)
 from mmpose_tdmi.video.tracking import TRACKERS
 from .boxes import Boxes, boxes_digest
-from .models import (DEFAULT, Categories, ConfigLike, PersonDetector,
-                     default_detector, find_config, find_weights)
+from .models import (DEFAULT, Categories, ConfigLike, default_detector,
+                     find_config, find_weights)
 
-PathLike = Union[str, Path]
-WHOLE_IMAGE = 'whole_image'
 people = partial(option, group='people')
 poses = partial(option, group='poses')
 reading = partial(option, group='reading')
@@ -71,36 +70,29 @@ class ModelSettings:
         Raises:
             ValueError: If there is no such detector.
         """
-        changes: Dict[str, Any] = dict(
-            pose2d_weights=find_weights(self.pose2d, self.pose2d_weights,
-                                        'pose2d_weights'))
-        detector = self.det_model
+        pose_weights = find_weights(self.pose2d, self.pose2d_weights,
+                                    'pose2d_weights')
+        detector, det_weights = self.det_model, None
         if detector is None and people:
             detector = default_detector(find_config(self.pose2d, 'the config'))
             if detector is None:
                 raise ValueError(
                     'people are not looked for by themselves with poses of '
                     'this kind: give det_model and det_weights, or boxes')
-        if detector is None or detector == WHOLE_IMAGE:
-            changes.update(det_weights=None)
-        else:
-            changes.update(
-                det_model=detector,
-                det_weights=find_weights(detector, self.det_weights,
-                                         'det_weights', 'mmdet'))
-        return dataclasses.replace(self, **changes)
+        if not (detector is None or detector == 'whole_image'):
+            det_weights = find_weights(detector, self.det_weights,
+                                       'det_weights', 'mmdet')
+        return dataclasses.replace(
+            self,
+            pose2d_weights=pose_weights,
+            det_model=detector,
+            det_weights=det_weights)
 
-    def build_detector(self, device: str) -> Optional[PersonDetector]:
-        """The detector of resolved settings, if any."""
-        if self.det_weights is None:
-            return None
-        return PersonDetector(
-            self.det_model, self.det_weights, self.det_cat_ids, device=device)
-
-    def input_files(self) -> List[PathLike]:
+    def input_files(self) -> List[Any]:
         """list: The files that are read, or what may be such."""
-        return _paths(self.pose2d, self.pose2d_weights, self.det_model,
-                      self.det_weights)
+        return [
+            self.pose2d, self.pose2d_weights, self.det_model, self.det_weights
+        ]
 
     def contents(self) -> Dict[str, Any]:
         """dict: What the models are, whatever their files are called."""
@@ -113,10 +105,6 @@ class ModelSettings:
                 det_config=_config_digest(self.det_model, 'mmdet'),
                 det_weights=file_digest(self.det_weights))
         return found
-
-
-def _paths(*values: Any) -> List[PathLike]:
-    return [value for value in values if isinstance(value, (str, Path))]
 
 
 def _config_digest(config: ConfigLike, scope: str = 'mmpose') -> str:
@@ -238,9 +226,9 @@ class InferenceSettings(ReadingSettings, OutputSettings):
             raise ValueError('roi must be left, top, right, bottom, with left '
                              f'< right and top < bottom, got {self.roi}')
 
-    def input_files(self) -> List[PathLike]:
-        """list: The files that are read beside video and models."""
-        return _paths(self.boxes, self.ann_file)
+    def input_files(self) -> List[Any]:
+        """list: The files that are read beside video and models, likewise."""
+        return [self.boxes, self.ann_file]
 
     def build_estimator(self,
                         model: nn.Module,
@@ -284,17 +272,13 @@ class InferenceSettings(ReadingSettings, OutputSettings):
     def as_json(self) -> Dict[str, Any]:
         """dict: What poses depend on, beside models and boxes."""
         # runs from before there were these options go on as well
-        chosen = dict(
-            temporal=self.temporal,
-            roi=self.roi and list(self.roi),
-            max_people=self.max_people,
-            every=None if self.every == 1 else self.every,
-            backend=None if self.backend == 'pytorch' else self.backend)
+        chosen = {
+            name: getattr(self, name)
+            for name in ('temporal', 'roi', 'max_people', 'every', 'backend')
+            if getattr(self, name) != getattr(InferenceSettings, name)
+        }
         return dict(
-            {
-                key: value
-                for key, value in chosen.items() if value is not None
-            },
+            chosen,
             tracker=self.tracker,
             smoothing=self.smoothing,
             det_interval=self.det_interval,
@@ -352,21 +336,6 @@ class InferenceSettings(ReadingSettings, OutputSettings):
 def config_name(config: Any) -> str:
     """What results call a config."""
     return str(getattr(config, 'filename', config))
-
-
-@dataclass(frozen=True)
-class DetectionSettings:
-    """How ``tools/detect_persons.py`` detects."""
-    batch_size: int = option(8, 'images per batch', '--batch-size')
-    score_thr: float = option(.05, 'lowest score written (default 0.05)',
-                              '--score-thr')
-    nms_thr: Optional[float] = option(
-        None,
-        'suppress boxes that overlap a better one by more than this IoU, in '
-        "addition to the model's own suppression", '--nms-thr')
-    category: str = option('person',
-                           "name among the model's classes (default person)",
-                           '--category')
 
 
 def add_options(parser: argparse.ArgumentParser,

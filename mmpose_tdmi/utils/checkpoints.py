@@ -1,17 +1,15 @@
 """Checkpoints: fetched, read without pickles, made ready to be published.
 
 Since torch 2.6, ``torch.load`` builds only objects whose types are on an
-allow-list. A checkpoint of MMEngine's Runner holds a few others: the log
+allow-list. To it are added, exactly, the others that a checkpoint of
+MMEngine's Runner holds, none of which can run code from the file: the log
 history (``HistoryBuffer`` and references to its methods), and numpy arrays
-and scalars in there and in ``dataset_meta``. Exactly these are added to the
-list; none of them can run code from the file.
+and scalars in there and in ``dataset_meta``.
 
-What is published has the weights and what loading them needs, and its name
-ends in eight digits of its SHA-256, which torch's and MMEngine's downloads
-check. :func:`fetch` does so, too, and goes on with what broke off.
-
-What is called a checkpoint is often something else: a pointer to it, the page
-that a server sent instead, half of it. An error says what it is.
+What is published is named after its SHA-256, as torch's and MMEngine's
+downloads check it; :func:`fetch` does so, too, and goes on with what broke
+off. What is called a checkpoint is often something else, a pointer to it, the
+page that a server sent instead, half of it: an error says what it is.
 """
 import fcntl
 import hashlib
@@ -19,13 +17,14 @@ import io
 import os
 import pickle
 import re
+import shutil
 import zipfile
 from contextlib import contextmanager, suppress
 from datetime import date
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from typing import (Any, BinaryIO, Callable, Dict, Iterator, List, Optional,
-                    Sequence, Tuple, Union)
+                    Sequence, Tuple)
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -37,12 +36,8 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor
 from tqdm import tqdm
 
-from .files import atomic_path
+from .files import PathLike, atomic_path, hash_file
 
-# Booleans, integers, floats and strings. Object arrays are left out on
-# purpose.
-_DTYPES = ('?', 'b', 'h', 'i', 'l', 'q', 'B', 'H', 'I', 'L', 'Q', 'e', 'f',
-           'd', 'U', 'S')
 # The statistics with which every HistoryBuffer is pickled.
 _STATISTICS = ('min', 'max', 'current', 'mean')
 #: Older ones load everything, and of a Runner's checkpoint nothing plain.
@@ -70,8 +65,9 @@ def allow_runner_checkpoints() -> None:
     # numpy < 1.25 has no public np.dtypes, so the classes are taken from
     # dtypes themselves; likewise the functions that rebuild an array and a
     # scalar, whose module moved in numpy 2.
-    allowed = [HistoryBuffer, np.ndarray, np.dtype]
-    allowed += sorted({type(np.dtype(code)) for code in _DTYPES}, key=repr)
+    # booleans, integers, floats and strings; object arrays are left out
+    plain = {type(np.dtype(code)) for code in '?bhilqBHILQefdUS'}
+    allowed = [HistoryBuffer, np.ndarray, np.dtype, *sorted(plain, key=repr)]
     # with the name by which a checkpoint refers to it
     for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
         allowed += [(np.zeros(1).__reduce__()[0], f'{module}._reconstruct'),
@@ -91,7 +87,7 @@ def _statistics_method(owner: Any, name: str) -> Callable:
 
 
 @contextmanager
-def explained(path: Union[str, Path]) -> Iterator[None]:
+def explained(path: PathLike) -> Iterator[None]:
     """Say of a checkpoint, file or URL, what is wrong with it where loading it
     fails; torch's own text advises to let the file run code."""
     try:
@@ -103,16 +99,15 @@ def explained(path: Union[str, Path]) -> Iterator[None]:
         found = re.search(
             r'GLOBAL (\S+)|asks for attribute .*? of .*?;|'
             r"got (<class '.*?'>)", text)
-        if what:
-            pass
-        elif found:
+        is_short = isinstance(error, EOFError) or 'unexpected EOF' in text
+        if not what and found:
             what = ('holds more than tensors, numbers and plain containers: '
                     f'{found.group().rstrip(";")}. Ask who made it for one '
                     'with the weights alone (state_dict)')
-        elif isinstance(error, EOFError) or 'unexpected EOF' in text:
-            what = _CUT_OFF
-        else:
-            what = f'is damaged, or no checkpoint of torch. {_AGAIN}'
+        elif not what:
+            what = (
+                _CUT_OFF if is_short else
+                f'is damaged, or no checkpoint of torch. {_AGAIN}')
         # not torch's error with it, for its advice
         raise ValueError(f'{path}: the checkpoint {what}') from None
 
@@ -121,7 +116,7 @@ _AGAIN = 'Download it again and compare its size with the source\'s'
 _CUT_OFF = f'is cut off, as by a download that broke. {_AGAIN}'
 
 
-def _kind(path: Union[str, Path]) -> str:
+def _kind(path: PathLike) -> str:
     """What a file is that is no whole checkpoint, by its bytes; '' if they do
     not tell."""
     if not Path(path).is_file():
@@ -144,7 +139,7 @@ def _kind(path: Union[str, Path]) -> str:
     return ''
 
 
-def load(path: Union[str, Path],
+def load(path: PathLike,
          file: Optional[BinaryIO] = None,
          mmap: bool = False) -> Dict[str, Any]:
     """What a checkpoint's file holds, in the CPU's memory, or mapped from the
@@ -160,7 +155,7 @@ def load(path: Union[str, Path],
     return content
 
 
-def read_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
+def read_checkpoint(path: PathLike) -> Dict[str, Any]:
     """The content of a checkpoint, file or URL, in the CPU's memory; a
     ValueError says what it is if it is none."""
     path = fetch(path)
@@ -168,19 +163,19 @@ def read_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
         with explained(path):
             return CheckpointLoader.load_checkpoint(
                 str(path), map_location='cpu')
-    return load(path, io.BytesIO(read_digested(path)))
+    content = Path(path).read_bytes()
+    file_digest(path, content)  # which need not read it again
+    return load(path, io.BytesIO(content))
 
 
-def check_checkpoint(path: Union[str, Path]) -> None:
+def check_checkpoint(path: PathLike) -> None:
     """Refuse a local file that the host could not load, of which nothing
     stays in memory; weights are not even read."""
     if Path(path).is_file() and (HAS_ALLOW_LIST or _kind(path)):
         load(path, mmap=zipfile.is_zipfile(path))
 
 
-def publish(path: Union[str, Path],
-            out: Union[str, Path],
-            drop: Sequence[str] = ()) -> Path:
+def publish(path: PathLike, out: PathLike, drop: Sequence[str] = ()) -> Path:
     """Write what of a checkpoint, or of a bare state dict, is to be published.
 
     Gives the file, ``<out>-<hash>_<date>.pth``. Weights whose names begin
@@ -231,31 +226,18 @@ def publish(path: Union[str, Path],
 _digests: Dict[Tuple[str, int, int], str] = {}
 
 
-def file_digest(path: Union[str, Path]) -> str:
-    """SHA-256 of a file; of a URL, that of its text."""
+def file_digest(path: PathLike, content: Optional[bytes] = None) -> str:
+    """SHA-256 of a file, of whose ``content`` if it has been read; of a URL,
+    that of its text."""
     if not os.path.isfile(path):
         return hashlib.sha256(str(path).encode()).hexdigest()
-    key = _state(path)
-    if key not in _digests:
-        digest = hashlib.sha256()
-        with open(path, 'rb') as file:
-            for block in iter(lambda: file.read(1 << 20), b''):
-                digest.update(block)
-        _digests[key] = digest.hexdigest()
-    return _digests[key]
-
-
-def _state(path: Union[str, Path]) -> Tuple[str, int, int]:
     state = os.stat(path)
-    return os.path.abspath(path), state.st_size, state.st_mtime_ns
-
-
-def read_digested(path: Union[str, Path]) -> bytes:
-    """A file's content, whose digest is known from then on."""
-    key = _state(path)
-    content = Path(path).read_bytes()
-    _digests[key] = hashlib.sha256(content).hexdigest()
-    return content
+    key = os.path.abspath(path), state.st_size, state.st_mtime_ns
+    if content is not None:
+        _digests[key] = hashlib.sha256(content).hexdigest()
+    elif key not in _digests:
+        _digests[key] = hash_file(path)
+    return _digests[key]
 
 
 def find_flaw(path: Path, name: str) -> str:
@@ -277,13 +259,9 @@ def find_flaw(path: Path, name: str) -> str:
 def list_weights() -> List[Tuple[Path, str]]:
     """The files of weights in the folder that ``MMPOSE_TDMI_WEIGHTS`` names
     and in torch's cache, unfinished ones too, and what is wrong with each."""
-    place = os.environ.get(WEIGHTS, '')
-    folders = [_cache()] if _is_address(place) or not place else [
-        Path(place), _cache()
-    ]
     return [(path,
              '' if path.suffix == '.partial' else find_flaw(path, path.name))
-            for folder in folders for path in sorted(folder.glob('*'))
+            for folder in _folders() for path in sorted(folder.glob('*'))
             if path.suffix in ('.pth', '.pt', '.partial')]
 
 
@@ -292,15 +270,18 @@ def has_hash(name: str) -> bool:
     return _HASH.search(name) is not None
 
 
-def _cache() -> Path:
-    return Path(torch.hub.get_dir(), 'checkpoints')
+def _folders() -> List[Path]:
+    """Where files of weights are looked for; torch's cache comes last."""
+    place = os.environ.get(WEIGHTS, '')
+    given = [] if _is_address(place) or not place else [Path(place)]
+    return [*given, Path(torch.hub.get_dir(), 'checkpoints')]
 
 
 def _is_address(path: Any) -> bool:
     return str(path).startswith(('http://', 'https://'))
 
 
-def fetch(path: Union[str, Path]) -> Union[str, Path]:
+def fetch(path: PathLike) -> PathLike:
     """The local file of weights that an address is of; other paths as they
     are.
 
@@ -321,24 +302,21 @@ def fetch(path: Union[str, Path]) -> Union[str, Path]:
     name = PurePosixPath(inner).name
     if name in ('', '..'):
         raise ValueError(f'{address}: the address names no file')
-    cached, addresses = _cache() / name, [address]
-    local = [cached]
+    addresses = [address]
     if _is_address(place):
         addresses = [f'{place}/{inner}', f'{place}/{name}', address]
-    elif place:
-        if not Path(place).is_dir():
-            raise ValueError(f'{WEIGHTS}: {place} is neither a folder nor an '
-                             'address, http:// or https://')
-        local = [Path(place, name), cached]
-    for file in local:
+    elif place and not Path(place).is_dir():
+        raise ValueError(f'{WEIGHTS}: {place} is neither a folder nor an '
+                         'address, http:// or https://')
+    for file in [folder / name for folder in _folders()]:
         if file.is_file():
             flaw = find_flaw(file, name)
             if flaw:
                 raise ValueError(f'{file}: the checkpoint {flaw}. Move it '
                                  f'away, and it is downloaded from {address}')
             return file
-    _download(addresses, cached)
-    return cached
+    _download(addresses, file)
+    return file
 
 
 def _download(addresses: Sequence[str], path: Path) -> None:
@@ -350,23 +328,23 @@ def _download(addresses: Sequence[str], path: Path) -> None:
     with open(partial, 'ab') as file:
         with suppress(OSError):  # of file systems without locks
             fcntl.flock(file, fcntl.LOCK_EX)
-        waiting = [] if path.is_file() else list(addresses)
-        while waiting:
-            is_resumed = file.seek(0, os.SEEK_END) > 0
-            try:
-                _receive(waiting[0], file, path.name)
-            except (OSError, HTTPException) as error:
-                told.append(f'{waiting.pop(0)}: '
-                            f'{error or type(error).__name__}')
-                continue
-            flaw = find_flaw(partial, path.name)
-            if not flaw:
-                os.replace(partial, path)
-                return
-            file.truncate(0)
-            # what had arrived before may be of another file
-            if not is_resumed:
-                told.append(f'{waiting.pop(0)}: what arrives {flaw}')
+        for address in [] if path.is_file() else addresses:
+            is_resumed = True
+            while is_resumed:
+                is_resumed = file.seek(0, os.SEEK_END) > 0
+                try:
+                    _receive(address, file, path.name)
+                except (OSError, HTTPException) as error:
+                    told.append(f'{address}: {error or type(error).__name__}')
+                    break
+                flaw = find_flaw(partial, path.name)
+                if not flaw:
+                    os.replace(partial, path)
+                    return
+                file.truncate(0)
+                # what had arrived before may be of another file
+                if not is_resumed:
+                    told.append(f'{address}: what arrives {flaw}')
         size = os.fstat(file.fileno()).st_size
     if not size:
         partial.unlink()
@@ -394,15 +372,16 @@ def _receive(address: str, file: BinaryIO, name: str) -> None:
                 begin = start if answer.status == 206 else 0
                 file.truncate(begin)
                 total = None if rest is None else begin + int(rest)
-                with tqdm(
+                with tqdm.wrapattr(
+                        file,
+                        'write',
+                        total,
+                        bytes=False,
                         desc=name,
                         initial=begin,
-                        total=total,
                         unit='B',
-                        unit_scale=True) as progress:
-                    for block in iter(lambda: answer.read(1 << 16), b''):
-                        file.write(block)
-                        progress.update(len(block))
+                        unit_scale=True) as received:
+                    shutil.copyfileobj(answer, received)
             size = file.seek(0, os.SEEK_END)
             if total in (None, size):
                 return

@@ -8,16 +8,16 @@ systems without, in a hidden folder ``.mmpose_tdmi`` beside them. Tools ask
 :func:`check_outputs` before they begin.
 
 Annotations, boxes and predictions come from outside. Json takes some ten
-times its size in memory; its nesting is bounded by Python's own recursion
-limit, which the readers turn into an error that names the file. A path in
-one could name any file that the process may read, and a picture of it could
-end up in a report; a video's name becomes that of a file which is written.
+times its size in memory. A path in one could name any file that the process
+may read, and a picture of it could end up in a report; a video's name becomes
+that of a file which is written.
 """
 import hashlib
 import json
+import math
 import os
 import re
-import tempfile
+import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Iterable, Iterator, Set, Union
@@ -36,11 +36,11 @@ RECORDS = '.mmpose_tdmi'
 #: Folders in which runs keep what is unfinished; theirs as a whole.
 _SCRATCH = re.compile(r'\..*\.partial')
 #: Of larger files the mark has the SHA-256 of both ends, bytes.
-_MAX_DIGESTED, _END = 2**28, 2**20
+_MAX_DIGESTED = 2**28
 
 
 def check_outputs(
-    outputs: Iterable[PathLike], inputs: Iterable[PathLike] = ()) -> None:
+    outputs: Iterable[PathLike], inputs: Iterable[Any] = ()) -> None:
     """Refuse files to write that would destroy something.
 
     That is one of ``inputs``, whatever name or link leads there; what this
@@ -52,7 +52,10 @@ def check_outputs(
         NotADirectoryError: If its folder is a file.
         PermissionError: If its folder cannot be written to.
     """
-    given = {_identity(path): path for path in inputs}
+    given = {
+        _identity(path): path
+        for path in inputs if isinstance(path, (str, Path))
+    }
     places: Set[str] = set()
     for output in outputs:
         path = Path(output)
@@ -104,16 +107,21 @@ def _identity(path: PathLike) -> Any:
     return state.st_dev, state.st_ino
 
 
-def _content(path: Path) -> str:
-    """The size and SHA-256 of a file."""
-    digest, size = hashlib.sha256(), os.stat(path).st_size
-    with path.open('rb') as file:
-        if size > _MAX_DIGESTED:
-            digest.update(file.read(_END))
-            file.seek(-_END, os.SEEK_END)
+def hash_file(path: PathLike, most: float = math.inf) -> str:
+    """SHA-256 of a file; of one that has more than ``most`` bytes that of its
+    first and last MiB."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        if os.stat(path).st_size > most:
+            digest.update(file.read(2**20))
+            file.seek(-2**20, os.SEEK_END)
         while data := file.read(2**16):
             digest.update(data)
-    return f'{size} {digest.hexdigest()}'
+    return digest.hexdigest()
+
+
+def _content(path: Path) -> str:
+    return f'{os.stat(path).st_size} {hash_file(path, _MAX_DIGESTED)}'
 
 
 def _is_own(path: Path) -> bool:
@@ -137,11 +145,10 @@ def _mark(temporary: Path, path: Path) -> None:
         record = path.parent / RECORDS / path.name
         old = record.read_text().splitlines() if record.is_file() else []
         record.parent.mkdir(exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=record.parent)
-        with os.fdopen(handle, 'w') as file:
-            # what is there until the file is at its place is known, too
-            file.write('\n'.join([content, *old[:1]]))
-        os.replace(name, record)
+        new = record.with_name(secrets.token_hex(8))
+        # what is there until the file is at its place is known, too
+        new.write_text('\n'.join([content, *old[:1]]))
+        os.replace(new, record)
 
 
 def _prefix(path: Path) -> str:
@@ -184,16 +191,11 @@ def atomic_path(path: PathLike, is_own: bool = False) -> Iterator[Path]:
     if not is_own:
         check_outputs([path])
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        prefix=_prefix(path), suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(
+        f'{_prefix(path)}{secrets.token_hex(4)}{path.suffix}')
+    temporary.touch(exist_ok=False)
     try:
         yield temporary
-        # mkstemp makes the file private; give it the usual permissions
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         if not is_own:
             check_outputs([path])  # somebody may have put a file there
             _mark(temporary, path)
@@ -212,10 +214,9 @@ def write_json(path: PathLike,
     not json, is refused: write None. ``kwargs`` go to :func:`json.dumps`.
     """
     with atomic_path(path, is_own) as temporary:
-        with temporary.open('w', encoding='utf-8') as file:
-            # json.dump, which writes piece by piece, takes three times as long
-            file.write(
-                json.dumps(content, default=_plain, allow_nan=False, **kwargs))
+        # json.dump, which writes piece by piece, takes three times as long
+        text = json.dumps(content, default=_plain, allow_nan=False, **kwargs)
+        temporary.write_text(text, encoding='utf-8')
 
 
 def _plain(value: Any) -> Any:
@@ -226,11 +227,9 @@ def _plain(value: Any) -> Any:
     raise TypeError(f'{type(value).__name__} cannot be written as json')
 
 
-def check_json_size(path: PathLike, size: int = -1) -> None:
-    """Refuse a file that is too large to be what it should be; its size,
-    bytes, is by default that of the local file."""
-    if size < 0:
-        size = os.stat(path).st_size
+def check_json_size(path: PathLike) -> None:
+    """Refuse a local file that is too large to be what it should be."""
+    size = os.stat(path).st_size
     text = os.environ.get(VARIABLE, str(MAX_JSON_BYTES))
     bound = int(text) if text.isdecimal() else 0
     if bound == 0:

@@ -37,7 +37,7 @@ def run_tasks(function: Callable[[Any], Any],
     with bar:
         if workers == 1 or len(tasks) < 2:
             threads = cv2.getNumThreads()
-            _take_one_core()
+            cv2.setNumThreads(1)
             try:
                 for task in tasks:
                     yield function(task)
@@ -46,7 +46,8 @@ def run_tasks(function: Callable[[Any], Any],
                 cv2.setNumThreads(threads)
             return
         pool = ProcessPoolExecutor(
-            min(workers, len(tasks)), _context(function), _take_one_core)
+            min(workers, len(tasks)), _context(function), cv2.setNumThreads,
+            (1, ))
         try:
             for result in pool.map(function, tasks):
                 yield result
@@ -75,7 +76,3 @@ def _context(function: Callable[[Any], Any]) -> Any:
 def _named(function: Callable[[Any], Any]) -> Any:
     """What a partial function was made from, which has a name."""
     return getattr(function, 'func', function)
-
-
-def _take_one_core() -> None:
-    cv2.setNumThreads(1)

@@ -7,6 +7,7 @@ add up to more than have passed.
 """
 import threading
 import time
+from collections import defaultdict
 from contextlib import contextmanager, nullcontext
 from typing import Any, Callable, ContextManager, Dict, Iterator, Optional
 
@@ -30,9 +31,9 @@ class StageTimes:
 
     def __init__(self,
                  clock: Callable[[], float] = time.perf_counter,
-                 wait: Optional[Callable[[], Any]] = None) -> None:
-        self.seconds: Dict[str, float] = {}
-        self.calls: Dict[str, int] = {}
+                 wait: Callable[[], Any] = lambda: None) -> None:
+        self.seconds: Dict[str, float] = defaultdict(float)
+        self.calls: Dict[str, int] = defaultdict(int)
         self._clock = clock
         self._wait = wait
         self._lock = threading.Lock()
@@ -53,7 +54,6 @@ class StageTimes:
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
-        """One time in a stage."""
         outside = getattr(self._local, 'inside', 0.)
         self._local.inside = 0.
         start = self._now()
@@ -62,12 +62,10 @@ class StageTimes:
         finally:
             spent = self._now() - start
             with self._lock:
-                self.seconds[name] = (
-                    self.seconds.get(name, 0.) + spent - self._local.inside)
-                self.calls[name] = self.calls.get(name, 0) + 1
+                self.seconds[name] += spent - self._local.inside
+                self.calls[name] += 1
             self._local.inside = outside + spent
 
     def _now(self) -> float:
-        if self._wait is not None:
-            self._wait()
+        self._wait()
         return self._clock()

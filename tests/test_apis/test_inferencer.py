@@ -196,8 +196,10 @@ def test_batched_detection_changes_nothing(detecting, clip):
 def test_the_whole_image_as_a_box(saved_pose_model, clip):
     inferencer = VideoPoseInferencer(
         *saved_pose_model, device='cpu', det_model='whole_image')
-    result = next(inferencer(clip.folder))
-    assert result.poses.persons[0].box.bbox == (0, 0, 128, 96)
+    for interval in (1, 3):
+        for result in inferencer(clip.folder, det_interval=interval):
+            box, = [person.box for person in result.poses.persons]
+            assert box.bbox == (0, 0, 128, 96)
 
 
 def test_lazy_and_bounded(inferencer, clip):
