@@ -1,24 +1,21 @@
 """Backbones that give the maps of several stages.
 
-HRNet, the high-resolution map of each of its four stages. Section 3.1,
-"Feature difference sequences generation": TDMI reads F^j, j = 1..4, off
-HRNet-W48's four stages. Stage 1 is taken after the first transition, which
-gives it the channels of the other three; stages 2 to 4 are their
-highest-resolution branch.
+HRNet: Section 3.1 reads F^j, j = 1..4, off HRNet-W48's four stages. Stage 1
+is taken after the first transition, which gives it the channels of the others;
+of stages 2 to 4 it is the highest-resolution branch.
 
-A plain vision transformer, the maps of several blocks. Dosovitskiy et al.,
-"An Image is Worth 16x16 Words", as ViTPose (Xu et al., NeurIPS 2022) uses it:
-no class token, patches cut with a padding of 2, a learnt position embedding,
-normalisation before each part of a block. State-dict keys are those of
-MMPose's ViTPose checkpoints, whose configs need mmpretrain; this module does
-not. TDMI's maps of several depths are those of intermediate blocks, all of
-stride 16.
+A plain vision transformer (Dosovitskiy et al., "An Image is Worth 16x16
+Words"), as ViTPose (Xu et al., NeurIPS 2022) uses it: no class token, patches
+cut with a padding of 2, a learnt position embedding, normalisation before each
+part of a block. State-dict keys are those of MMPose's ViTPose checkpoints,
+whose configs need mmpretrain; this module does not. Maps are those of several
+blocks, all of stride 16.
 
 Shape letters: N frames, L tokens, C channels (of branch 0), G heads, H x W
 input pixels, h x w patches.
 """
 import math
-from typing import Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Mapping, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -36,8 +33,6 @@ from torch.utils.checkpoint import checkpoint
 from .layers.blocks import check_choice
 
 __all__ = ['MultiStageHRNet', 'MultiStageViT']
-
-NUM_STAGES = 4
 
 
 @MODELS.register_module()
@@ -58,10 +53,9 @@ class MultiStageHRNet(HRNet):
                  frozen: bool = False,
                  **kwargs) -> None:
         stages = tuple(out_stages)
-        if (not stages or list(stages) != sorted(set(stages))
-                or not set(stages) <= set(range(1, NUM_STAGES + 1))):
+        if not stages or list(stages) != sorted({*stages} & {1, 2, 3, 4}):
             raise ValueError('out_stages must be ascending stage numbers '
-                             f'from 1 to {NUM_STAGES}, got {out_stages!r}')
+                             f'from 1 to 4, got {out_stages!r}')
         super().__init__(extra, in_channels=in_channels, **kwargs)
         self.out_stages = stages
         self.frozen = frozen
@@ -71,9 +65,8 @@ class MultiStageHRNet(HRNet):
     @property
     def out_channels(self) -> Tuple[int, ...]:
         # stage 1 has stage 2's, after its transition
-        configs = [
-            getattr(self, f'stage{max(x, 2)}_cfg') for x in self.out_stages
-        ]
+        configs = (
+            getattr(self, f'stage{max(x, 2)}_cfg') for x in self.out_stages)
         return tuple(config['num_channels'][0] *
                      get_expansion(self.blocks_dict[config['block']])
                      for config in configs)
@@ -82,23 +75,18 @@ class MultiStageHRNet(HRNet):
         """Frames (N, in_channels, H, W) to maps (N, C, H / 4, W / 4)."""
         x = self.relu(self.norm1(self.conv1(x)))
         x = self.relu(self.norm2(self.conv2(x)))
-        branches = self._enter_stage(self.transition1, [self.layer1(x)])
-        maps = [branches[0]]
-        stages = self.stage2, self.stage3, self.stage4
-        transitions = self.transition2, self.transition3, ()
-        for stage, transition in zip(stages, transitions):
-            branches = stage(branches)
+        branches, maps = [self.layer1(x)], []
+        for number in (2, 3, 4):
+            transition = getattr(self, f'transition{number - 1}')
+            branches = [
+                branches[i] if layer is None else layer(branches[-1])
+                for i, layer in enumerate(transition)
+            ]
+            if number == 2:
+                maps.append(branches[0])  # stage 1's
+            branches = getattr(self, f'stage{number}')(branches)
             maps.append(branches[0])
-            branches = self._enter_stage(transition, branches)
         return tuple(maps[stage - 1] for stage in self.out_stages)
-
-    @staticmethod
-    def _enter_stage(transition: Iterable[Optional[nn.Module]],
-                     branches: Sequence[Tensor]) -> List[Tensor]:
-        return [
-            branches[i] if layer is None else layer(branches[-1])
-            for i, layer in enumerate(transition)
-        ]
 
     def train(self, mode: bool = True) -> 'MultiStageHRNet':
         super().train(mode and not self.frozen)
@@ -126,8 +114,6 @@ class SelfAttention(BaseModule):
 
 
 class TransformerBlock(BaseModule):
-    """x + attention(norm(x)), then x + perceptron(norm(x)), each with the drop
-    path rate."""
 
     def __init__(self, channels: int, num_heads: int,
                  drop_path_rate: float) -> None:
@@ -155,8 +141,7 @@ class TransformerBlock(BaseModule):
         return self.ffn(self.ln2(x), identity=x)
 
 
-#: ViTPose's networks by name: embedding width, blocks, attention heads. The
-#: perceptrons' hidden width is four times the embedding's.
+#: ViTPose's networks by name.
 ARCHITECTURES = dict(
     small=dict(embed_dims=384, num_layers=12, num_heads=12),
     base=dict(embed_dims=768, num_layers=12, num_heads=12),
@@ -178,9 +163,6 @@ class MultiStageViT(BaseModule):
         frozen: Freeze every parameter and keep eval mode.
         with_cp: Recompute blocks in the backward pass.
     """
-
-    PATCH_SIZE = 16
-    PADDING = 2
 
     def __init__(self,
                  arch: Union[str, Mapping] = 'small',
@@ -211,9 +193,9 @@ class MultiStageViT(BaseModule):
         self.patch_embed = PatchEmbed(
             in_channels=in_channels,
             embed_dims=self.embed_dims,
-            kernel_size=self.PATCH_SIZE,
-            stride=self.PATCH_SIZE,
-            padding=self.PADDING,
+            kernel_size=16,
+            stride=16,
+            padding=2,
             input_size=tuple(img_size))
         self.patch_resolution = self.patch_embed.init_out_size
         self.pos_embed = nn.Parameter(
@@ -236,7 +218,6 @@ class MultiStageViT(BaseModule):
 
     def _fit_position_embedding(self, state_dict: dict, prefix: str,
                                 *args) -> None:
-        """Make a checkpoint's position embedding this network's."""
         skip = int(state_dict.pop(f'{prefix}cls_token', None) is not None)
         name = f'{prefix}pos_embed'
         if name in state_dict:
@@ -245,19 +226,17 @@ class MultiStageViT(BaseModule):
                 found, self._grid_of(found.shape[1]), self.patch_resolution)
 
     def _grid_of(self, num_tokens: int) -> Tuple[int, int]:
-        """Rows and columns, square or of this network's ratio of sides."""
+        """Rows and columns, of this network's ratio of sides or square."""
         height, width = self.patch_resolution
-        scale = (num_tokens / (height * width))**0.5
-        similar = round(height * scale), round(width * scale)
-        side = round(num_tokens**0.5)
-        for rows, columns in (similar, (side, side)):
-            fits = rows == columns or rows * width == columns * height
-            if rows * columns == num_tokens and fits:
-                return rows, columns
+        common = math.gcd(height, width)
+        for rows, columns in ((height // common, width // common), (1, 1)):
+            scale = math.isqrt(num_tokens // (rows * columns))
+            if scale**2 * rows * columns == num_tokens:
+                return scale * rows, scale * columns
         raise ValueError(
             f'pos_embed of the checkpoint has {num_tokens} positions: neither '
-            'a square grid nor one with the ratio of sides of this '
-            f'network\'s {height} x {width}')
+            "a square grid nor one with the ratio of sides of this network's "
+            f'{height} x {width}')
 
     def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
         """Frames (N, in_channels, H, W) to maps (N, C, h, w), h = H / 16, w =

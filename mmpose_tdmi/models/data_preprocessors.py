@@ -1,7 +1,6 @@
 """From clips to the folded batch that stock backbones take.
 
-The frame contract is in ``mmpose_tdmi/structures.py``; T is checked here and
-where necks unfold time, and trusted from there on.
+T is checked here and where necks unfold time, and trusted from there on.
 
 Shape letters: B clips, T frames, C channels, H x W pixels of a crop.
 """
@@ -85,27 +84,22 @@ class SequencePoseDataPreprocessor(PoseDataPreprocessor):
                                                     and len(self.mean) == 3)
         for clip, sample in zip(clips, data_samples):
             what = f'the clip of {sample.metainfo.get("img_path", "?")}'
-            if not isinstance(clip, Tensor) or clip.dim() != 4:
-                got = tuple(clip.shape) if isinstance(
-                    clip, Tensor) else type(clip).__name__
+            shape = tuple(getattr(clip, 'shape', ()))
+            if not isinstance(clip, Tensor) or len(shape) != 4:
                 raise ValueError(f'{what} must be a tensor (T, C, H, W), got '
-                                 f'{got}')
-            shape = tuple(clip.shape)
+                                 f'{shape or type(clip).__name__}')
             num_frames, channels = shape[:2]
+            fault = None
             if num_frames < 1:
-                raise ValueError(f'{what} is empty: {shape}')
-            if self.num_frames not in (None, num_frames):
-                raise ValueError(
-                    f'{what} has T = {num_frames} frames, the model is '
-                    f'configured for num_frames = {self.num_frames} '
-                    f'(shape {shape})')
-            if shape[:2] != clips[0].shape[:2]:
-                raise ValueError(
-                    f'{what} is (T, C, H, W) = {shape}, another clip of the '
-                    f'batch {tuple(clips[0].shape)}: T and C must agree '
-                    'within a batch')
-            if needs_colour and channels != 3:
-                raise ValueError(
-                    f'{what} must have C = 3 channels, got C = {channels} '
-                    f'(shape {shape}, expected (T, C, H, W))')
+                fault = f'is empty: {shape}'
+            elif self.num_frames not in (None, num_frames):
+                fault = (f'has T = {num_frames} frames, the model is '
+                         f'configured for num_frames = {self.num_frames}')
+            elif shape[:2] != clips[0].shape[:2]:
+                fault = (f'is (T, C, H, W) = {shape}, another clip of the '
+                         f'batch {tuple(clips[0].shape)}: T and C must agree')
+            elif needs_colour and channels != 3:
+                fault = f'must have C = 3 channels, got C = {channels}'
+            if fault:
+                raise ValueError(f'{what} {fault}')
         return clips[0].shape[0]

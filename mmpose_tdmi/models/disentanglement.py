@@ -3,20 +3,18 @@
 From the motion feature M and the visual feature V to heatmaps:
 
 - Eq. 6, factorisation: m = GAP(M), Mu = sigmoid(MLPu(m)) * M is useful motion,
-  Mn = sigmoid(MLPn(m)) * M noise, with two independent perceptrons. The paper
-  gives no width for them; the authors' code has one hidden layer of 128
-  channels with ReLU. Table 7 compares with no factorisation, and with
-  splitting the channels, of which the paper gives no detail: here a 1x1
-  convolution projects each half back to C channels;
-- aggregation: "we integrate the useful motion feature and the visual feature
-  of the key frame through several residual blocks", on cat[Mu, V]; the
-  authors' code has three. Not in the paper: ``visual_shortcut`` adds a visual
-  feature, the key frame's or :class:`WindowShortcut`'s, to a zero-scaled
-  result of the blocks, so that a model loaded with single-frame weights starts
-  *as* the single-frame model, or as its mean over the window;
+  Mn = sigmoid(MLPn(m)) * M noise, with two independent perceptrons, whose one
+  hidden layer of 128 channels with ReLU is the authors' code's. Table 7
+  compares with no factorisation, and with splitting the channels, of which the
+  paper gives no detail: here a 1x1 convolution projects each half to C;
+- aggregation: residual blocks on cat[Mu, V], "several", three in the authors'
+  code. Not in the paper: ``visual_shortcut`` adds a visual feature, the key
+  frame's or :class:`WindowShortcut`'s, to a zero-scaled result of the blocks,
+  so that a model loaded with single-frame weights starts *as* the single-frame
+  model, or as its mean over the window;
 - the head: heatmaps, their loss (Eq. 14) and the mutual information objective
-  (Eq. 8 to 13, 15). The rest stays the host's. Not in the paper: the enhanced
-  feature from a neck, for other heads.
+  (Eq. 8 to 13, 15). Not in the paper: the enhanced feature from a neck, for
+  other heads.
 
 Departures from the paper are options, listed in docs/model.md.
 
@@ -52,9 +50,9 @@ class DisentangledFeatures(NamedTuple):
     the last.
 
     Attributes:
-        motion: M, the raw motion feature.
-        useful: Mu, its useful part; M itself without factorisation.
-        noisy: Mn, its noisy part; ``None`` without factorisation.
+        motion: M.
+        useful: Mu; M itself without factorisation.
+        noisy: Mn; ``None`` without factorisation.
         visual: V, the key frame's (TDMI) or the spatiotemporal (TDMI-ST).
         fused: The enhanced representation, F with a tilde.
     """
@@ -122,8 +120,8 @@ class NoFactorisation(BaseModule):
 
 
 class Aggregation(BaseModule):
-    """Residual blocks on motion and visual feature; with ``visual_shortcut`` a
-    visual feature plus their output, whose scale starts at 0."""
+    """Residual blocks on motion and visual feature; with ``visual_shortcut``
+    the shortcut plus their output, whose scale starts at 0."""
 
     def __init__(self,
                  channels: int,
@@ -169,13 +167,13 @@ class DisentanglementHead(EnhancedFeatureHead):
         attention_channels: Hidden width of Eq. 6's perceptrons.
         num_blocks: Residual blocks of the aggregation.
         visual_shortcut: Start as the single-frame model: ``True``, on the key
-            frame (:class:`Aggregation`), ``'window'``, as its mean over the
-            window (:class:`WindowShortcut`).
+            frame, ``'window'``, as its mean over the window
+            (:class:`WindowShortcut`).
         skip_projection, norm_cfg, with_cp: As :class:`ResidualChain`'s.
         final_layer: Heatmap layer, by default the paper's 3x3 convolution.
         loss: By default the paper's ``KeypointMSELoss``, by target weights.
-        mi_loss: Config of :class:`MutualInformationLoss`; ``None``: no such
-            objective, and the noisy branch, without a gradient, is frozen.
+        mi_loss: Config of :class:`MutualInformationLoss`; without one the
+            noisy branch is frozen.
         decoder: Config of the codec.
         test_activation, activation_sigma: As :class:`SpatialSoftmaxHead`'s.
         init_cfg: By default the paper's, convolutions N(0, 0.001).
@@ -231,23 +229,19 @@ class DisentanglementHead(EnhancedFeatureHead):
             self.factorisation = SplitFactorisation(in_channels)
         else:
             self.factorisation = NoFactorisation()
-        self.clip_window = None
-        if visual == 'spatiotemporal' or visual_shortcut == 'window':
-            self.clip_window = FrameWindow(tuple(offsets))
-        self.spatiotemporal = None
+        self.spatiotemporal = self.window_shortcut = None
         if visual == 'spatiotemporal':
             self.spatiotemporal = SpatiotemporalFeature(
-                in_channels, self.clip_window, spatiotemporal, **chain)
+                in_channels, FrameWindow(tuple(offsets)), spatiotemporal,
+                **chain)
         self.aggregation = Aggregation(in_channels, num_blocks,
                                        bool(visual_shortcut), **chain)
-        self.window_shortcut = None
         if visual_shortcut == 'window':
             self.window_shortcut = WindowShortcut(in_channels,
-                                                  self.clip_window)
+                                                  FrameWindow(tuple(offsets)))
         self.build_mi_loss(mi_loss)
         if mi_loss is None and self.factorisation.noisy is not None:
-            # nothing would give it a gradient, which distributed training
-            # takes for a mistake
+            # distributed training takes a missing gradient for a mistake
             self.factorisation.noisy.requires_grad_(False)
 
     def disentangle(self, feats: TemporalFeatures) -> DisentangledFeatures:
@@ -256,8 +250,6 @@ class DisentanglementHead(EnhancedFeatureHead):
             raise TypeError(
                 'DisentanglementHead reads the TemporalFeatures of '
                 f'TemporalDifferenceNeck, got {type(feats).__name__}')
-        if self.clip_window is not None:
-            self.clip_window.check_sequence(feats.sequence)
         useful, noisy = self.factorisation(feats.motion)
         visual = shortcut = feats.key
         if self.spatiotemporal is not None:
@@ -270,8 +262,8 @@ class DisentanglementHead(EnhancedFeatureHead):
     def forward(
             self, feats: Union[TemporalFeatures,
                                DisentangledFeatures]) -> Tensor:
-        """The key frame's heatmaps as they are trained, (B, K, H, W), float32;
-        of the neck's output or of :meth:`disentangle`'s."""
+        """The key frame's heatmaps as they are trained, (B, K, H, W), at least
+        float32; of the neck's output or of :meth:`disentangle`'s."""
         if not isinstance(feats, DisentangledFeatures):
             feats = self.disentangle(feats)
         return super().forward(feats)
@@ -323,7 +315,6 @@ class DisentanglementNeck(BaseModule):
         if factorisation == 'attention':
             self.factorisation = AttentionFactorisation(
                 channels, attention_channels)
-            # nothing here would train it
             self.factorisation.noisy.requires_grad_(False)
         self.aggregation = Aggregation(
             channels,

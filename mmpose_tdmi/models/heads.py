@@ -3,15 +3,14 @@ the rivals share.
 
 Not in the paper: heatmaps trained as logits, by
 :class:`SpatialCrossEntropyLoss`. Their softmax over space times 2 * pi *
-sigma^2 (cells^2, the volume under a Gaussian of peak 1) has the peak 1 where
-the prediction is perfect, so that scores mean what they do with the mean
-squared error.
+sigma^2, the volume under a Gaussian of peak 1, peaks at 1 where the prediction
+is perfect, so that scores mean what they do with the mean squared error.
 
 Shape letters: B instances, C channels, K keypoints, H x W heatmap cells.
 """
 import logging
 import math
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 import numpy as np
 import torch
@@ -44,23 +43,18 @@ def heatmaps_of_logits(logits: Tensor, sigma: float) -> Tensor:
     return (probability * (2 * math.pi * sigma**2)).reshape_as(logits)
 
 
-class HeatmapActivationMixin:
-    """Adds ``test_activation`` to a subclass of the host's HeatmapHead.
+class HeatmapActivationMixin(HeatmapHead):
+    """Adds ``test_activation`` to the host's HeatmapHead.
 
     The head's ``__init__`` calls :meth:`init_activation`. Outputs are brought
     to float32, which the host's accuracy needs under bfloat16. A head's
     ``mi_loss`` adds its losses.
     """
 
-    # the head's
-    decoder: Any
-    decode: Callable
-    loss_module: Callable
-
     def init_activation(self, test_activation: str,
                         sigma: Optional[float]) -> None:
         """Set what is done to heatmaps before they are decoded; ``sigma``, of
-        the targets in heatmap cells, is by default the decoder's."""
+        the targets in cells, is by default the decoder's."""
         check_choice('test_activation', test_activation, ACTIVATIONS)
         self.test_activation = test_activation
         if test_activation == 'none':
@@ -102,7 +96,6 @@ class HeatmapActivationMixin:
             heatmaps = (self.activate(self.forward(feats)) + flipped) * 0.5
         else:
             heatmaps = self.activate(self.forward(feats))
-
         preds = self.decode(heatmaps)
         for pred in preds:
             # a map sharper than its target peaks above 1
@@ -137,7 +130,7 @@ class HeatmapActivationMixin:
         return losses
 
 
-class EnhancedFeatureHead(HeatmapActivationMixin, HeatmapHead):
+class EnhancedFeatureHead(HeatmapActivationMixin):
     """A heatmap layer, by default the paper's 3x3 convolution, on an enhanced
     feature; by default the mean squared error on visible joints."""
 
@@ -165,22 +158,18 @@ class EnhancedFeatureHead(HeatmapActivationMixin, HeatmapHead):
 
     def build_mi_loss(self, mi_loss: OptConfigType) -> None:
         """Build the objective of the head's channels, if there is one."""
-        self.mi_loss = None
-        if mi_loss is not None:
-            self.mi_loss = MODELS.build(
-                mi_loss,
-                default_args=dict(
-                    in_channels=self.in_channels,
-                    num_keypoints=self.out_channels))
+        self.mi_loss = None if mi_loss is None else MODELS.build(
+            mi_loss,
+            default_args=dict(
+                in_channels=self.in_channels, num_keypoints=self.out_channels))
 
 
 @MODELS.register_module()
-class SpatialSoftmaxHead(HeatmapActivationMixin, HeatmapHead):
+class SpatialSoftmaxHead(HeatmapActivationMixin):
     """HeatmapHead whose maps are softmaxed over space before decoding.
 
     The single-frame counterpart of :class:`DisentanglementHead` with
-    ``test_activation='softmax'``: same ``final_layer`` names, so that its
-    weights start TDMI. Not in the paper.
+    ``test_activation='softmax'``, whose ``final_layer`` takes its weights.
 
     Args:
         *args: As HeatmapHead's.
@@ -200,35 +189,13 @@ class SpatialSoftmaxHead(HeatmapActivationMixin, HeatmapHead):
         self.init_activation(test_activation, activation_sigma)
 
 
-def load_heatmap_layer(layer: nn.Module, key: str, checkpoint: Optional[str],
-                       prefix: str) -> None:
-    """Copy a single-frame model's heatmap layer, ``prefix`` in its checkpoint;
-    ``key`` is the config key, for messages."""
-    if checkpoint is None:
-        print_log(
-            f'{key} gives no checkpoint: this layer to single-frame heatmaps '
-            'is random unless a checkpoint of the whole model is loaded',
-            'current', logging.WARNING)
-        return
-    prefix = prefix.rstrip('.')
-    weights = read_checkpoint(checkpoint)
-    weights = weights.get('state_dict', weights)
-    for name, parameter in layer.named_parameters():
-        found = weights.get(f'{prefix}.{name}')
-        if found is None or found.shape != parameter.shape:
-            got = 'nothing' if found is None else tuple(found.shape)
-            raise ValueError(f'{key}: {checkpoint} must have {prefix}.{name} '
-                             f'of shape {tuple(parameter.shape)}, found {got}')
-        parameter.data.copy_(found)
-
-
 class SingleFrameHeatmapLayer(nn.Conv2d):
     """A convolution to heatmaps that is loaded from a single-frame model.
 
-    PoseWarper and DCPose refine *heatmaps*: a single-frame model's backbone
-    and this, its last layer, are frozen. Not in their papers: softmax, for
-    models trained on logits, which cannot be warped: what lies off the map
-    counts as 0, which is no low logit.
+    PoseWarper and DCPose refine *heatmaps* of a frozen single-frame model, of
+    which this is the last layer. Not in their papers: softmax, for models
+    trained on logits, which cannot be warped: what lies off the map counts as
+    0, which is no low logit.
 
     Args:
         in_channels, num_keypoints: C and K.
@@ -236,9 +203,12 @@ class SingleFrameHeatmapLayer(nn.Conv2d):
         activation: ``'none'`` or ``'softmax'``.
         sigma: With softmax, the target Gaussians' standard deviation in cells.
         frozen: Whether the layer is left as it was loaded.
-        checkpoint: Path or URL of the single-frame model.
-        prefix: The layer's name in it.
+        checkpoint, prefix: Path or URL of the single-frame model, and the
+            layer's name in it.
     """
+
+    #: The layer's config key, for messages.
+    key = 'heatmap_layer'
 
     def __init__(self,
                  in_channels: int,
@@ -263,11 +233,27 @@ class SingleFrameHeatmapLayer(nn.Conv2d):
         self.activation = activation
         self.sigma = sigma
         self.checkpoint = checkpoint
-        self.prefix = prefix
+        self.prefix = prefix.rstrip('.')
         self.requires_grad_(not frozen)
 
     def init_weights(self) -> None:
-        load_heatmap_layer(self, 'heatmap_layer', self.checkpoint, self.prefix)
+        if self.checkpoint is None:
+            print_log(
+                f'{self.key} gives no checkpoint: this layer to single-frame '
+                'heatmaps is random unless a checkpoint of the whole model is '
+                'loaded', 'current', logging.WARNING)
+            return
+        weights = read_checkpoint(self.checkpoint)
+        weights = weights.get('state_dict', weights)
+        for name, parameter in self.named_parameters():
+            name = f'{self.prefix}.{name}'
+            found = weights.get(name)
+            if found is None or found.shape != parameter.shape:
+                got = 'nothing' if found is None else tuple(found.shape)
+                raise ValueError(
+                    f'{self.key}: {self.checkpoint} must have {name} of shape '
+                    f'{tuple(parameter.shape)}, found {got}')
+            parameter.data.copy_(found)
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (N, C, H, W) to heatmaps (N, K, H, W), at least float32."""

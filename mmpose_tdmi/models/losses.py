@@ -1,8 +1,8 @@
 """Cross-entropy between heatmaps seen as distributions over space.
 
-Not in the paper, which uses the mean squared error. Small models trained from
-scratch stay on that loss's all-zero plateau and leave it with this one.
-Predictions are logits: decode them with ``test_activation='softmax'``.
+Not in the paper: small models trained from scratch stay on the mean squared
+error's all-zero plateau and leave it with this one. Predictions are logits:
+decode them with ``test_activation='softmax'``.
 
 Shape letters: B instances, K keypoints, H x W heatmap cells.
 """

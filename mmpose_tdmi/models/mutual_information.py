@@ -2,36 +2,28 @@
 
 L_MI = I(Mu; Mn) - I(M; Mu) + I(Mu; y | F~) + I(V; y | F~), from feature maps
 and heatmaps read as distributions over the H x W cells of each channel, in
-float32 or better, finite for all finite input. There are two estimators;
-docs/model.md has their terms in a table.
+float32 or better, finite for all finite input. docs/model.md has the terms of
+both estimators with their ranges and gradients.
 
 ``vsd`` means what the paper says. It names Variational Self-Distillation (Tian
 et al., "Farewell to Mutual Information", CVPR 2021) and gives no detail. VSD
 minimises I(v; y | z), what is lost from v to z, as KL(P(y|v) || P(y|z)) with
-P(y|v) detached. That is Eq. 10, so here, in place of the differences of Eq. 11
-and 12, ``useful_conditional`` is KL(sg P(y|Mu) || P(y|F~)),
-``visual_conditional`` KL(sg P(y|V) || P(y|F~)). P(y|.) is, per joint, the
-softmax over the cells of a heatmap: for F~ the model's own prediction, for Mu
-and V the output of a 1x1 "probe", trained by the heatmap loss on detached
-features. Joints without a target are left out. Where a probe predicts worse
-than the model, as one on motion alone often does, the form pulls the
-prediction away from the label; ``gate='label'`` leaves such joints out.
-
-VSD defines no term between features. ``useful_noise`` (Eq. 8) is ln 2 minus
-the Jensen-Shannon divergence of Mu's and Mn's distributions, per channel: 0 if
-they share nothing, ln 2 if they are the same; a raw -KL would be unbounded.
-``motion_useful`` (Eq. 9) is the InfoNCE lower bound of I(M; Mu), at most ln N;
-M is detached, the gradient reaches the encoder through Mu.
+P(y|v) detached. That is Eq. 10, and here it replaces the differences of Eq. 11
+and 12. P(y|.) is, per joint, the softmax over the cells of a heatmap: for F~
+the model's own prediction, for Mu and V the output of a 1x1 "probe", trained
+by the heatmap loss on detached features. VSD defines no term between features:
+Eq. 8 is ln 2 minus the Jensen-Shannon divergence of Mu's and Mn's
+distributions (a raw -KL would be unbounded), Eq. 9 the InfoNCE bound with M
+detached, so that the gradient reaches the encoder through Mu.
 
 ``released`` is a record of what the published numbers rest on, not an estimate
 of mutual information. With p = softmax over the cells of (map / 0.05), a term
-is V(a, b) = mean(b ln b - b a) over p of both maps: a KL divergence's formula
-given a probability where it wants a log-probability. It lies in [-ln(L - 1 +
-e) / L, 0] (-1.28e-3 at 96 x 72), is about -entropy(b) / L, and hardly depends
-on a: a small, bounded entropy regulariser. Gradients flow into the second
-argument only, but for I(Mu; Mn). The label y is the *predicted* heatmap; label
-terms send the detached feature through the single-frame model's frozen 1x1
-heatmap layer. Eq. 11 and 12 so give also I(Mu; V), and twice the other terms.
+is V(a, b) = mean(b ln b - b a) over p of both maps, in [-ln(L - 1 + e) / L,
+0]: a KL divergence's formula given a probability where it wants a logarithm.
+Gradients flow into the second argument only, but for I(Mu; Mn). The label y is
+the *predicted* heatmap; label terms send the detached feature through the
+single-frame model's frozen 1x1 heatmap layer. Eq. 11 and 12 so give also I(Mu;
+V), and twice the other terms.
 
 Shape letters: B clips, C channels, K keypoints, H x W cells, L = H * W.
 """
@@ -47,9 +39,9 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from .disentanglement import DisentangledFeatures
-from .heads import load_heatmap_layer
-from .layers.blocks import (at_least_float32, check_choice, check_not_negative,
-                            check_positive, merge_options)
+from .heads import SingleFrameHeatmapLayer
+from .layers.blocks import (at_least_float32, check_choice, check_positive,
+                            merge_options)
 
 __all__ = [
     'ESTIMATORS', 'AlphaSchedule', 'Estimator', 'FrozenHeatmapLayer',
@@ -58,18 +50,14 @@ __all__ = [
 ]
 
 LOG_2 = math.log(2)
-# exp() of it is 0 in float32 and float64, so that clamping here changes no
-# probability, and it bounds every divergence
-MIN_LOGIT = -1e4
-# keeps the gradient of a direction finite where a vector is zero
-EPSILON = 1e-3
 
 
 def spatial_log_softmax(maps: Tensor, temperature: float) -> Tensor:
     """Log-probabilities of cells, finite (B, C, H, W) to (B, C, L)."""
     logits = at_least_float32(maps).flatten(2)
     logits = logits - logits.amax(dim=-1, keepdim=True).detach()
-    logits = (logits / temperature).clamp_min(MIN_LOGIT)
+    # bounds divergences, and changes no probability: exp() of it is 0
+    logits = (logits / temperature).clamp_min(-1e4)
     return torch.log_softmax(logits, dim=-1)
 
 
@@ -92,10 +80,10 @@ def info_nce(x: Tensor,
     """InfoNCE, a lower bound of I(x; y) of maps (B, C, H, W), in nats.
 
     van den Oord et al., "Representation Learning with Contrastive Predictive
-    Coding": with N pairs and any critic f, I(x; y) >= ln N + E[ln softmax_j
-    f(x_i, y_j) at j = i]. A pair here is the maps' channel vectors at one cell
-    of a coarse grid (height, width) of one clip, which makes pairs less
-    dependent; f is the cosine over a temperature. In [-2 / temperature, ln N].
+    Coding": I(x; y) >= ln N + E[ln softmax_j f(x_i, y_j) at j = i] for N pairs
+    and any critic f, here the cosine over a temperature. A pair is the maps'
+    vectors at one cell of a coarse grid (height, width), which makes pairs
+    less dependent. In [-2 / temperature, ln N].
     """
     directions_x, directions_y = (_directions(maps, grid) for maps in (x, y))
     critic = directions_x @ directions_y.t() / temperature
@@ -112,7 +100,8 @@ def _directions(maps: Tensor, grid: Sequence[int]) -> Tensor:
     vectors = F.adaptive_avg_pool2d(maps / scale, size)
     vectors = vectors.permute(0, 2, 3, 1).flatten(0, 2)
     squares = vectors.square().sum(dim=1, keepdim=True)
-    return vectors * (squares + EPSILON**2).rsqrt()
+    # keeps the gradient finite where a vector is zero
+    return vectors * (squares + 1e-6).rsqrt()
 
 
 class AlphaSchedule:
@@ -139,8 +128,8 @@ class AlphaSchedule:
         if type != 'linear':
             raise ValueError("alpha must be a number or a dict of type "
                              f"'linear', got type {type!r}")
-        check_not_negative('alpha.start', start)
-        check_not_negative('alpha.end', end)
+        check_positive('alpha.start', start, or_zero=True)
+        check_positive('alpha.end', end, or_zero=True)
         if not begin < stop:
             raise ValueError('alpha.begin must be before alpha.stop, got '
                              f'{begin} and {stop}')
@@ -160,12 +149,10 @@ class AlphaSchedule:
 
 class Estimator(BaseModule):
     """An estimator of the objective's terms; your own goes by its name into
-    :data:`ESTIMATORS`.
-
-    Its ``__init__`` takes ``in_channels``, ``num_keypoints``, and options with
-    defaults. Called with the features, predicted heatmaps and targets, (B, K,
-    H, W), and their weights, (B, K), it gives scalar terms by name.
-    """
+    :data:`ESTIMATORS`. Its ``__init__`` takes ``in_channels``,
+    ``num_keypoints``, and options with defaults. Called with the features,
+    predicted heatmaps and targets, (B, K, H, W), and their weights, (B, K), it
+    gives scalar terms by name."""
 
     #: How often each term counts in the objective, and with which sign.
     coefficients: Dict[str, float] = {}
@@ -184,8 +171,12 @@ class Estimator(BaseModule):
 class ProbingEstimator(Estimator):
     """An estimator with probes; options as :class:`VSDEstimator`'s."""
 
-    def __init__(self, label_temperature: float, probe_weight: float,
-                 reduction: str, gate: str) -> None:
+    #: Names of the features that are probed.
+    probed: Sequence[str] = ()
+
+    def __init__(self, in_channels: int, num_keypoints: int,
+                 label_temperature: float, probe_weight: float, reduction: str,
+                 gate: str) -> None:
         super().__init__()
         check_positive('label_temperature', label_temperature)
         check_positive('probe_weight', probe_weight)
@@ -195,18 +186,25 @@ class ProbingEstimator(Estimator):
         self.probe_weight = probe_weight
         self.reduction = reduction
         self.gate = gate
+        for name in self.probed:
+            self.add_module(f'{name}_probe',
+                            nn.Conv2d(in_channels, num_keypoints, 1))
 
     def probe(self, features: Any) -> Dict[str, Tensor]:
-        """Heatmaps (B * S, K, H, W), S >= 1, of detached features, by name."""
-        raise NotImplementedError
+        """Heatmaps (B * S, K, H, W) of detached features, (B, C, H, W) or (B,
+        S, C, H, W), by name."""
+        return {
+            name:
+            getattr(self,
+                    f'{name}_probe')(getattr(features,
+                                             name).detach().flatten(0, -4))
+            for name in self.probed
+        }
 
     def scale(self, heatmaps: Tensor) -> float:
-        if self.reduction == 'sum':
-            return 1.
-        return 1 / (heatmaps.shape[-2] * heatmaps.shape[-1])
+        return 1. if self.reduction == 'sum' else 1 / heatmaps[0, 0].numel()
 
     def probabilities(self, maps: Tensor) -> Tensor:
-        """Log P(y|.) of heatmaps, (N, K, L)."""
         return spatial_log_softmax(maps, self.label_temperature)
 
     def conditional(self, probe: Tensor, prediction: Tensor, label: Tensor,
@@ -226,7 +224,6 @@ class ProbingEstimator(Estimator):
     def probe_losses(self, features: Any, targets: Tensor,
                      target_weights: Tensor,
                      heatmap_loss: Callable) -> Dict[str, Tensor]:
-        """What trains the probes, and only them."""
         losses = {}
         for name, maps in self.probe(features).items():
             repeats = maps.shape[0] // targets.shape[0]
@@ -242,20 +239,19 @@ class VSDEstimator(ProbingEstimator):
     Args:
         in_channels, num_keypoints: C and K.
         temperature: Of the features' distributions over space.
-        label_temperature: Of the heatmaps' distributions: 0.05 suits heatmaps
-            with peaks of 1, as the mean squared error makes them; 1.0 a loss
-            on logits.
+        label_temperature: Of the heatmaps': 0.05 suits peaks of 1, as the mean
+            squared error makes them; 1.0 a loss on logits.
         nce_temperature, nce_grid: Of InfoNCE's critic; grid, (height, width).
         probe_weight: Weight of the probes' losses.
-        reduction: How the terms count in the objective: ``'mean'`` divides
-            them by a map's cells, as the paper's heatmap loss and the authors'
-            terms are means, so that alpha = 1 weighs as there; ``'sum'``
-            leaves nats, which suits :class:`SpatialCrossEntropyLoss`.
+        reduction: ``'mean'`` divides the objective's terms by a map's cells,
+            of which the paper's heatmap loss and the authors' terms are means;
+            ``'sum'`` leaves nats: for :class:`SpatialCrossEntropyLoss`.
         gate: Joints that count in the conditional terms: ``'none'``, all that
             have a target (VSD's form), or ``'label'``, those whose label the
             probe explains better than the prediction does.
     """
 
+    probed = ('useful', 'visual')
     coefficients = dict(
         useful_noise=1.,
         motion_useful=-1.,
@@ -272,7 +268,8 @@ class VSDEstimator(ProbingEstimator):
                  probe_weight: float = 1.0,
                  reduction: str = 'mean',
                  gate: str = 'none') -> None:
-        super().__init__(label_temperature, probe_weight, reduction, gate)
+        super().__init__(in_channels, num_keypoints, label_temperature,
+                         probe_weight, reduction, gate)
         check_positive('temperature', temperature)
         check_positive('nce_temperature', nce_temperature)
         if (not isinstance(nce_grid, Sequence) or isinstance(nce_grid, str)
@@ -282,13 +279,6 @@ class VSDEstimator(ProbingEstimator):
         self.temperature = temperature
         self.nce_temperature = nce_temperature
         self.nce_grid = tuple(nce_grid)
-        self.useful_probe = nn.Conv2d(in_channels, num_keypoints, 1)
-        self.visual_probe = nn.Conv2d(in_channels, num_keypoints, 1)
-
-    def probe(self, features: DisentangledFeatures) -> Dict[str, Tensor]:
-        return dict(
-            useful=self.useful_probe(features.useful.detach()),
-            visual=self.visual_probe(features.visual.detach()))
 
     def forward(self, features: DisentangledFeatures, heatmaps: Tensor,
                 targets: Tensor, target_weights: Tensor) -> Dict[str, Tensor]:
@@ -319,29 +309,29 @@ def released_term(a: Tensor, b: Tensor, temperature: float = 0.05) -> Tensor:
     return (p_b * log_b - p_b * p_a).mean()
 
 
-class FrozenHeatmapLayer(nn.Conv2d):
+# Conv2d once more: initialisers go by the names of direct bases
+class FrozenHeatmapLayer(SingleFrameHeatmapLayer, nn.Conv2d):
     """A pretrained 1x1 heatmap layer that is never trained, from ``init_cfg``
     (``dict(type='Pretrained', checkpoint=..., prefix='head.final_layer')``) or
     a checkpoint of the whole model."""
+
+    key = 'mi_loss.label_init_cfg'
 
     def __init__(self,
                  in_channels: int,
                  num_keypoints: int,
                  init_cfg: Optional[dict] = None) -> None:
-        super().__init__(in_channels, num_keypoints, kernel_size=1)
         if init_cfg is not None and (init_cfg.get('type') != 'Pretrained'
                                      or 'checkpoint' not in init_cfg):
             raise ValueError(
                 "label_init_cfg must be dict(type='Pretrained', checkpoint="
                 f"..., prefix='head.final_layer'), got {init_cfg}")
-        self.init_cfg = init_cfg
-        self.requires_grad_(False)
-
-    def init_weights(self) -> None:
-        found = self.init_cfg or {}
-        load_heatmap_layer(self, 'mi_loss.label_init_cfg',
-                           found.get('checkpoint'),
-                           found.get('prefix', 'head.final_layer'))
+        found = init_cfg or {}
+        super().__init__(
+            in_channels,
+            num_keypoints,
+            checkpoint=found.get('checkpoint'),
+            prefix=found.get('prefix', 'head.final_layer'))
 
 
 class ReleasedEstimator(Estimator):
@@ -398,13 +388,11 @@ class MutualInformationLoss(BaseModule):
     Every term gives ``loss_mi_<term>``, its share of the objective (alpha *
     weight * coefficient * estimate, for ``vsd`` as its ``reduction`` says),
     and, only logged, the bare estimate ``mi_<term>`` beside ``mi_alpha``.
-    Probes add ``loss_probe_<name>``, which train these alone and do not depend
-    on alpha.
+    Probes add ``loss_probe_<name>``, whatever alpha is.
 
     Args:
         in_channels, num_keypoints: C and K; the head gives them.
-        estimator: ``'vsd'``, ``'released'``, or one that you put into
-            :data:`ESTIMATORS`.
+        estimator: A name in :data:`ESTIMATORS`: ``'vsd'``, ``'released'``, ...
         alpha: Eq. 15's alpha, see :class:`AlphaSchedule`.
         weights: By the terms' names; 1 where not given.
         **options: The estimator's: ``temperature``, ``label_init_cfg``, ...
@@ -431,7 +419,7 @@ class MutualInformationLoss(BaseModule):
             f'mi_loss.weights with estimator={estimator!r}', weights,
             dict.fromkeys(self.estimator.coefficients, 1.))
         for name, weight in self.weights.items():
-            check_not_negative(f'mi_loss.weights.{name}', weight)
+            check_positive(f'mi_loss.weights.{name}', weight, or_zero=True)
 
     def forward(self, features: NamedTuple, heatmaps: Tensor, targets: Tensor,
                 target_weights: Tensor,

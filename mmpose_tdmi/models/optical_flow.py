@@ -1,18 +1,17 @@
 """Optical flow as the motion feature: Table 5, "Op-Flow".
 
 The paper's baseline takes "optical flows predicted by RAFT as motion
-representations" and gives no further detail. Here the flow takes the place of
-the differences of Eq. 1 and nothing else changes: between the same frames,
-concatenated, through residual blocks (Eq. 2) at the visual feature's size.
-There is one flow, so no stages to fuse (Eq. 3 to 5). RAFT (Teed and Deng,
-"RAFT: Recurrent All-Pairs Field Transforms for Optical Flow", ECCV 2020) is
-torchvision's.
+representations", without further detail. Here the flow takes the place of the
+differences of Eq. 1: between the same frames, concatenated, through residual
+blocks (Eq. 2) at the visual feature's size. There is one flow, so no stages to
+fuse (Eq. 3 to 5). RAFT (Teed and Deng, "RAFT: Recurrent All-Pairs Field
+Transforms for Optical Flow", ECCV 2020) is torchvision's.
 
 Shape letters: B clips, T frames, N frames or pairs of them, C channels, H x W
 feature cells, h x w pixels of a crop.
 """
 from pathlib import Path
-from typing import Dict, Mapping, Optional, Sequence, Tuple, Union
+from typing import Mapping, Optional, Sequence, Tuple, Union
 from urllib.error import URLError
 
 import torch
@@ -21,34 +20,25 @@ from mmengine.model import BaseModule
 from mmpose.models.utils.ops import resize
 from mmpose.registry import MODELS
 from torch import Tensor
-from torchvision.models.optical_flow import (Raft_Large_Weights,
-                                             Raft_Small_Weights, raft_large,
-                                             raft_small)
+from torchvision.models import get_model_builder, get_model_weights
 
 from mmpose_tdmi.structures import fold_time, unfold_time
 from mmpose_tdmi.utils.checkpoints import load
 from .layers import ResidualChain
 from .layers.blocks import (check_choice, check_positive, check_positive_int,
-                            merge_options, paper_init)
+                            merge_options, move_weights, paper_init)
+from .spatiotemporal import supporting_frames
 from .temporal_difference import (StageAlignment, TemporalFeatures,
                                   clip_window, resolve_stage)
 
 __all__ = ['BackboneWithFrames', 'OpticalFlowNeck', 'RaftFlow']
-
-ARCHITECTURES = dict(
-    small=(raft_small, Raft_Small_Weights),
-    large=(raft_large, Raft_Large_Weights))
-
-# what RAFT can take: its maps are of stride 8, and halved three times
-MULTIPLE, SMALLEST = 8, 128
 
 
 class RaftFlow(BaseModule):
     """Optical flow from one frame to another.
 
     Args:
-        mean, std: The data preprocessor's, of R, G, B from 0 to 255; RAFT gets
-            RGB in [-1, 1].
+        mean, std: The data preprocessor's, of R, G, B from 0 to 255.
         arch: ``'small'`` or ``'large'``.
         weights: Name of torchvision's weights, such as ``'C_T_SKHT_V2'``, or
             file with such a state dict; ``None``: random. Loaded at the start
@@ -68,7 +58,7 @@ class RaftFlow(BaseModule):
                  frame_scale: float = 1.,
                  frozen: bool = True) -> None:
         super().__init__()
-        check_choice('flow.arch', arch, tuple(ARCHITECTURES))
+        check_choice('flow.arch', arch, ('small', 'large'))
         check_positive_int('flow.num_updates', num_updates)
         check_positive('flow.frame_scale', frame_scale)
         for key, values in (('mean', mean), ('std', std)):
@@ -77,11 +67,11 @@ class RaftFlow(BaseModule):
                                  f'B, got {values!r}')
             buffer = torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
             self.register_buffer(key, buffer, persistent=False)
-        self.build, self.known_weights = ARCHITECTURES[arch]
+        self.build = get_model_builder(f'raft_{arch}')
+        self.known_weights = get_model_weights(f'raft_{arch}')
         self.weights = weights
-        names = ('DEFAULT', *self.known_weights.__members__)
-        self.is_file = weights is not None and weights not in names
-        if self.is_file and not Path(weights).suffix:
+        names = self.known_weights.__members__
+        if weights not in (None, *names) and not Path(weights).suffix:
             raise ValueError(
                 f'flow.weights must be one of {", ".join(names)} for '
                 f"arch='{arch}', a file, or None, got {weights!r}")
@@ -94,18 +84,14 @@ class RaftFlow(BaseModule):
             self.eval()
 
     def init_weights(self) -> None:
-        if self.weights is not None:
-            self.network.load_state_dict(self._read_weights())
-
-    def _read_weights(self) -> Dict[str, Tensor]:
-        if self.is_file:
-            if not Path(self.weights).is_file():
-                raise FileNotFoundError(
-                    f'flow.weights: no such file: {self.weights}')
-            return load(self.weights)
-        known = getattr(self.known_weights, self.weights)
+        if self.weights is None:
+            return
+        known = self.known_weights.__members__.get(self.weights)
         try:
-            return self.build(weights=known, progress=False).state_dict()
+            weights = load(self.weights) if known is None else self.build(
+                weights=known, progress=False).state_dict()
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f'flow.weights: {error}') from error
         except (URLError, ConnectionError, TimeoutError) as error:
             name = known.url.rsplit('/', 1)[-1]
             place = Path(torch.hub.get_dir()) / 'checkpoints' / name
@@ -115,6 +101,7 @@ class RaftFlow(BaseModule):
                 f'way and put it at {place}, or name its path by '
                 'neck.flow.weights. (neck.flow.weights=None: random weights, '
                 'for tests.)') from error
+        self.network.load_state_dict(weights)
 
     def forward(self, start: Tensor, end: Tensor) -> Tensor:
         """Flow between normalised frames (N, 3, h, w): (N, 2, h', w') float32,
@@ -131,15 +118,14 @@ class RaftFlow(BaseModule):
         return flow * ratio.view(1, 2, 1, 1)
 
     def _size(self, frames: Tensor) -> Tuple[int, int]:
-        """(h', w') that RAFT gets, if it takes it."""
         size = tuple(round(x * self.frame_scale) for x in frames.shape[-2:])
-        if any(x % MULTIPLE or x < SMALLEST for x in size):
+        # its maps are of stride 8, and halved three times
+        if any(x % 8 or x < 128 for x in size):
             raise ValueError(
-                f'RAFT takes frames whose sides are multiples of {MULTIPLE} '
-                f'and at least {SMALLEST} pixels; crops of '
-                f'{frames.shape[-2]} x {frames.shape[-1]} (height x width) '
-                f'with flow.frame_scale = {self.frame_scale} are '
-                f'{size[0]} x {size[1]}')
+                'RAFT takes frames whose sides are multiples of 8 and at '
+                f'least 128 pixels; crops of {frames.shape[-2]} x '
+                f'{frames.shape[-1]} (height x width) with flow.frame_scale = '
+                f'{self.frame_scale} are {size[0]} x {size[1]}')
         return size
 
     def _to_rgb(self, frames: Tensor, size: Tuple[int, int]) -> Tensor:
@@ -154,9 +140,8 @@ class RaftFlow(BaseModule):
 
 @MODELS.register_module()
 class OpticalFlowNeck(BaseModule):
-    """Motion features from optical flow; stands in for
-    :class:`TemporalDifferenceNeck`. Reads the frames before the backbone's
-    maps, as :class:`BackboneWithFrames` gives them.
+    """Motion features from optical flow, in the place of
+    :class:`TemporalDifferenceNeck`'s, behind a :class:`BackboneWithFrames`.
 
     Args:
         in_channels: Channels of each of the backbone's maps, the frames left
@@ -214,10 +199,8 @@ class OpticalFlowNeck(BaseModule):
         if self.pairs == 'consecutive':
             start, end = frames[:, :-1], frames[:, 1:]
         else:
-            key = self.window.key
-            others = [i for i in range(self.window.num_frames) if i != key]
-            end = frames[:, others]
-            start = frames[:, key, None].expand_as(end)
+            end = supporting_frames(frames, self.window)
+            start = frames[:, self.window.key, None].expand_as(end)
         flow = self.flow(fold_time(start), fold_time(end))
         return unfold_time(flow, self.window.num_frames - 1)
 
@@ -253,14 +236,9 @@ class OpticalFlowNeck(BaseModule):
 
 @MODELS.register_module()
 class BackboneWithFrames(BaseModule):
-    """A backbone with the frames, for optical flow, as its first map.
-
-    State-dict keys are those of the backbone alone: models load into each
-    other with and without this class.
-
-    Args:
-        backbone: Config of the backbone.
-    """
+    """A backbone, given by its config, with the frames, for optical flow, as
+    its first map. State-dict keys are those of the backbone alone: models load
+    into each other with and without this class."""
 
     def __init__(self, backbone: dict) -> None:
         super().__init__()
@@ -274,16 +252,10 @@ class BackboneWithFrames(BaseModule):
         return (x, maps) if isinstance(maps, Tensor) else (x, *maps)
 
 
-LEVEL = 'backbone.'  # the submodule, which checkpoints do not have
-
-
 def _leave_out_level(module: BackboneWithFrames, state_dict: dict, prefix: str,
-                     local_metadata: dict) -> None:
-    for name in [x for x in state_dict if x.startswith(prefix + LEVEL)]:
-        short = prefix + name[len(prefix + LEVEL):]
-        state_dict[short] = state_dict.pop(name)
+                     *args) -> None:
+    move_weights(state_dict, f'{prefix}backbone.', prefix)
 
 
 def _insert_level(state_dict: dict, prefix: str, *args) -> None:
-    for name in [x for x in state_dict if x.startswith(prefix)]:
-        state_dict[prefix + LEVEL + name[len(prefix):]] = state_dict.pop(name)
+    move_weights(state_dict, prefix, f'{prefix}backbone.')

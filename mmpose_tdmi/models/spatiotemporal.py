@@ -27,17 +27,14 @@ from .layers import ResidualChain, SteeredDeformableConv2d
 from .layers.blocks import check_positive_int, conv3x3, merge_options
 from .temporal_difference import clip_window
 
-#: The options of the config key ``spatiotemporal`` with their defaults.
-SPATIOTEMPORAL_DEFAULTS = dict(
+#: Options of the convolutions, :class:`SteeredDeformableConv2d`'s.
+ALIGNMENT_DEFAULTS = dict(
     backend='auto',
     groups=12,
     mask='sigmoid',
     dilation=3,
     offset_dilation=3,
-    offset_init='zeros',
-    num_supporting_blocks=2,
-    num_context_blocks=1,
-    num_output_blocks=3)
+    offset_init='zeros')
 
 
 class ContextAlignment(BaseModule):
@@ -73,8 +70,13 @@ class SpatiotemporalFeature(ContextAlignment):
                  options: Optional[Mapping], **chain) -> None:
         super().__init__()
         self.window = clip_window(window.offsets)
-        options = merge_options('spatiotemporal', options,
-                                SPATIOTEMPORAL_DEFAULTS)
+        options = merge_options(
+            'spatiotemporal', options,
+            dict(
+                ALIGNMENT_DEFAULTS,
+                num_supporting_blocks=2,
+                num_context_blocks=1,
+                num_output_blocks=3))
         for name, num_maps in (('supporting', window.num_frames - 1),
                                ('context', 2), ('output', 2)):
             key = f'num_{name}_blocks'
@@ -88,6 +90,7 @@ class SpatiotemporalFeature(ContextAlignment):
 
     def forward(self, sequence: Tensor) -> Tensor:
         """Maps in time order, (B, T, C, H, W), to the clip's, (B, C, H, W)."""
+        self.window.check_sequence(sequence)
         key = sequence[:, self.window.key]
         supporting = self.supporting_blocks(
             supporting_frames(sequence, self.window).flatten(1, 2))
@@ -100,10 +103,9 @@ class WindowShortcut(BaseModule):
 
     Not in the paper. :class:`Aggregation` with ``visual_shortcut`` has to
     learn to look at the neighbours at all. The weighted mean of the frames'
-    features (with a linear layer: of their heatmaps) finds joints that the key
-    frame hides without training, but smears what moves. This shortcut starts
-    as that mean, and the useful motion feature decides, cell by cell, how much
-    each frame counts:
+    features finds joints that the key frame hides without training, but smears
+    what moves. This shortcut starts as that mean, and the useful motion
+    feature decides, cell by cell, how much each frame counts:
 
         a_t(x) = softmax_t(b_t + (W * Mu)_t(x)),    V'(x) = sum_t a_t(x) F_t(x)
 
@@ -140,4 +142,5 @@ class WindowShortcut(BaseModule):
 
     def forward(self, sequence: Tensor, useful: Tensor) -> Tensor:
         """Maps (B, T, C, H, W), averaged as Mu, (B, C, H, W), says."""
+        self.window.check_sequence(sequence)
         return (self.weights(useful).unsqueeze(2) * sequence).sum(dim=1)

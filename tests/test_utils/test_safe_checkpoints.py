@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 import mmpose_tdmi  # noqa: F401  extends the allow-list
 from mmpose_tdmi.apis.models import read_checkpoint
-from mmpose_tdmi.models.heads import load_heatmap_layer
+from mmpose_tdmi.models.heads import SingleFrameHeatmapLayer
 from mmpose_tdmi.utils.checkpoints import allow_runner_checkpoints, load
 
 HAS_SWITCH = tuple(map(int, torch.__version__.split('.')[:2])) >= (2, 6)
@@ -224,8 +224,8 @@ def no_checkpoint(request, tmp_path):
 @pytest.mark.skipif(not HAS_SWITCH, reason='torch < 2.6 loads everything')
 @pytest.mark.parametrize(
     'read', [
-        load, read_checkpoint, lambda path: load_heatmap_layer(
-            torch.nn.Conv2d(1, 1, 1), 'key', str(path), 'head.final_layer')
+        load, read_checkpoint, lambda path: SingleFrameHeatmapLayer(
+            1, 1, checkpoint=str(path)).init_weights()
     ],
     ids=['load', 'apis', 'heatmap layer'])
 def test_what_is_no_checkpoint_is_named(no_checkpoint, read):

@@ -33,19 +33,11 @@ def check_bool(key: str, value: Any) -> None:
         raise ValueError(f'{key} must be True or False, got {value!r}')
 
 
-def _is_finite_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(
-        value, bool) and abs(value) < float('inf')
-
-
-def check_positive(key: str, value: Any) -> None:
-    if not _is_finite_number(value) or value <= 0:
-        raise ValueError(f'{key} must be a positive number, got {value!r}')
-
-
-def check_not_negative(key: str, value: Any) -> None:
-    if not _is_finite_number(value) or value < 0:
-        raise ValueError(f'{key} must be a finite number >= 0, got {value!r}')
+def check_positive(key: str, value: Any, or_zero: bool = False) -> None:
+    if (isinstance(value, bool) or not isinstance(value, (int, float))
+            or not 0 <= value < float('inf') or value == 0 and not or_zero):
+        kind = 'number >= 0' if or_zero else 'positive number'
+        raise ValueError(f'{key} must be a finite {kind}, got {value!r}')
 
 
 def merge_options(key: str, options: Optional[Mapping],
@@ -66,6 +58,12 @@ def merge_options(key: str, options: Optional[Mapping],
         raise ValueError(f'{key} has no option {", ".join(unknown)}; its '
                          f'options are {", ".join(sorted(defaults))}')
     return {**defaults, **options}
+
+
+def move_weights(state_dict: dict, old: str, new: str) -> None:
+    """Give names that begin with ``old`` another beginning."""
+    for name in [x for x in state_dict if x.startswith(old)]:
+        state_dict[new + name[len(old):]] = state_dict.pop(name)
 
 
 def at_least_float32(x: Tensor) -> Tensor:
@@ -90,9 +88,9 @@ class DiracInit(BaseInit):
     """Each output channel is the input channel of the same number.
 
     Deformable convolutions whose offsets start at zero are then the identity
-    (with a modulation that starts at 1/2, at a gain of 2), connected from the
-    first iteration on. The paper starts them at random, which costs little in
-    a long training and much in a short one.
+    (with a modulation that starts at 1/2, at a gain of 2). The paper starts
+    them at random, which costs little in a long training and much in a short
+    one.
 
     Args:
         gain: What the channels are multiplied by.
@@ -157,8 +155,7 @@ class ResidualChain(BaseModule):
         check_positive_int('num_blocks', num_blocks)
         check_choice('skip_projection', skip_projection, ('needed', 'always'))
         check_bool('with_cp', with_cp)
-        if norm_cfg is None:
-            norm_cfg = dict(type='BN')
+        norm_cfg = dict(type='BN') if norm_cfg is None else norm_cfg
         if not isinstance(norm_cfg, Mapping) or 'type' not in norm_cfg:
             raise ValueError('norm_cfg must be None or a dict with a type, '
                              f"such as dict(type='BN'), got {norm_cfg!r}")

@@ -1,8 +1,8 @@
 """Systems that TDMI is compared with, in the same frame.
 
 Written from their papers and from facts about their released code, as necks
-and heads that plug into the stock estimator: same clips, boxes, codecs, flip
-test and metric. docs/rivals.md has their recipes and costs.
+and heads that plug into the stock estimator. docs/rivals.md has what differs
+from the releases, their recipes and costs.
 """
 from .dcpose import DCPoseNeck
 from .fami_pose import (FAMIFeatures, FAMIMutualInformationLoss, FAMIPoseHead,

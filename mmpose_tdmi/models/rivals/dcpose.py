@@ -13,22 +13,8 @@ it go through
   convolution that resamples the merged heatmaps; the mean is the result.
 
 Backbone and heatmap layer are the single-frame model's, frozen; a head with
-``final_layer=None`` follows. The blocks are residual steps (MMPose's ``RSB``)
-without channel groups, as in the released configs (the paper speaks of
-residual blocks of 3x3 convolutions). What differs from the authors' release:
-
-- the clip is in order of time and folded into the batch; the release starts it
-  with the key frame;
-- a frame's weight comes from the window's offsets; the release takes the
-  distance of the frames actually used, which differs only where offsets are
-  drawn unevenly (its window is -1, 0, 1, all weights 0.5, also at a video's
-  ends);
-- 1x1 and 3x3 convolutions before a normalisation have no bias; that of
-  released weights is part of its mean (tools/model_converters/dcpose.py);
-- batch normalisation of the frozen backbone stays in eval mode; the release
-  freezes its parameters only;
-- with a backbone that is not frozen the release also supervises the
-  single-frame heatmaps; here the corrected ones alone are.
+``final_layer=None`` follows. Blocks are MMPose's residual steps, ``RSB``, as
+in the released configs (in the paper, of 3x3 convolutions).
 
 Shape letters: B clips, T = 3 frames, C channels, K keypoints, H x W cells.
 """
@@ -43,7 +29,7 @@ from torch import Tensor, nn
 
 from mmpose_tdmi.structures import FrameWindow, unfold_time
 from ..heads import SingleFrameHeatmapLayer
-from ..layers import DeformableConv2d
+from ..layers import DeformableConv2d, DiracInit
 from ..layers.blocks import (check_choice, check_positive_int, conv3x3,
                              merge_options, paper_init)
 
@@ -53,14 +39,14 @@ def group_by_joint(*maps: Tensor) -> Tensor:
     return torch.stack(maps, dim=2).flatten(1, 2)
 
 
+start_as_identity = DiracInit(layer='DeformableConv2d')
+
+
 class ResidualSteps(BaseModule):
     """Residual-steps blocks in a row; the first skip is a 1x1 convolution."""
 
-    def __init__(self,
-                 in_channels: int,
-                 out_channels: int,
-                 num_blocks: int,
-                 norm_cfg: Optional[dict] = None) -> None:
+    def __init__(self, in_channels: int, out_channels: int, num_blocks: int,
+                 norm_cfg: Optional[dict]) -> None:
         super().__init__()
         check_positive_int('num_blocks', num_blocks)
         norm_cfg = norm_cfg or dict(type='BN')
@@ -85,63 +71,45 @@ class PoseTemporalMerger(BaseModule):
     """Residual-steps blocks on the heatmaps of the frames before and after,
     weighted by ``frame_weights``, and of the key frame."""
 
-    def __init__(self,
-                 num_keypoints: int,
-                 num_blocks: int,
+    num_maps = 3
+
+    def __init__(self, num_keypoints: int, out_channels: int, num_blocks: int,
                  frame_weights: Tuple[float, float],
-                 norm_cfg: Optional[dict] = None) -> None:
+                 norm_cfg: Optional[dict]) -> None:
         super().__init__()
         self.frame_weights = frame_weights
-        self.blocks = ResidualSteps(3 * num_keypoints, num_keypoints,
-                                    num_blocks, norm_cfg)
+        self.blocks = ResidualSteps(self.num_maps * num_keypoints,
+                                    out_channels, num_blocks, norm_cfg)
 
-    def forward(self, previous: Tensor, key: Tensor,
-                following: Tensor) -> Tensor:
-        """(B, K, H, W) each -> the merged heatmaps, (B, K, H, W), >= 0."""
-        return self.blocks(
-            group_by_joint(key, previous * self.frame_weights[0],
-                           following * self.frame_weights[1]))
+    def gather(self, previous: Tensor, key: Tensor,
+               following: Tensor) -> Tensor:
+        """What the blocks read of heatmaps (B, K, H, W) in order of time."""
+        before, after = self.frame_weights
+        return group_by_joint(key, previous * before, following * after)
+
+    def forward(self, *frames: Tensor) -> Tensor:
+        return self.blocks(self.gather(*frames))
 
 
-class PoseResidualFusion(BaseModule):
-    """Residual-steps blocks on weighted heatmap residuals."""
+class PoseResidualFusion(PoseTemporalMerger):
+    """Residual-steps blocks on residuals, each as it is and weighted."""
 
-    def __init__(self,
-                 num_keypoints: int,
-                 out_channels: int,
-                 num_blocks: int,
-                 frame_weights: Tuple[float, float],
-                 norm_cfg: Optional[dict] = None) -> None:
-        super().__init__()
-        self.frame_weights = frame_weights
-        self.blocks = ResidualSteps(4 * num_keypoints, out_channels,
-                                    num_blocks, norm_cfg)
+    num_maps = 4
 
-    def residuals(self, previous: Tensor, key: Tensor,
-                  following: Tensor) -> Tensor:
-        """(B, K, H, W) each -> (B, 4 * K, H, W), zeros for a static clip."""
+    def gather(self, previous: Tensor, key: Tensor,
+               following: Tensor) -> Tensor:
         past, future = key - previous, key - following
-        return group_by_joint(past, past * self.frame_weights[0], future,
-                              future * self.frame_weights[1])
-
-    def forward(self, previous: Tensor, key: Tensor,
-                following: Tensor) -> Tensor:
-        """(B, K, H, W) each -> (B, out_channels, H, W)."""
-        return self.blocks(self.residuals(previous, key, following))
+        before, after = self.frame_weights
+        return group_by_joint(past, past * before, future, future * after)
 
 
 class PoseCorrection(BaseModule):
     """Modulated deformable convolutions on the merged heatmaps."""
 
-    def __init__(self,
-                 num_keypoints: int,
-                 in_channels: int,
-                 inner_channels: int,
-                 num_blocks: int,
-                 dilations: Sequence[int],
-                 mask: str = 'none',
-                 backend: str = 'auto',
-                 norm_cfg: Optional[dict] = None) -> None:
+    def __init__(self, num_keypoints: int, in_channels: int,
+                 inner_channels: int, num_blocks: int,
+                 dilations: Sequence[int], mask: str, backend: str,
+                 norm_cfg: Optional[dict]) -> None:
         super().__init__()
         check_choice('mask', mask, ('none', 'sigmoid'))
         self.mask = mask
@@ -158,18 +126,18 @@ class PoseCorrection(BaseModule):
         start_as_identity(self.deform_conv_layers)
 
     def forward(self, residuals: Tensor, merged: Tensor) -> Tensor:
-        """(B, C, H, W), merged heatmaps (B, K, H, W) to corrected ones."""
+        """Fused residuals (B, C, H, W) and merged heatmaps (B, K, H, W) to
+        corrected ones."""
         context = self.blocks(torch.cat((residuals, merged), dim=1))
         corrected = 0
-        for to_offset, to_mask, convolution in zip(self.offset_layers,
-                                                   self.mask_layers,
-                                                   self.deform_conv_layers):
+        layers = self.deform_conv_layers
+        for to_offset, to_mask, layer in zip(self.offset_layers,
+                                             self.mask_layers, layers):
             mask = to_mask(context)
             if self.mask == 'sigmoid':
                 mask = torch.sigmoid(mask)
-            corrected = corrected + convolution(merged, to_offset(context),
-                                                mask)
-        return corrected / len(self.deform_conv_layers)
+            corrected = corrected + layer(merged, to_offset(context), mask)
+        return corrected / len(layers)
 
 
 def dilated_convolutions(in_channels: int, out_channels: int,
@@ -193,13 +161,6 @@ def joint_convolutions(num_keypoints: int, dilations: Sequence[int],
     return layers
 
 
-def start_as_identity(layers: nn.ModuleList) -> None:
-    for layer in layers:
-        nn.init.dirac_(layer.weight)
-        if layer.bias is not None:
-            nn.init.zeros_(layer.bias)
-
-
 @MODELS.register_module()
 class DCPoseNeck(BaseModule):
     """Correct the key frame's heatmaps by those of its two neighbours.
@@ -208,14 +169,14 @@ class DCPoseNeck(BaseModule):
         in_channels: C, of the backbone's last map.
         out_channels: K.
         offsets: The clip's frame offsets, ``(-a, 0, b)``.
-        fusion_channels, fusion_blocks: Of the residual fusion.
-        merger_blocks: Of the temporal merger.
+        fusion_channels, fusion_blocks, merger_blocks: Of the residual fusion
+            and the temporal merger.
         correction_channels, correction_blocks: Of what the correction reads.
         dilations: Of the correction's convolutions.
         mask: On the modulation: ``'none'`` (release) or ``'sigmoid'``.
         heatmap_layer: Options of :class:`SingleFrameHeatmapLayer`.
-        backend: As :class:`DeformableConv2d`'s.
-        norm_cfg: As :class:`ResidualChain`'s.
+        backend, norm_cfg: As :class:`DeformableConv2d`'s and
+            :class:`ResidualChain`'s.
         init_cfg: By default the release's, convolutions N(0, 0.001);
             deformable kernels always start as the identity.
     """
@@ -254,8 +215,9 @@ class DCPoseNeck(BaseModule):
                                                   fusion_channels,
                                                   fusion_blocks, weights,
                                                   norm_cfg)
-        self.temporal_merger = PoseTemporalMerger(out_channels, merger_blocks,
-                                                  weights, norm_cfg)
+        self.temporal_merger = PoseTemporalMerger(out_channels, out_channels,
+                                                  merger_blocks, weights,
+                                                  norm_cfg)
         self.correction = PoseCorrection(out_channels, fusion_channels,
                                          correction_channels,
                                          correction_blocks, dilations, mask,

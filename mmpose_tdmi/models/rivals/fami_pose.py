@@ -7,42 +7,17 @@ locally; the aligned maps are merged and combined with the key frame's map. The
 backbone is the single-frame model's, frozen. The paper aligns every supporting
 frame fully, then merges (``merge='after'``, the default); the release merges
 the globally aligned maps and calibrates their merger (``merge='before'``).
-What differs from the release, beside the order of the clip and of the two maps
-that are combined (tools/model_converters/fami_pose.py sees to that):
-
-- strided convolutions before a normalisation have no bias; in converted
-  weights it is part of the mean;
-- its crops map the box's outermost pixels to the crop's, and its poses go back
-  as if they mapped edges, which moves them by half a pixel of the crop;
-- in a video's second frame it reads t-1, t in place of t-2, t-1;
-- the global transformation starts as the identity, not at random;
-- the pooling before its estimate makes it work on maps of any size; on 96 x 72
-  it changes nothing;
-- batch normalisation of the frozen backbone stays in eval mode; the release
-  freezes its parameters only.
-
 Not in either: ``visual_shortcut``, with which a model that was loaded with
 single-frame weights starts *as* the single-frame model.
 
 Sec. 3.2, the objective: with y the pose, z~ the enhanced feature, z the key
 frame's and z_s a supporting one, maximise I(y; z~ | z), what the enhanced
 feature tells beyond the key frame, and minimise I(y; z_s | z~) and I(y; z |
-z~), what is lost on the way to it. Two estimators, both described in
-``mutual_information.py``. ``released``, which the published numbers rest on,
-with y the *predicted* heatmap and L the single-frame model's frozen heatmap
-layer, is, before alpha,
-
-    -beta * V(L(z~), y) + beta * V(z, z~)
-    + V(L(z_s), y) - V(z_s, z~) + V(L(z), y) - V(z, z~)
-
-The first line stands for the maximised term, the second for the others; V(z,
-z~) occurs twice and is one term here. Gradients flow into the second argument
-only. ``vsd`` means what the paper says:
-
-- ``support_conditional``: KL(sg P(y|z_s) || P(y|z~)), and ``key_conditional``:
-  KL(sg P(y|z) || P(y|z~)), for the minimised terms;
-- ``fused_gain``: the label's log-probability under P(y|z~) minus that under
-  P(y|z), the variational estimate of the maximised one.
+z~), what is lost on the way to it. docs/rivals.md has the terms of both
+estimators, ``mutual_information.py`` describes them. In ``released``, which
+the published numbers rest on, V(z, z~) occurs twice and is one term here;
+gradients flow into the second argument only. In ``vsd``, which means what the
+paper says, ``fused_gain`` is the variational estimate of the maximised term.
 
 Shape letters: B clips, T frames, S supporting features, N pairs of frames, C
 channels, K keypoints, H x W feature and heatmap cells.
@@ -60,12 +35,13 @@ from mmpose_tdmi.structures import fold_time, unfold_time
 from ..disentanglement import Aggregation
 from ..heads import EnhancedFeatureHead
 from ..layers import ResidualChain
-from ..layers.blocks import (at_least_float32, check_choice,
-                             check_not_negative, check_positive_int,
-                             merge_options, paper_init, projection)
+from ..layers.blocks import (at_least_float32, check_choice, check_positive,
+                             check_positive_int, merge_options, paper_init,
+                             projection)
 from ..mutual_information import (MutualInformationLoss, ProbingEstimator,
                                   ReleasedEstimator)
-from ..spatiotemporal import ContextAlignment, supporting_frames
+from ..spatiotemporal import (ALIGNMENT_DEFAULTS, ContextAlignment,
+                              supporting_frames)
 from ..temporal_difference import clip_window
 
 
@@ -85,35 +61,29 @@ class FAMIFeatures(NamedTuple):
     fused: Tensor
 
 
-#: Transformations and their numbers of parameters.
-TRANSFORMS = dict(translation=2, affine=6)
-
-
 class GlobalAlignment(BaseModule):
     """Transform a whole map towards the key frame's, as estimated from their
-    difference by convolutions of stride 2 and pooling to 3 x 3, which is what
-    the release's five leave of 96 x 72."""
+    difference by convolutions of stride 2 and pooling to 3 x 3."""
 
     def __init__(self,
                  channels: int,
                  transform: str = 'translation',
-                 hidden_channels: int = 16,
                  num_reductions: int = 5,
                  norm_cfg: Optional[dict] = None) -> None:
         super().__init__()
-        check_choice('transform', transform, tuple(TRANSFORMS))
+        sizes = dict(translation=2, affine=6)
+        check_choice('transform', transform, tuple(sizes))
         check_positive_int('num_reductions', num_reductions)
-        norm_cfg = norm_cfg or dict(type='BN')
-        self.difference = ResidualChain(channels, hidden_channels, 1, 'always',
+        hidden, norm_cfg = 16, norm_cfg or dict(type='BN')
+        self.difference = ResidualChain(channels, hidden, 1, 'always',
                                         norm_cfg)
-        hidden = hidden_channels
         self.reduction = Sequential(
             *(ConvModule(hidden, hidden, 3, 2, 1, norm_cfg=norm_cfg)
               for _ in range(num_reductions)))
         # without activations between them, as in the release
         self.estimate = nn.Sequential(
             nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(9 * hidden, 64),
-            nn.Linear(64, 64), nn.Linear(64, TRANSFORMS[transform]))
+            nn.Linear(64, 64), nn.Linear(64, sizes[transform]))
         constant_init(self.estimate[-1], 0)
 
     def init_weights(self) -> None:
@@ -123,13 +93,11 @@ class GlobalAlignment(BaseModule):
         constant_init(self.estimate[-1], 0)
 
     def parameters_of(self, support: Tensor, key: Tensor) -> Tensor:
-        """The transformations' parameters, of maps (N, C, H, W).
-
-        (N, 2), how far the content moves, (right, down), in cells; or (N, 6),
-        these and then, row by row, what is added to the identity to give the
-        linear map from a place in the result to that in ``support``, in halves
-        of the map's width and height around its centre.
-        """
+        """Of maps (N, C, H, W): (N, 2), how far the content moves, (right,
+        down), in cells; or (N, 6), these and then, row by row, what is added
+        to the identity to give the linear map from a place in the result to
+        that in ``support``, in halves of the map's width and height around its
+        centre."""
         # a place in the map has to be better known than in half precision,
         # whose kernels for maps of one cell are not to be trusted either
         with torch.autocast(support.device.type, enabled=False):
@@ -145,13 +113,12 @@ def transform_maps(maps: Tensor, parameters: Tensor) -> Tensor:
     """Resample whole maps (N, C, H, W) bilinearly by what
     :meth:`GlobalAlignment.parameters_of` gives; what lies outside is 0."""
     with torch.autocast(maps.device.type, enabled=False):
-        dtype = torch.promote_types(maps.dtype, torch.float32)
-        maps, parameters = maps.to(dtype), parameters.to(dtype)
-        height, width = maps.shape[-2:]
-        size = parameters.new_tensor([width, height])
+        maps = at_least_float32(maps)
+        parameters = parameters.to(maps.dtype)
         # grid_sample asks where a cell of the result comes from
+        size = parameters.new_tensor([maps.shape[3], maps.shape[2]])
         shift = -2 * parameters[:, :2] / size
-        linear = torch.eye(2, dtype=dtype, device=maps.device)
+        linear = torch.eye(2, dtype=maps.dtype, device=maps.device)
         linear = linear.expand(maps.shape[0], 2, 2)
         if parameters.shape[1] == 6:
             linear = linear + parameters[:, 2:].unflatten(1, (2, 2))
@@ -160,26 +127,17 @@ def transform_maps(maps: Tensor, parameters: Tensor) -> Tensor:
         return F.grid_sample(maps, grid, align_corners=False)
 
 
-#: The options of the config key ``calibration`` with their defaults.
-CALIBRATION_DEFAULTS = dict(
-    backend='auto',
-    groups=12,
-    mask='none',
-    dilation=3,
-    offset_dilation=3,
-    offset_init='normal')
-
-
 class LocalCalibration(ContextAlignment):
-    """Fine alignment, by default with the release's options."""
+    """Fine alignment, by default with the release's options of
+    :class:`SteeredDeformableConv2d`."""
 
     def __init__(self, channels: int, options: Optional[Mapping],
                  **chain) -> None:
         super().__init__()
         self.context_blocks = ResidualChain(2 * channels, channels, 1, **chain)
-        self.add_convolutions(
-            channels,
-            merge_options('calibration', options, CALIBRATION_DEFAULTS))
+        defaults = dict(ALIGNMENT_DEFAULTS, mask='none', offset_init='normal')
+        self.add_convolutions(channels,
+                              merge_options('calibration', options, defaults))
 
     forward = ContextAlignment.align
 
@@ -189,7 +147,7 @@ class FAMIPoseNeck(BaseModule):
     """Align supporting frames' features to the key frame's and fuse them.
 
     Args:
-        in_channels: Channels of the backbone's last map.
+        in_channels: Of the backbone's last map.
         out_channels: C, by a 1x1 convolution; by default ``in_channels``.
         offsets: The clip's frame offsets, at least two.
         merge: When the supporting frames are merged: ``'after'`` their local
@@ -198,7 +156,7 @@ class FAMIPoseNeck(BaseModule):
         calibration: Options of :class:`LocalCalibration`.
         num_merge_blocks, num_output_blocks: Residual blocks on the supporting
             frames, and on their merger and the key frame's map.
-        visual_shortcut: See :class:`Aggregation`.
+        visual_shortcut: As :class:`Aggregation`'s.
         norm_cfg, with_cp: As :class:`ResidualChain`'s.
         init_cfg: By default the release's, convolutions N(0, 0.001).
     """
@@ -269,8 +227,9 @@ class FAMIPoseHead(EnhancedFeatureHead):
 
 
 class VariationalTerms(ProbingEstimator):
-    """``vsd``; ``beta`` is ``fused_gain``'s weight, other options are
-    :class:`VSDEstimator`'s."""
+    """``vsd``; options as :class:`VSDEstimator`'s."""
+
+    probed = ('key', 'support')
 
     def __init__(self,
                  in_channels: int,
@@ -280,20 +239,14 @@ class VariationalTerms(ProbingEstimator):
                  probe_weight: float = 1.0,
                  reduction: str = 'mean',
                  gate: str = 'none') -> None:
-        super().__init__(label_temperature, probe_weight, reduction, gate)
-        self.key_probe = nn.Conv2d(in_channels, num_keypoints, 1)
-        self.support_probe = nn.Conv2d(in_channels, num_keypoints, 1)
+        super().__init__(in_channels, num_keypoints, label_temperature,
+                         probe_weight, reduction, gate)
         self.coefficients = dict(
             support_conditional=1., key_conditional=1., fused_gain=-beta)
 
-    def probe(self, features: FAMIFeatures) -> Dict[str, Tensor]:
-        return dict(
-            key=self.key_probe(features.key.detach()),
-            support=self.support_probe(fold_time(features.support).detach()))
-
     def forward(self, features: FAMIFeatures, heatmaps: Tensor,
                 targets: Tensor, target_weights: Tensor) -> Dict[str, Tensor]:
-        """The terms by name, in nats. Joints of weight 0 are left out."""
+        """The terms by name, in nats."""
         prediction = self.probabilities(heatmaps)
         label = targets.flatten(2).to(prediction.dtype)
         mass = label.sum(dim=-1)
@@ -312,8 +265,7 @@ class VariationalTerms(ProbingEstimator):
 
 
 class ReleasedTerms(ReleasedEstimator):
-    """``released``: the six terms, as five; ``beta`` is the weight of the
-    maximised information."""
+    """``released``: the six terms, as five."""
 
     def __init__(self,
                  in_channels: int,
@@ -347,7 +299,7 @@ class ReleasedTerms(ReleasedEstimator):
             key_label=term(label(key), heatmaps))
 
 
-#: The estimators by name; see :class:`Estimator`, each has a ``beta``.
+#: ``'released'`` and ``'vsd'``, and yours; each has a ``beta``.
 FAMI_ESTIMATORS: Dict[str, Any] = dict(
     released=ReleasedTerms, vsd=VariationalTerms)
 
@@ -358,8 +310,7 @@ class FAMIMutualInformationLoss(MutualInformationLoss):
 
     Args:
         in_channels, num_keypoints: C and K; the head gives them.
-        estimator: ``'released'``, ``'vsd'``, or one that you put into
-            :data:`FAMI_ESTIMATORS`.
+        estimator: A name in :data:`FAMI_ESTIMATORS`.
         alpha: Weight of the objective, see :class:`AlphaSchedule`.
         beta: Weight of the maximised information.
         **options: The estimator's: ``temperature``, ``label_init_cfg``, ...
@@ -375,7 +326,7 @@ class FAMIMutualInformationLoss(MutualInformationLoss):
                  beta: float = 0.1,
                  init_cfg=None,
                  **options) -> None:
-        check_not_negative('mi_loss.beta', beta)
+        check_positive('mi_loss.beta', beta, or_zero=True)
         options['beta'] = beta
         super().__init__(in_channels, num_keypoints, estimator, alpha, None,
                          init_cfg, **options)

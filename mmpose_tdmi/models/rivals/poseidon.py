@@ -10,22 +10,18 @@ as its authors' released code computes it, for their weights:
 - adaptive frame weighting: a number estimated from each fused map, softmax
   over the clip, times the map, the key frame's too;
 - attentions: each supporting frame's cells to each other, then the key frame's
-  to those of all supporting frames. The result, normalised over the whole map
-  with a weight for each of its values, is added to the key frame's map, which
-  the single-frame decoder reads.
+  to those of all supporting frames. The result, normalised over the whole map,
+  is added to the key frame's map, which the single-frame decoder reads.
 
 The release *reinterprets* memory in three places where one expects a
 transposition, and so does this: tokens (h * w, C) of all depths but the last
 as maps (C, h, w), maps as tokens before the fusion's attention, and tokens as
-maps after it. Those of the two other attentions are cells with their channels.
-
-What differs from the release: there the key frames of a batch attend to cells
-that are mixed between its clips; here each clip is treated by itself, which is
-the same with one clip in a batch.
+maps after it.
 
 Shape letters: N frames, B clips, T frames of a clip, S = T - 1, C channels, L
 tokens, h x w cells.
 """
+from itertools import zip_longest
 from typing import Sequence, Tuple
 
 import torch
@@ -66,12 +62,6 @@ class PyramidFusion(BaseModule):
             mode='bilinear',
             align_corners=True) for path, size in zip(self.paths, POOL_SIZES))
         return self.fusion(torch.cat((x, *pooled), dim=1))
-
-
-def attend(attention: nn.MultiheadAttention, queries: Tensor,
-           context: Tensor) -> Tensor:
-    """Queries (L, N, C) to the context's tokens of the same number in N."""
-    return attention(queries, context, context, need_weights=False)[0]
 
 
 @MODELS.register_module()
@@ -123,16 +113,14 @@ class PoseidonNeck(BaseModule):
             raise ValueError(
                 f'expected {NUM_MAPS} maps of map_size = {self.map_size} from '
                 f'the backbone, got sizes {found}')
-        tokens = []
-        for i, x in enumerate(maps):
-            shape = x.shape
-            if i < len(self.map_norms):
-                x = self.map_norms[i](x.flatten(2).transpose(1, 2))
-                x = x.reshape(shape)
-            x = self.pyramid(x).reshape(shape[0], -1, shape[1])
-            tokens.append(x)
+        shape, tokens = maps[0].shape, []
+        for x, norm in zip_longest(maps, self.map_norms):
+            if norm is not None:
+                x = norm(x.flatten(2).transpose(1, 2)).reshape(shape)
+            tokens.append(self.pyramid(x).reshape(shape[0], -1, shape[1]))
         x = torch.cat(tokens, dim=1).transpose(0, 1)
-        x = self.depth_norm(x + attend(self.depth_attention, x, x))
+        attended, _ = self.depth_attention(x, x, x, need_weights=False)
+        x = self.depth_norm(x + attended)
         x = x.transpose(0, 1).unflatten(1, (len(maps), -1)).mean(dim=1)
         fused = self.depth_projection(x).reshape(shape)
         return fused, self.frame_quality(fused)[..., None, None]
@@ -147,10 +135,13 @@ class PoseidonNeck(BaseModule):
         # (h * w, B * S, C), then (S * h * w, B, C)
         context = supporting_frames(clips, self.window).flatten(3)
         context = context.flatten(0, 1).permute(2, 0, 1)
-        context = attend(self.context_attention, context, context)
+        context, _ = self.context_attention(
+            context, context, context, need_weights=False)
         context = context.unflatten(1, (len(key), -1)).transpose(1, 2)
+        context = context.flatten(0, 1)
         queries = key.flatten(2).permute(2, 0, 1)
-        x = attend(self.key_attention, queries, context.flatten(0, 1))
+        x, _ = self.key_attention(
+            queries, context, context, need_weights=False)
         x = x.permute(1, 2, 0).unflatten(2, self.map_size)
         return (self.key_norm(x) + key, )
 

@@ -5,25 +5,8 @@ Videos", NeurIPS 2019, Sec. 3; docs/rivals.md describes it. In training one
 supporting frame of each clip is warped to the key frame, whose label it must
 meet; at inference all frames are, and their weighted average is the
 prediction. Backbone and heatmap layer are the single-frame model's, frozen; a
-head with ``final_layer=None`` follows.
-
-What differs from the authors' release and from MMPose's ``PoseWarperNeck``:
-
-- the clip, and the weights, are in order of time, folded into the batch, not a
-  list that starts with the key frame;
-- the release draws the supporting frame of a training pair from all frames
-  within two of the key frame, itself included; here from the training window's
-  supporting frames (with ``offsets=(-1, 0, 1)`` and ``random_range=(-2, 2)``
-  in the dataset: -2, -1, 1 or 2);
-- in training the offsets are computed for the drawn frames only, which batch
-  normalisation's statistics then come from; in MMPose for all frames;
-- batch normalisation of the frozen backbone stays in eval mode (as in MMPose;
-  the release freezes its parameters only);
-- the weights must sum to 1, as the release's do.
-
-Weights of MMPose's neck load as they are: what is not ``trans_layer`` is taken
-to be in ``warping``. The authors' go through
-tools/model_converters/posewarper.py; evaluated, both networks are the same.
+head with ``final_layer=None`` follows. Weights of MMPose's ``PoseWarperNeck``
+load as they are.
 
 Shape letters: B clips, T frames, N pairs of frames, C channels, K keypoints, P
 = 9 kernel points, H x W cells.
@@ -40,22 +23,17 @@ from mmpose_tdmi.structures import FrameWindow, fold_time, unfold_time
 from ..heads import SingleFrameHeatmapLayer
 from ..layers import ResidualChain
 from ..layers.blocks import (check_choice, check_positive_int, merge_options,
-                             paper_init)
+                             move_weights, paper_init)
 from .dcpose import dilated_convolutions, joint_convolutions, start_as_identity
 
 
 class HeatmapWarping(BaseModule):
-    """Offsets from heatmap differences, and resampling by them. Starts as the
-    identity; its parts are named as MMPose's ``PoseWarperNeck``'s."""
+    """Offsets from heatmap differences, and resampling by them; starts as the
+    identity."""
 
-    def __init__(self,
-                 num_keypoints: int,
-                 inner_channels: int,
-                 num_blocks: int,
-                 dilations: Sequence[int],
-                 backend: str = 'auto',
-                 norm_cfg: Optional[dict] = None,
-                 with_cp: bool = False) -> None:
+    def __init__(self, num_keypoints: int, inner_channels: int,
+                 num_blocks: int, dilations: Sequence[int], backend: str,
+                 norm_cfg: Optional[dict], with_cp: bool) -> None:
         super().__init__()
         check_positive_int('inner_channels', inner_channels)
         self.offset_feats = ResidualChain(num_keypoints, inner_channels,
@@ -88,10 +66,9 @@ class HeatmapWarping(BaseModule):
         # no modulation
         mask = support.new_ones(1).expand(num, num_keypoints * 9, *size)
         layers = self.deform_conv_layers
-        offsets = self.offsets(support, key)
-        return sum(
-            layer(support, x, mask)
-            for layer, x in zip(layers, offsets)) / len(layers)
+        warped = (layer(support, offset, mask)
+                  for layer, offset in zip(layers, self.offsets(support, key)))
+        return sum(warped) / len(layers)
 
 
 @MODELS.register_module()
@@ -102,7 +79,8 @@ class PoseWarpingNeck(BaseModule):
         in_channels: C, of the backbone's last map.
         out_channels: K.
         offsets: The clip's frame offsets at inference.
-        frame_weights: Of each frame's warped heatmaps, in order of time.
+        frame_weights: Of each frame's warped heatmaps, in order of time; 1 in
+            all.
         train_offsets: Those in training; ``None``: ``offsets``.
         train_frames: What is supervised in training: ``'one'``, one drawn
             supporting frame's heatmaps, or ``'all'``, the weighted average.
@@ -111,8 +89,8 @@ class PoseWarpingNeck(BaseModule):
         heatmap_layer: Options of :class:`SingleFrameHeatmapLayer`.
         backend: As :class:`DeformableConv2d`'s.
         norm_cfg, with_cp: As :class:`ResidualChain`'s.
-        init_cfg: By default the release's, convolutions N(0, 0.001); offsets
-            always start at zero, deformable kernels as the identity.
+        init_cfg: By default the release's, convolutions N(0, 0.001); warps
+            always start as the identity.
     """
 
     def __init__(self,
@@ -135,9 +113,8 @@ class PoseWarpingNeck(BaseModule):
         check_choice('train_frames', train_frames, ('one', 'all'))
         super().__init__(init_cfg or paper_init('Conv2d'))
         self.window = FrameWindow(tuple(offsets))
-        self.train_window = self.window
-        if train_offsets is not None:
-            self.train_window = FrameWindow(tuple(train_offsets))
+        self.train_window = self.window if train_offsets is None else (
+            FrameWindow(tuple(train_offsets)))
         self.train_frames = train_frames
         if train_frames == 'one' and self.train_window.num_frames < 2:
             raise ValueError(
@@ -164,12 +141,10 @@ class PoseWarpingNeck(BaseModule):
         self._register_load_state_dict_pre_hook(self._take_stock_names)
 
     def _take_stock_names(self, state_dict: dict, prefix: str, *args) -> None:
-        """Move the weights of MMPose's ``PoseWarperNeck`` to ``warping``."""
-        parts = tuple(f'{prefix}{name}.'
-                      for name, _ in self.warping.named_children())
-        for key in [key for key in state_dict if key.startswith(parts)]:
-            name = f'{prefix}warping.{key[len(prefix):]}'
-            state_dict[name] = state_dict.pop(key)
+        # MMPose's neck has what is in `warping` beside `trans_layer`
+        for name, _ in self.warping.named_children():
+            move_weights(state_dict, f'{prefix}{name}.',
+                         f'{prefix}warping.{name}.')
 
     def _draw(self, heatmaps: Tensor) -> Tensor:
         """One supporting frame's, (B, T, K, H, W) to (B, K, H, W)."""

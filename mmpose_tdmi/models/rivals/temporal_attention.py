@@ -9,28 +9,16 @@ Human Pose Estimation" (TAR-ViTPose), CVPR 2026:
 - aggregation (Sec. 3.2): each joint's learnt query attends to its regions in
   all frames, then to the other joints' queries; several such layers,
   normalised after each residual sum. There is no embedding of time: neither
-  the order nor the repetition of frames matters, and a static clip gives what
-  one frame gives;
+  the order nor the repetition of frames matters;
 - restoration (Sec. 3.3): the key frame's tokens attend to the joints', and the
   result is added to them, so that the single-frame decoder can read it.
 
 It is a head because the decoder, MMPose's heatmap head, so that ViTPose
 checkpoints load, is used twice: on every frame, for the regions, and on the
-restored key frame. What differs from the release unless ``released`` is set:
-
-- the release resizes heatmaps to the tokens bilinearly before the cut, by
-  which a narrow peak may vanish, and a query left with no place gives NaN.
-  Here tokens take the maximum of their cells, so the peak remains; a heatmap
-  without any peak allows every place;
-- tokens are a map's cells with their channels; the release reinterprets the
-  (C, h, w) memory as (h * w, C) without a transposition, and back, and the
-  regions of (T, K) frames and joints as those of (K, T);
-
-With ``released`` heatmaps are the release's, but for a query left with no
-place, which looks everywhere instead of giving NaN. What is ours in any case:
-
-- any backbone's last map will do; with one that has no position embedding a
-  query tells places apart by content and by its regions only.
+restored key frame. Any backbone's last map will do; with one that has no
+position embedding a query tells places apart by content and by its regions
+only. ``released`` computes as the release (docs/rivals.md), but for a query
+left with no place, which looks everywhere instead of giving NaN.
 
 Not in the paper: ``gated``, in which a learnt scale per channel, zero at the
 start, replaces the restoration's normalisation: a model loaded with
@@ -43,8 +31,7 @@ from typing import List, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule, ModuleList
-from mmpose.models.heads import HeatmapHead
+from mmengine.model import BaseModule, ModuleList, xavier_init
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
@@ -54,7 +41,7 @@ from ..layers.blocks import check_positive_int
 
 
 class MultiHeadAttention(BaseModule):
-    """Dot-product attention of G heads, in products that can be counted."""
+    """Attention of G heads, in products that can be counted."""
 
     def __init__(self, channels: int, num_heads: int) -> None:
         super().__init__()
@@ -68,8 +55,7 @@ class MultiHeadAttention(BaseModule):
         self.value = nn.Linear(channels, channels)
         self.output = nn.Linear(channels, channels)
         for layer in (self.query, self.key, self.value):
-            nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            xavier_init(layer, distribution='uniform')
         nn.init.zeros_(self.output.bias)
 
     def forward(self,
@@ -79,12 +65,11 @@ class MultiHeadAttention(BaseModule):
         """Queries (B, Q, C) attend to the allowed, (B, Q, L), at least one
         each, of the context's tokens (B, L, C): (B, Q, C) and the weights,
         (B, G, Q, L)."""
-
-        def split(x: Tensor) -> Tensor:
-            return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-
-        query = split(self.query(queries))
-        key, value = split(self.key(context)), split(self.value(context))
+        query, key, value = (layer(x).unflatten(
+            -1, (self.num_heads, -1)).transpose(1, 2)
+                             for layer, x in ((self.query, queries),
+                                              (self.key, context), (self.value,
+                                                                    context)))
         logits = query @ key.transpose(-2, -1) * query.shape[-1]**-0.5
         if allowed is not None:
             logits = logits.masked_fill(~allowed[:, None], float('-inf'))
@@ -93,10 +78,8 @@ class MultiHeadAttention(BaseModule):
         return self.output(attended), weights
 
 
-def joint_regions(heatmaps: Tensor,
-                  size: Tuple[int, int],
-                  threshold: float,
-                  released: bool = False) -> Tensor:
+def joint_regions(heatmaps: Tensor, size: Tuple[int, int], threshold: float,
+                  released: bool) -> Tensor:
     """Tokens (N, K, h, w) where heatmaps (N, K, H, W), scaled to [0, 1], reach
     the threshold: boolean; unless ``released``, somewhere true for each joint.
     """
@@ -137,14 +120,9 @@ class JointAttentionLayer(BaseModule):
 
 
 class JointTemporalAggregation(BaseModule):
-    """Learnt joint queries and the layers that fill them."""
 
-    def __init__(self,
-                 channels: int,
-                 num_keypoints: int,
-                 num_layers: int = 6,
-                 num_heads: int = 4,
-                 expansion: int = 2) -> None:
+    def __init__(self, channels: int, num_keypoints: int, num_layers: int,
+                 num_heads: int, expansion: int) -> None:
         super().__init__()
         check_positive_int('num_layers', num_layers)
         check_positive_int('expansion', expansion)
@@ -171,10 +149,7 @@ class JointTemporalAggregation(BaseModule):
 class FeatureRestoration(BaseModule):
     """Bring joint tokens back to the key frame's map."""
 
-    def __init__(self,
-                 channels: int,
-                 num_heads: int = 4,
-                 gated: bool = False) -> None:
+    def __init__(self, channels: int, num_heads: int, gated: bool) -> None:
         super().__init__()
         self.attention = MultiHeadAttention(channels, num_heads)
         self.gate = nn.Parameter(torch.zeros(channels)) if gated else None
@@ -189,7 +164,7 @@ class FeatureRestoration(BaseModule):
 
 
 @MODELS.register_module()
-class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
+class TemporalAttentionHead(HeatmapActivationMixin):
     """Joint queries over the frames of a clip, before a heatmap decoder.
 
     Args:
@@ -201,8 +176,7 @@ class TemporalAttentionHead(HeatmapActivationMixin, HeatmapHead):
         expansion: Hidden width of the perceptrons, in units of C.
         region_threshold: From which value, 0 to 1, of a joint's scaled
             single-frame heatmap on its query looks; ``None``: everywhere.
-        gated: Start as the single-frame model, see the module.
-        released: Compute as the release, see the module.
+        gated, released: See the module.
         test_activation, activation_sigma: As :class:`SpatialSoftmaxHead`'s.
         **kwargs: As HeatmapHead's.
     """

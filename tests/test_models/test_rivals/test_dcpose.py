@@ -7,9 +7,8 @@ from mmpose_tdmi.models.rivals.dcpose import PoseCorrection
 from mmpose_tdmi.structures import fold_time
 
 
-def build_correction(**kwargs):
-    return PoseCorrection(
-        3, 6, inner_channels=8, num_blocks=1, dilations=(1, 3), **kwargs)
+def build_correction(mask='none'):
+    return PoseCorrection(3, 6, 8, 1, (1, 3), mask, 'auto', None)
 
 
 def test_without_offsets_and_modulation_one_the_merged_maps_pass(randomise):
@@ -62,12 +61,12 @@ def test_residual_maps_of_a_static_clip_vanish(randomise):
     neck = randomise(build_neck()).eval()
     still = torch.randn(2, 1, 4, 8, 6).expand(-1, 3, -1, -1, -1)
     frames = neck.single_frame_heatmaps((fold_time(still), ))
-    residuals = neck.residual_fusion.residuals(*frames)
+    residuals = neck.residual_fusion.gather(*frames)
     assert residuals.shape == (2, 20, 8, 6)
     assert frames[1].any() and not residuals.any()
     # and what is corrected does not depend on where the residuals come from
     moving = neck.single_frame_heatmaps((torch.randn(6, 4, 8, 6), ))
-    assert neck.residual_fusion.residuals(*moving).any()
+    assert neck.residual_fusion.gather(*moving).any()
 
 
 def test_the_key_frame_is_the_middle_one(randomise):
@@ -77,7 +76,7 @@ def test_the_key_frame_is_the_middle_one(randomise):
         (fold_time(frames), ))
     for t, found in enumerate((previous, key, following)):
         torch.testing.assert_close(found, neck.heatmap_layer(frames[:, t]))
-    residuals = neck.residual_fusion.residuals(previous, key, following)
+    residuals = neck.residual_fusion.gather(previous, key, following)
     by_joint = residuals.unflatten(1, (5, 4))
     torch.testing.assert_close(by_joint[:, :, 0], key - previous)
     torch.testing.assert_close(by_joint[:, :, 2], key - following)

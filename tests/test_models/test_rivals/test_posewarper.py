@@ -13,7 +13,13 @@ from mmpose_tdmi.structures import fold_time
 
 def build_warping(**kwargs):
     options = dict(
-        num_keypoints=3, inner_channels=4, num_blocks=1, dilations=(1, 2))
+        num_keypoints=3,
+        inner_channels=4,
+        num_blocks=1,
+        dilations=(1, 2),
+        backend='auto',
+        norm_cfg=None,
+        with_cp=False)
     options.update(kwargs)
     return HeatmapWarping(**options)
 

@@ -16,7 +16,7 @@ def test_cells_near_the_peak():
     heatmaps[0, 0, 0, 7] = 1.9
     heatmaps[0, 1, 0, 0] = 3
     heatmaps[0, 1, 7, 7] = 0.7
-    regions = joint_regions(heatmaps, (4, 4), 0.2)
+    regions = joint_regions(heatmaps, (4, 4), 0.2, False)
     # a single cell survives the coarser grid
     assert regions[0, 0].nonzero().tolist() == [[2, 1]]
     assert regions[0, 1].nonzero().tolist() == [[0, 0], [3, 3]]
@@ -24,8 +24,9 @@ def test_cells_near_the_peak():
 
 def test_what_is_added_or_multiplied_does_not_matter():
     heatmaps = torch.rand(2, 3, 8, 8)
-    expected = joint_regions(heatmaps, (4, 4), 0.5)
-    assert torch.equal(joint_regions(5 * heatmaps - 3, (4, 4), 0.5), expected)
+    expected = joint_regions(heatmaps, (4, 4), 0.5, False)
+    assert torch.equal(
+        joint_regions(5 * heatmaps - 3, (4, 4), 0.5, False), expected)
 
 
 @pytest.mark.parametrize('threshold', [0., 0.2, 1.])
@@ -35,7 +36,7 @@ def test_what_is_added_or_multiplied_does_not_matter():
     torch.arange(288.).sin().reshape(2, 3, 8, 6),
 ])
 def test_there_is_always_somewhere_to_look(heatmaps, threshold):
-    regions = joint_regions(heatmaps, (2, 3), threshold)
+    regions = joint_regions(heatmaps, (2, 3), threshold, False)
     assert regions.flatten(2).any(dim=2).all()
 
 
@@ -64,8 +65,7 @@ def test_attention_is_pytorchs(randomise):
 
 
 def build_aggregation(randomise):
-    return randomise(
-        JointTemporalAggregation(8, 5, num_layers=2, num_heads=2), 0.3)
+    return randomise(JointTemporalAggregation(8, 5, 2, 2, 2), 0.3)
 
 
 def test_order_and_repetition_of_frames_do_not_matter(randomise):
@@ -83,8 +83,7 @@ def test_order_and_repetition_of_frames_do_not_matter(randomise):
 
 
 def test_each_joint_sees_its_region_only(randomise):
-    aggregation = randomise(
-        JointTemporalAggregation(8, 2, num_layers=1, num_heads=2), 0.3)
+    aggregation = randomise(JointTemporalAggregation(8, 2, 1, 2, 2), 0.3)
     # joints do not see each other
     aggregation.layers[0].joint_attention.output.weight.data.zero_()
     context = torch.randn(1, 6, 8)
@@ -101,9 +100,9 @@ def test_each_joint_sees_its_region_only(randomise):
 
 def test_invalid_option_is_named_of_aggregation():
     with pytest.raises(ValueError, match='num_heads = 3'):
-        JointTemporalAggregation(8, 5, num_heads=3)
+        JointTemporalAggregation(8, 5, 6, 3, 2)
     with pytest.raises(ValueError, match='num_layers'):
-        JointTemporalAggregation(8, 5, num_layers=0)
+        JointTemporalAggregation(8, 5, 0, 4, 2)
 
 
 CODEC = dict(
