@@ -56,7 +56,7 @@ GOALS: List[Goal] = [
            f'{name}{ending} ONNX Runtime / single', '<=', bound)
       for name, text, bound in _MODELS for ending, neck in _NECKS),
     *(Goal(
-        f'a whole video with {count} people, the last stage\'s differences, '
+        f'a whole video with {count} in it, the last stage\'s differences, '
         'over MMPoseInferencer', 'whole_video_last',
         f'ours / MMPoseInferencer, {count} people', '<=', 0.9)
       for count in (1, 3, 5, 10, 20)),
