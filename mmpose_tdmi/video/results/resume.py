@@ -322,6 +322,7 @@ class VideoPieces:
 
     def abort(self) -> None:
         """Finish the open piece if there is room for it, else drop it."""
+        # a ValueError: nothing was written to it
         with suppress(OSError, ValueError, av.FFmpegError):
             self._finish()
 

@@ -117,11 +117,16 @@ def test_growth(run_tool, tmp_path):
 
 @pytest.mark.skipif(
     not HOST_DRAWS, reason='MMPose cannot draw with numpy 2.4 and later')
-def test_whole_video(run_tool, tmp_path):
-    pytest.importorskip('mmdet')
+def test_whole_video(run_tool, tmp_path, monkeypatch):
+    for name in ('mmdet', 'onnxruntime', 'onnxscript'):
+        pytest.importorskip(name)
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
     path = tmp_path / 'video.json'
-    run_tool('whole_video', '--input', 64, 96, '--people', 2, '--frames', 2,
+    run_tool('whole_video', '--model', 'vit-s-last', '--backend',
+             'onnxruntime', '--input', 64, 96, '--people', 2, '--frames', 2,
              '--out', path)
+    graphs = [path.name for path in tmp_path.rglob('*.onnx')]
+    assert sorted(name.split('-')[1] for name in graphs) == ['frame', 'window']
     ratios, stages = load_report(path).tables
     assert numbers(ratios, 'people') == [2]
     assert numbers(stages, 'system') == ['MMPoseInferencer', 'ours']
